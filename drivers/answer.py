@@ -1,0 +1,153 @@
+"""Finds the one answer that belongs to a request among the bytes that came. Pure.
+
+An answer counts only if unit, function, byte count and checksum (RTU) or transaction number (TCP) are those of the request.
+Sources: Modbus Application Protocol V1.1b3 (6.1 to 6.4, 7: exceptions), Modbus over Serial Line V1.02 (2.5.1.2: CRC), Modbus Messaging
+on TCP/IP V1.0b (3.1.3: MBAP header).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from drivers.plan import FUNCTION, data_size
+
+_TABLE_OF = {function: table for table, function in FUNCTION.items()}
+_LARGEST_PDU = 253
+
+
+class NotModbus(Exception):
+    """The bytes of a TCP connection are no Modbus: where one message ends is lost, so close it and open it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the answer to a request must look like; read from the request as it was sent."""
+
+    unit: int
+    function: int
+    size: int
+    transaction: int | None
+    """None: RTU."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The answer is bytes[start:end]."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A whole and sound answer that nobody waits for."""
+
+    unit: int
+    function: int
+    size: int
+
+
+def _crc_table() -> tuple[int, ...]:
+    table = []
+    for byte in range(256):
+        crc = byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ 0xA001 if crc & 1 else crc >> 1
+        table.append(crc)
+    return tuple(table)
+
+
+_CRC = _crc_table()
+
+
+def crc16(data: bytes) -> int:
+    """Checksum of RTU frames; sent low byte first."""
+    crc = 0xFFFF
+    table = _CRC
+    for byte in data:
+        crc = (crc >> 8) ^ table[(crc ^ byte) & 0xFF]
+    return crc
+
+
+def expected_rtu(request: bytes) -> Expected:
+    """From a read request with its checksum: unit, function, address (2), count (2), CRC (2)."""
+    function = request[1]
+    return Expected(request[0], function, data_size(_TABLE_OF[function], int.from_bytes(request[4:6], "big")), None)
+
+
+def expected_tcp(request: bytes) -> Expected:
+    """From a read request with its header: transaction (2), 0 (2), length (2), unit, function, address (2), count (2)."""
+    function = request[7]
+    size = data_size(_TABLE_OF[function], int.from_bytes(request[10:12], "big"))
+    return Expected(request[6], function, size, int.from_bytes(request[0:2], "big"))
+
+
+def find_rtu(data: bytes, wanted: Expected) -> Found | None:
+    """The first whole answer to `wanted`, what stands before it skipped (a glitch of the line, an echo, a late answer)."""
+    answer = bytes((wanted.unit, wanted.function, wanted.size))
+    refusal = bytes((wanted.unit, wanted.function | 0x80))
+    found: Found | None = None
+    for head, length in ((answer, wanted.size + 5), (refusal, 5)):
+        at = data.find(head)
+        while at >= 0 and at + length <= len(data):
+            if (found is None or at < found.start) and _sound(data, at, at + length):
+                found = Found(at, at + length)
+                break
+            at = data.find(head, at + 1)
+    return found
+
+
+def strays_rtu(data: bytes) -> tuple[Stray, ...]:
+    """Every whole and sound answer to a read in bytes that nobody waited for, in order."""
+    strays: list[Stray] = []
+    at = 0
+    while at + 5 <= len(data):
+        function = data[at + 1]
+        plain = function & 0x7F
+        length = 5 if function & 0x80 else data[at + 2] + 5
+        if plain in _TABLE_OF and length > (0 if function & 0x80 else 5) and _sound(data, at, at + length):
+            strays.append(Stray(data[at], plain, 0 if function & 0x80 else data[at + 2]))
+            at += length
+        else:
+            at += 1
+    return tuple(strays)
+
+
+def find_tcp(data: bytes, wanted: Expected | None) -> tuple[Found | None, tuple[Stray, ...], int]:
+    """The answer to `wanted` (None: nobody waits) in a stream of messages.
+
+    Returns
+    -------
+    The answer, the messages that were none, and how many bytes are done with if there is no answer.
+
+    Raises
+    ------
+    NotModbus: the stream is out of step.
+    """
+    strays: list[Stray] = []
+    at = 0
+    while at + 8 <= len(data):
+        length = int.from_bytes(data[at + 4 : at + 6], "big")
+        if data[at + 2] or data[at + 3] or not 3 <= length <= _LARGEST_PDU + 1:
+            raise NotModbus
+        end = at + 6 + length
+        if end > len(data):
+            break
+        function = data[at + 7]
+        if wanted is not None and _is_answer(data[at:end], wanted):
+            return Found(at, end), tuple(strays), end
+        strays.append(Stray(data[at + 6], function & 0x7F, data[at + 8] if function < 0x80 else 0))
+        at = end
+    return None, tuple(strays), at
+
+
+def _is_answer(message: bytes, wanted: Expected) -> bool:
+    """Whether one TCP message is the answer, or an exception in its place."""
+    function = message[7]
+    if (message[6], function & 0x7F, int.from_bytes(message[:2], "big")) != (wanted.unit, wanted.function, wanted.transaction):
+        return False
+    return len(message) == 9 if function & 0x80 else len(message) == wanted.size + 9 and message[8] == wanted.size
+
+
+def _sound(data: bytes, start: int, end: int) -> bool:
+    return end <= len(data) and crc16(data[start : end - 2]) == data[end - 2] | data[end - 1] << 8
