@@ -1,0 +1,359 @@
+"""Finds cuts in the load of one spindle, row by row: idle as a function of speed, hysteresis above it, and the figures of the open cut.
+
+State and idle table are plain float64 arrays, saved and restored bit for bit. The kernel returns at each event (a cut opens, grows by
+`GROW` seconds, closes), so that the result does not depend on how the rows were batched.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from drivers import jit
+
+BINS = 160
+"""Speed bins of the idle table: 5 % wide, from 30 rpm; bin 0 is standing or no speed channel."""
+RING = 64
+STATE = 32 + 5 * RING
+OPEN, T_OPEN, T_LAST, N, SUM, PEAK, PEAK2, WORK, IDLE, RISE, FALL = range(11)
+T_FALL, BEFORE, AFTER, NEXT_GROW, T_LOW, NOISE, RANGE, LAST_LOAD, LAST_TIME, COUNT, STEADY_SINCE = range(11, 22)
+S_N, S_SUM, S_WORK, S_IDLE, S_T, LEVEL, T_CAND, SECTIONED, SETTLED, SURE = range(22, 32)
+TABLE = 3
+"""Rows of the idle table: level (u), readings seen, readings that confirmed it since it was last corrected downwards."""
+
+NONE, OPENED, GROWN, CLOSED, RUN_UP_ENDED = 0, 1, 2, 3, 4
+
+CONFIRMED = 4.0
+"""Readings of idle at a speed that must agree before it counts as known."""
+GROW = 0.1
+"""s between two looks at an open cut."""
+LOW_HOLD = 0.25
+"""s below the lower threshold that end a cut; an interrupted cut is bridged."""
+LEARN_DELAY = 0.8
+"""s after which a reading in air counts as idle: only if no change of speed has followed it, for the load moves before the speed that is
+reported (0.65 s before it on the production lathe of data/hahn_lathe: braking would pass for a very light idle)."""
+TRANSIENT = 0.1
+"""s of steady speed in which a drive's load is still settling."""
+SETTLE = 0.15
+"""s of steady speed before a load counts as cutting: the run-up is no cut."""
+LOOK_BACK = 0.11
+UNSTEADY = 0.03
+"""Relative change of speed within LOOK_BACK seconds above which the spindle is accelerating; constant surface speed stays below."""
+RUN_UP = 1.2
+"""s; a rise of the load that ends within this time because the speed begins to change was the drive accelerating."""
+THRESHOLD_RANGE = 0.01
+"""Upper threshold above idle, as a fraction of the largest steady load seen."""
+SAME_NOISE, SAME_RANGE = 3.0, 0.02
+"""Difference within which two readings of idle say the same: in standard deviations of the noise, as a fraction of the largest load."""
+THRESHOLD_NOISE = 5.0
+"""... and in standard deviations of the reading noise, whichever is larger."""
+
+
+@numba.njit("i8(f8)", **jit.options())
+def speed_bin(speed):  # type: ignore[no-untyped-def]
+    """Bin of the idle table for a speed in rpm (sign does not matter, NaN: bin 0)."""
+    magnitude = abs(speed)
+    if not magnitude >= 30.0:
+        return 0
+    if magnitude >= 1.0e5:
+        return BINS - 1
+    return min(1 + int(np.log(magnitude / 30.0) / np.log(1.05)), BINS - 1)
+
+
+@numba.njit("f8(f8[:, ::1], f8)", **jit.options())
+def idle_at(table, speed):  # type: ignore[no-untyped-def]
+    """Idle load at a speed: of its bin, else of the nearest known bins on both sides (within 15 bins, linear), else NaN."""
+    centre = speed_bin(speed)
+    if table[1, centre] > 0.0:
+        return table[0, centre]
+    if centre == 0:
+        return np.nan
+    below = -1
+    above = -1
+    for d in range(1, 16):
+        if below < 0 and centre - d >= 1 and table[1, centre - d] > 0.0:
+            below = centre - d
+        if above < 0 and centre + d < BINS and table[1, centre + d] > 0.0:
+            above = centre + d
+    if below >= 0 and above >= 0:
+        share = (centre - below) / (above - below)
+        return table[0, below] + share * (table[0, above] - table[0, below])
+    if below >= 0 and centre - below <= 4:
+        return table[0, below]
+    if above >= 0 and above - centre <= 4:
+        return table[0, above]
+    return np.nan
+
+
+@numba.njit("b1(f8[:, ::1], f8)", **jit.options())
+def idle_is_sure(table, speed):  # type: ignore[no-untyped-def]
+    """Whether idle at a speed was confirmed there, or on both sides of it: one that is still sinking would pass for wear."""
+    centre = speed_bin(speed)
+    if table[2, centre] >= CONFIRMED:
+        return True
+    if centre == 0:
+        return False
+    below = False
+    above = False
+    for d in range(1, 16):
+        below = below or (centre - d >= 1 and table[2, centre - d] >= CONFIRMED)
+        above = above or (centre + d < BINS and table[2, centre + d] >= CONFIRMED)
+    return below and above
+
+
+@numba.njit("f8(f8, f8, f8)", **jit.options())
+def median3(a, b, c):  # type: ignore[no-untyped-def]
+    """Median of three; NaN if one is."""
+    if a != a or b != b or c != c:
+        return np.nan
+    return max(min(a, b), min(max(a, b), c))
+
+
+@numba.njit("void(f8[::1], f8)", **jit.options())
+def _begin(state, time):  # type: ignore[no-untyped-def]
+    for i in range(N, FALL + 1):
+        state[i] = 0.0
+    state[PEAK] = -np.inf
+    state[PEAK2] = -np.inf
+    state[T_OPEN] = time
+    state[T_LAST] = time
+    state[T_FALL] = time
+    state[BEFORE] = 0.0
+    state[AFTER] = 0.0
+    state[LEVEL] = 0.0
+    state[SETTLED] = 0.0
+    state[SURE] = 0.0
+    state[NEXT_GROW] = time + GROW
+    state[T_LOW] = np.nan
+
+
+@numba.njit("i8(f8[::1], i8, f8)", **jit.options())
+def _back(state, c, t):  # type: ignore[no-untyped-def]
+    """How many readings ago was `LEARN_DELAY` seconds ago; 0: not that far back."""
+    for k in range(3, min(c + 1, RING)):
+        if t - state[32 + 2 * RING + (c - k) % RING] >= LEARN_DELAY:
+            return k
+    return 0
+
+
+@numba.njit("void(f8[::1], f8[:, ::1], i8, f8, f8, b1)", **jit.options())
+def _learn_idle(state, table, b, low, near, free):  # type: ignore[no-untyped-def]
+    """Idle is the mean of what agrees, the latest fifty. Until it is confirmed it follows quickly down; afterwards a reading far below
+    moves it no more than one that just agrees. Up it follows only to what is near it (or when no cut can be: the cycle is off).
+
+    Within a section of the control the approach in air teaches it: the cut itself lies above what is near."""
+    same = max(SAME_NOISE * state[NOISE], SAME_RANGE * state[RANGE])
+    off = abs(low - table[0, b])
+    if table[1, b] > 0.0 and off <= near:
+        state[NOISE] += 0.02 * (1.2533 * off - state[NOISE])
+    if table[1, b] == 0.0:
+        table[0, b] = low
+        table[1, b] = 1.0
+        table[2, b] = 0.0
+    elif low < table[0, b] - same and table[2, b] < CONFIRMED:
+        table[0, b] += 0.5 * (low - table[0, b])
+        table[1, b] += 1.0
+        table[2, b] = 0.0
+    elif low < table[0, b] - same:
+        table[1, b] += 1.0
+        table[0, b] -= max(0.02, 1.0 / (table[2, b] + 1.0)) * same
+    elif low <= table[0, b] + same:
+        table[1, b] += 1.0
+        table[2, b] += 1.0
+        table[0, b] += max(0.02, 1.0 / (table[2, b] + 1.0)) * (low - table[0, b])
+    elif low < table[0, b] + near or free:
+        table[0, b] += 0.02 * (low - table[0, b])
+        table[1, b] += 1.0
+
+
+@numba.njit("UniTuple(i8, 2)(f8[::1], f8[::1], b1[::1], f8[::1], i8, i8, i8, f8, f8[::1], f8[:, ::1], b1[::1])", **jit.options())
+def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state, table, air):  # type: ignore[no-untyped-def]
+    """Walk rows from `start` until something happens.
+
+    Parameters
+    ----------
+    time, load, speed: (n,) s, load in its unit, rpm.
+    ok: (n,) whether load (and speed, where there is one) may be believed.
+    gate: 0 no cut may be open (cycle off), 1 the load decides, 2 the control says that this is a section (the cut is the section).
+    has_speed: 0 when the machine has no speed channel: the load alone decides.
+    minimum_speed: rpm below which the spindle stands.
+    state, table: as initialised by `new_state`, changed in place.
+    air: (n,) is filled for the rows that are walked: the spindle turns steadily and its load is that of idling.
+
+    Returns
+    -------
+    (index of the next row to look at, NONE | OPENED | GROWN | CLOSED | RUN_UP_ENDED: closed, and it was no cut). When a cut closes because
+    of what this row says, the row is looked at again.
+    """
+    n = len(time)
+    i = start
+    while i < n:
+        t = time[i]
+        air[i] = False
+        if not ok[i]:
+            if state[OPEN] == 1.0 and t - state[LAST_TIME] > 1.0:
+                state[OPEN] = 0.0
+                return i, CLOSED
+            state[T_CAND] = np.nan
+            i += 1
+            continue
+        x = load[i]
+        v = speed[i] if has_speed else 0.0
+        c = int(state[COUNT])
+        dt = t - state[LAST_TIME] if c > 0 else 0.0
+        if not (dt >= 0.0 and dt < 1.0e6):
+            dt = 0.0
+        if dt > 2.0 and state[OPEN] == 0.0:
+            state[T_CAND] = np.nan
+        slot = c % RING
+        base = 32
+        state[base + slot] = x
+        state[base + RING + slot] = v
+        state[base + 2 * RING + slot] = t
+        filled = min(c + 1, RING)
+        steady = True
+        if has_speed:
+            for k in range(1, filled):
+                j = (c - k) % RING
+                if t - state[base + 2 * RING + j] > LOOK_BACK:
+                    break
+                if abs(v - state[base + RING + j]) > UNSTEADY * max(abs(v), 100.0):
+                    steady = False
+                    break
+            if not steady or c == 0:
+                state[STEADY_SINCE] = t
+        turning = (not has_speed) or abs(v) >= minimum_speed
+        settled = steady and ((not has_speed) or t - state[STEADY_SINCE] >= SETTLE)
+        m = x
+        if filled >= 3:
+            m = median3(x, state[base + (c - 1) % RING], state[base + (c - 2) % RING])
+        idle = idle_at(table, v if has_speed else 0.0)
+        if settled and filled >= 3 and abs(m) > state[RANGE]:
+            state[RANGE] = abs(m)
+        high = max(THRESHOLD_NOISE * state[NOISE], THRESHOLD_RANGE * state[RANGE])
+        above = idle == idle and x > idle + high
+        below = idle == idle and m < idle + 0.5 * high
+        air[i] = settled and turning and idle == idle and not above
+
+        if state[OPEN] == 1.0:
+            wanted = gate == 2 if state[SECTIONED] == 1.0 else (gate >= 1 and turning and steady)
+            if not wanted:
+                state[OPEN] = 0.0
+                if state[T_LOW] == state[T_LOW] and state[SECTIONED] == 0.0:
+                    state[N] = state[S_N]
+                    state[SUM] = state[S_SUM]
+                    state[WORK] = state[S_WORK]
+                    state[IDLE] = state[S_IDLE]
+                    state[T_LAST] = state[S_T]
+                if state[SECTIONED] == 0.0 and gate >= 1 and turning and not steady and t - state[T_OPEN] < RUN_UP:
+                    return i, RUN_UP_ENDED
+                return i, CLOSED
+        elif gate == 2 or (gate == 1 and turning and settled and above):
+            if gate == 2:
+                _begin(state, t)
+                state[OPEN] = 1.0
+                state[SECTIONED] = 1.0
+                state[T_CAND] = np.nan
+                return i, OPENED
+            if state[T_CAND] != state[T_CAND]:
+                state[T_CAND] = t
+                _begin(state, t)
+                state[SECTIONED] = 0.0
+        elif not above:
+            state[T_CAND] = np.nan
+
+        state[base + 3 * RING + slot] = np.nan
+        state[base + 4 * RING + slot] = gate
+        counting = state[OPEN] == 1.0 or state[T_CAND] == state[T_CAND]
+        if counting:
+            level = idle if idle == idle else 0.0
+            fresh = state[N] == 0.0
+            state[N] += 1.0
+            state[SUM] += x
+            state[LEVEL] = m - level
+            if x > state[PEAK]:
+                state[PEAK2] = state[PEAK]
+                state[PEAK] = x
+            elif x > state[PEAK2]:
+                state[PEAK2] = x
+            if settled:
+                state[SETTLED] += 1.0
+                if idle_is_sure(table, v if has_speed else 0.0):
+                    state[SURE] += 1.0
+            if not fresh and dt <= 1.0:
+                if settled or state[SECTIONED] == 0.0:
+                    state[WORK] += (x - level) * dt
+                state[IDLE] += level * dt
+            oldest = state[base + 2 * RING + (c - 5) % RING]
+            if state[N] >= 6.0 and settled and (not has_speed or oldest >= state[STEADY_SINCE] + TRANSIENT):
+                old = median3(state[base + (c - 3) % RING], state[base + (c - 4) % RING], state[base + (c - 5) % RING])
+                step = m - old
+                if step > state[RISE]:
+                    state[RISE] = step
+                if -step > state[FALL]:
+                    state[FALL] = -step
+                    state[T_FALL] = t
+                    state[BEFORE] = old - level
+                    state[AFTER] = m - level
+            state[T_LAST] = t
+            if state[OPEN] == 1.0 and state[SECTIONED] == 1.0 and settled:
+                state[base + 3 * RING + slot] = x
+            if state[OPEN] == 1.0 and state[SECTIONED] == 0.0:
+                if below:
+                    if state[T_LOW] != state[T_LOW]:
+                        state[T_LOW] = t
+                        state[S_N] = state[N]
+                        state[S_SUM] = state[SUM]
+                        state[S_WORK] = state[WORK]
+                        state[S_IDLE] = state[IDLE]
+                        state[S_T] = t
+                else:
+                    state[T_LOW] = np.nan
+        else:
+            if filled >= 2 and dt <= 1.0 and settled and c <= 50:
+                state[NOISE] += (abs(x - state[LAST_LOAD]) / 1.128 - state[NOISE]) / (c + 1.0)
+            state[base + 3 * RING + slot] = x if settled and gate != 2 else np.nan
+        if settled:
+            k = _back(state, c, t)
+            if k > 0:
+                low = state[base + 3 * RING + (c - k) % RING]
+                if low == low and (not has_speed or state[base + 2 * RING + (c - k) % RING] > state[STEADY_SINCE] + TRANSIENT):
+                    free = state[base + 4 * RING + (c - k) % RING] == 0.0
+                    _learn_idle(state, table, speed_bin(v if has_speed else 0.0), low, 0.5 * high, free)
+        state[LAST_LOAD] = x
+        state[LAST_TIME] = t
+        state[COUNT] = c + 1.0
+        if state[OPEN] == 0.0 and state[T_CAND] == state[T_CAND] and state[N] >= 2.0 and t - state[T_CAND] >= 0.04:
+            state[OPEN] = 1.0
+            state[T_CAND] = np.nan
+            return i + 1, OPENED
+        if state[OPEN] == 1.0:
+            if state[T_LOW] == state[T_LOW] and t - state[T_LOW] >= LOW_HOLD:
+                state[OPEN] = 0.0
+                state[N] = state[S_N]
+                state[SUM] = state[S_SUM]
+                state[WORK] = state[S_WORK]
+                state[IDLE] = state[S_IDLE]
+                state[T_LAST] = state[S_T]
+                return i + 1, CLOSED
+            if t >= state[NEXT_GROW]:
+                while state[NEXT_GROW] <= t:
+                    state[NEXT_GROW] += GROW
+                return i + 1, GROWN
+        i += 1
+    return i, NONE
+
+
+def latest(state: np.ndarray[tuple[int], np.dtype[np.float64]], since: float) -> tuple[list[float], list[float]]:
+    """Times and loads of the readings from `since` on that the ring still holds, oldest first."""
+    count = int(state[COUNT])
+    order = [i % RING for i in range(max(0, count - RING), count)]
+    pairs = [(float(state[32 + 2 * RING + i]), float(state[32 + i])) for i in order if state[32 + 2 * RING + i] >= since]
+    return [t for t, _ in pairs], [x for _, x in pairs]
+
+
+def new_state() -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int, int], np.dtype[np.float64]]]:
+    """State and idle table of a spindle that was never seen."""
+    state = np.zeros(STATE)
+    state[T_CAND] = state[T_LOW] = np.nan
+    return state, np.zeros((TABLE, BINS))
