@@ -1,0 +1,54 @@
+"""What a person may ask of the monitor: one door for the page and for MQTT alike."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+class Acknowledge(msgspec.Struct, frozen=True, kw_only=True, tag="acknowledge", tag_field="command", forbid_unknown_fields=True):
+    """The operator has seen this alert."""
+
+    alert: str
+    by: str = ""
+    id: str = ""
+
+
+class FalseAlarm(msgspec.Struct, frozen=True, kw_only=True, tag="false_alarm", tag_field="command", forbid_unknown_fields=True):
+    """The operator judged this alert to be false; it is acknowledged and marked, and the cut may be learned from."""
+
+    alert: str
+    by: str = ""
+    id: str = ""
+
+
+class ToolChanged(msgspec.Struct, frozen=True, kw_only=True, tag="tool_changed", tag_field="command", forbid_unknown_fields=True):
+    """A new tool or edge stands in this position: its new-tool anchor starts again."""
+
+    tool: str
+    spindle: str = ""
+    by: str = ""
+    id: str = ""
+
+
+class TickStep(msgspec.Struct, frozen=True, kw_only=True, tag="tick_step", tag_field="command", forbid_unknown_fields=True):
+    """One step of a checklist was done. `ok`: as it should be; `corrected`: put right; `escalate`: for maintenance."""
+
+    checklist: str
+    step: str
+    result: Literal["ok", "corrected", "escalate"]
+    note: str = ""
+    by: str = ""
+    id: str = ""
+
+
+Command = Acknowledge | FalseAlarm | ToolChanged | TickStep
+
+
+class CommandResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a command. `reason` is a key of the text catalogue, empty when accepted."""
+
+    id: str
+    accepted: bool
+    reason: str = ""

@@ -1,0 +1,223 @@
+"""What the control says, row by row: which operation this is, whether a cut may be, and why it may not be judged.
+
+Turns rows of the timeline into Frames: stretches of one spindle within which nothing that the control says changes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from agent.model import ContextView
+from agent.segment import Frame, believed, bin_rows
+from agent.settings import ChannelOptions, MachineSettings, SpindleOptions
+from agent.timeline import Rows, Timeline
+from drivers.model import Quality, word_of
+
+CONTEXT_ROLES = (
+    "tool",
+    "program",
+    "section",
+    "part",
+    "cycle",
+    "mode",
+    "execution",
+    "door",
+    "feed_override",
+    "speed_override",
+    "feed_hold",
+    "power_on",
+)
+AUTOMATIC = frozenset({"AUTOMATIC", "SEMI_AUTOMATIC"})
+"""MTConnect ControllerMode words in which a production cut is made."""
+HOLDING = {"FEED_HOLD": "feed_hold", "INTERRUPTED": "part_interrupted", "STOPPED": "part_interrupted"}
+"""MTConnect Execution words that interrupt a cut."""
+FULL = 0.5
+"""Percent by which an override may be off 100 %."""
+
+
+class Said(dict[str, tuple[float, str]]):
+    """Role to (number, text) of one moment; a role that is not there, or not believed, is missing."""
+
+    def text(self, role: str) -> str:
+        """As text, '' where the control does not say."""
+        return self[role][1] if role in self else ""
+
+    def number(self, role: str) -> float | None:
+        """As number, None where the control does not say or says that there is none."""
+        value = self[role][0] if role in self else math.nan
+        return None if value != value else value
+
+    def truth(self, role: str) -> bool | None:
+        """As yes or no."""
+        value = self.number(role)
+        if value is None:
+            return None
+        if value < 0:
+            return self.text(role).upper() in {"ON", "TRUE", "YES", "CLOSED", "ACTIVE"}
+        return value != 0.0
+
+
+class Context:
+    """Follows what the control says.
+
+    Parameters
+    ----------
+    settings: whose channels name the roles.
+    timeline: whose words the values refer to.
+    """
+
+    def __init__(self, settings: MachineSettings, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self._roles: dict[str, int] = {}
+        for channel in settings.channel:
+            if channel.role in CONTEXT_ROLES and channel.role not in self._roles:
+                self._roles[channel.role] = timeline.index[channel.name]
+        first = settings.spindle[0].name
+        self._spindles: list[tuple[SpindleOptions, int, int | None, bool]] = []
+        for spindle in settings.spindle:
+            load = _channel(settings.channel, "spindle.load", spindle.name, first)
+            if load is None:
+                continue
+            speed = _channel(settings.channel, "spindle.speed", spindle.name, first)
+            on_change = load.hold is not None and math.isinf(load.hold)
+            speed_index = timeline.index[speed.name] if speed is not None else None
+            self._spindles.append((spindle, timeline.index[load.name], speed_index, on_change))
+        self._off_value = next((c.off_value or 0.0 for c in settings.channel if c.role == "power_on"), 0.0)
+        self.now = Said()
+        self.part = -1
+        self.off = False
+        self.held = ""
+        self.lost = True
+        """Something that the control should say is not believed, or was never said."""
+        self._counted = False
+        self._cycle: bool | None = None
+
+    @property
+    def knows_parts(self) -> bool:
+        """Whether the control tells one part from the next."""
+        return "part" in self._roles or "cycle" in self._roles
+
+    @property
+    def spindles(self) -> tuple[tuple[str, bool, float], ...]:
+        """Of each spindle that has a load: name, whether its speed is read, rpm below which it stands."""
+        return tuple((s.name, speed is not None, s.minimum_speed) for s, _, speed, _ in self._spindles)
+
+    def frames(self, rows: Rows) -> Iterator[list[tuple[str, Frame]]]:
+        """For each stretch of constant context: a frame of each spindle (rows in which its load was read)."""
+        for start, stop in self._runs(rows):
+            self._listen(rows, start)
+            frames: list[tuple[str, Frame]] = []
+            for spindle, load, speed, on_change in self._spindles:
+                block = rows.part(start, stop)
+                ok = believed(block.quality[:, load])
+                if speed is not None:
+                    ok = ok & believed(block.quality[:, speed])
+                here = np.ones(stop - start, dtype=bool) if on_change else block.fresh[:, load]
+                if not here.any():
+                    continue
+                revs = block.values[:, speed] if speed is not None else np.zeros(stop - start)
+                time, value, revs, ok = bin_rows(block.time[here], block.values[here, load], revs[here], ok[here])
+                frame = Frame(
+                    time=np.ascontiguousarray(time),
+                    load=np.ascontiguousarray(value),
+                    speed=np.ascontiguousarray(revs),
+                    ok=np.ascontiguousarray(ok),
+                    gate=self._gate(),
+                    program=self.now.text("program"),
+                    tool=self.now.text("tool"),
+                    section=self._section(),
+                    part=self.part,
+                    held=self.held,
+                    gap=math.inf if on_change else 0.0,
+                )
+                frames.append((spindle.name, frame))
+            yield frames
+
+    def view(self) -> ContextView:
+        """For the page."""
+        return ContextView(
+            program=self.now.text("program"),
+            part=self.part,
+            tool=self.now.text("tool"),
+            section=self._section(),
+            mode=self.now.text("mode"),
+            execution=self.now.text("execution"),
+            feed_override=self.now.number("feed_override"),
+            cycle=self.now.truth("cycle"),
+            door=self.now.text("door"),
+        )
+
+    def _runs(self, rows: Rows) -> list[tuple[int, int]]:
+        columns = list(self._roles.values())
+        n = len(rows.time)
+        if not columns:
+            return [(0, n)]
+        values = rows.values[:, columns]
+        lost = rows.quality[:, columns] > Quality.UNCERTAIN
+        same = (values[1:] == values[:-1]) | (np.isnan(values[1:]) & np.isnan(values[:-1]))
+        change = (~same | (lost[1:] != lost[:-1])).any(axis=1)
+        edges = [0, *(np.flatnonzero(change) + 1).tolist(), n]
+        return list(pairwise(edges))
+
+    def _listen(self, rows: Rows, row: int) -> None:
+        words = self._timeline.words.seen()
+        said = Said()
+        for role, column in self._roles.items():
+            if rows.quality[row, column] <= Quality.UNCERTAIN:
+                value = float(rows.values[row, column])
+                said[role] = (value, word_of(value, words))
+        power = said.number("power_on")
+        if power is not None:
+            self.off = power == self._off_value
+        self.lost = any(role not in said and role != "power_on" for role in self._roles)
+        if self.lost:
+            # What the control said last stands, so that a cut is not ended by a cable; but nothing is judged by it.
+            self.held = "lost"
+            return
+        self.now = said
+        counter = said.number("part")
+        if counter is not None and counter >= 0:
+            self.part = int(counter)
+            self._counted = True
+        elif not self._counted:
+            cycle = said.truth("cycle")
+            if cycle is not None:
+                if cycle and self._cycle is False:
+                    self.part += 1
+                elif cycle and self._cycle is None:
+                    self.part = max(self.part, 0)
+                self._cycle = cycle
+        self.held = self._reason()
+
+    def _reason(self) -> str:
+        for role in ("feed_override", "speed_override"):
+            value = self.now.number(role)
+            if value is not None and abs(value - 100.0) > FULL:
+                return role
+        if self.now.truth("feed_hold"):
+            return "feed_hold"
+        mode = self.now.text("mode").upper()
+        if mode and "mode" in self.now and self.now["mode"][0] < 0 and mode not in AUTOMATIC:
+            return "mode"
+        return HOLDING.get(self.now.text("execution").upper(), "")
+
+    def _gate(self) -> int:
+        if self.lost and not self.now and any(role != "power_on" for role in self._roles):
+            return 0
+        if self.now.truth("cycle") is False:
+            return 0
+        if "section" in self._roles:
+            return 2 if self._section() else 0
+        return 1
+
+    def _section(self) -> str:
+        section = self.now.text("section")
+        return "" if section == "0" else section
+
+
+def _channel(channels: Sequence[ChannelOptions], role: str, spindle: str, first: str) -> ChannelOptions | None:
+    return next((c for c in channels if c.role == role and (c.spindle or first) == spindle), None)

@@ -1,0 +1,58 @@
+"""The one word: how well an operation, a spindle and the machine are watched, and why not better."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agent.detect.baseline import Baseline
+from agent.model import Coverage, Word
+from agent.settings import MonitoringOptions
+
+LOW_CONTRAST = 3.0
+"""Mean load above idle below this many standard deviations of the reading noise: the cut itself cannot be seen (field.md 4, T13)."""
+FEWEST = 8.0
+"""Readings in a cut, on average, below which neither its shape nor its work is known well enough."""
+SEEN = 3
+"""Cuts after which an operation that never shows above idle may be called not monitorable."""
+
+
+def of_operation(baseline: Baseline, options: MonitoringOptions, time: float) -> Coverage:
+    """Of one operation by what was learned of it."""
+    scope = f"operation/{baseline.key}"
+    if not (baseline.tool or baseline.program or baseline.section):
+        return Coverage(time=time, scope=scope, word=Word.NOT_MONITORABLE, reason="no_context")
+    if baseline.seen >= SEEN and (baseline.good == 0 or (baseline.good >= SEEN and baseline.contrast < LOW_CONTRAST)):
+        reason = "low_contrast" if baseline.good else "never_good"
+        return Coverage(time=time, scope=scope, word=Word.NOT_MONITORABLE, reason=reason)
+    if baseline.good >= SEEN and baseline.samples < FEWEST:
+        return Coverage(time=time, scope=scope, word=Word.NOT_MONITORABLE, reason="rate_too_low")
+    if baseline.good < options.learn_cuts:
+        return Coverage(time=time, scope=scope, word=Word.LEARNING, reason="learning", n=baseline.good, of=options.learn_cuts)
+    if baseline.good < options.monitor_cuts:
+        return Coverage(time=time, scope=scope, word=Word.PROVISIONAL, reason="provisional", n=baseline.good, of=options.monitor_cuts)
+    return Coverage(time=time, scope=scope, word=Word.MONITORING, n=baseline.good, of=options.monitor_cuts)
+
+
+def of_machine(operations: Sequence[Coverage], *, off: bool, lost: str, held: str, unwatched: str, time: float) -> Coverage:
+    """The word of the header.
+
+    Off and lost come before all; then a reason to hold; then what is learned: the machine is as well watched as its least known
+    operation that can be watched at all, and not monitorable only if none can.
+    """
+    scope = "machine"
+    if off:
+        return Coverage(time=time, scope=scope, word=Word.OFF, reason="machine_off")
+    if lost:
+        return Coverage(time=time, scope=scope, word=Word.LOST, reason=lost)
+    if unwatched:
+        return Coverage(time=time, scope=scope, word=Word.NOT_MONITORABLE, reason=unwatched)
+    if held:
+        return Coverage(time=time, scope=scope, word=Word.HOLD, reason=held)
+    watched = [c for c in operations if c.word is not Word.NOT_MONITORABLE]
+    if not operations:
+        return Coverage(time=time, scope=scope, word=Word.LEARNING, reason="learning")
+    if not watched:
+        return Coverage(time=time, scope=scope, word=Word.NOT_MONITORABLE, reason=operations[0].reason)
+    order = (Word.LEARNING, Word.PROVISIONAL, Word.MONITORING)
+    worst = min(watched, key=lambda c: (order.index(c.word), c.n))
+    return Coverage(time=time, scope=scope, word=worst.word, reason=worst.reason, n=worst.n, of=worst.of)

@@ -1,0 +1,358 @@
+"""Follows every operation: judges its cuts as they grow and close, learns from the good ones, looks over all tools at the end of a part."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+import numpy as np
+
+from agent.detect import coverage, fusion, wear
+from agent.detect.baseline import Baseline, Priors, priors
+from agent.detect.breakage import breakage
+from agent.detect.budget import probability
+from agent.detect.coverage import of_operation
+from agent.detect.drift import Drift, DriftState
+from agent.detect.missing import absent, missing
+from agent.detect.overload import overload
+from agent.model import Cut, Finding, Indicator, Word
+from agent.settings import MonitoringOptions
+
+REPEATS = 2
+"""Looks in a row for which a load must stay above its limit: 0.2 s, so that the spike of a breaking edge is told as a break."""
+NORMAL = 0.75
+"""Share of the usual work from which on a cut after a missing one counts as normal again."""
+FEWEST = 4
+"""Readings below which a cut is too short to be learned from."""
+MOST = 400
+"""Operations that are remembered."""
+PARTS = 10
+"""Parts over which the sequence of cuts is remembered."""
+BACK = 0.35
+"""A worn tool's ratio that falls below this share of its limit twice in a row: a new edge was put in without telling."""
+
+
+class WatchState(msgspec.Struct):
+    """What survives a restart."""
+
+    baselines: dict[str, Baseline] = {}
+    sequences: dict[str, list[list[str]]] = {}
+    bad: list[str] = []
+    worn: list[str] = []
+    drift: DriftState = msgspec.field(default_factory=DriftState)
+    together: bool = False
+    """All tools moved together at the end of the last part."""
+
+
+class Watch:
+    """Everything that is known of the operations of a machine.
+
+    Parameters
+    ----------
+    options: [monitoring].
+    alarms_per_hour: the budget, of automatic running, for the whole machine.
+    """
+
+    def __init__(self, options: MonitoringOptions, alarms_per_hour: float) -> None:
+        self._options = options
+        self.p = probability(alarms_per_hour)
+        self.state = WatchState()
+        self._priors = Priors()
+        self._drift = Drift(self.p, options.monitor_cuts)
+        self._spoiled: dict[str, str] = {}
+        self._over: dict[str, int] = {}
+        self._seen: list[str] = []
+        self._told_absent: set[str] = set()
+        self._whole = False
+        self._program = ""
+        self._part: int | None = None
+        self._time = 0.0
+
+    def baseline(self, cut: Cut) -> Baseline:
+        """Of the operation of this cut; begun when it is new."""
+        operation = cut.operation
+        known = self.state.baselines.get(operation.key)
+        if known is None:
+            self._make_room()
+            known = self.state.baselines[operation.key] = Baseline(
+                key=operation.key,
+                spindle=operation.spindle,
+                program=operation.program,
+                tool=operation.tool,
+                section=operation.section,
+                since=cut.opened,
+                anchor_since=cut.opened,
+            )
+        return known
+
+    def on_cut(self, cut: Cut, noise: float) -> list[Finding | Indicator]:
+        """Judge a cut that opened, grew or closed; a closed one is learned from if it was good."""
+        self._time = max(self._time, cut.time)
+        if cut.held == "lost" and cut.operation.key not in self.state.baselines:
+            return []
+        baseline = self.baseline(cut)
+        baseline.used = max(baseline.used, cut.time)
+        if not (cut.operation.tool or cut.operation.program or cut.part >= 0):
+            baseline.seen += cut.phase == "closed"
+            return []
+        if baseline.good >= coverage.SEEN and of_operation(baseline, self._options, cut.time).word is Word.NOT_MONITORABLE:
+            return self._only_learn(cut, baseline, noise)
+        if cut.phase == "opened":
+            return self._opened(cut)
+        if cut.phase == "grown":
+            return self._grown(cut, baseline, noise)
+        return self._closed(cut, baseline, noise)
+
+    def on_part(self, part: int, *, whole: bool) -> list[Finding | Indicator]:
+        """A part has ended: what did not come, what wears, what moved together. `whole`: nothing of it was missed by the agent."""
+        out: list[Finding | Indicator] = []
+        if whole and self._whole and self._seen:
+            out.extend(
+                absent(self.state.baselines[key], self._priors.work, self._time, part, self.p)
+                for key in self._expected()
+                if key not in self._seen and key not in self._told_absent
+            )
+            for finding in out:
+                if isinstance(finding, Finding):
+                    self._mark(finding.operation)
+            history = self.state.sequences.setdefault(self._program, [])
+            history.append(list(self._seen))
+            del history[:-PARTS]
+        self._priors = priors(self.state.baselines.values())
+        levels = self._levels()
+        found = fusion.decide(levels, self._time, part)
+        self.state.worn = [finding.tool for finding in found if finding.kind == "wear"]
+        together = any(finding.kind == "process" for finding in found)
+        if self.state.together and not together and all(level.level < 0.5 * level.limit for level in levels.values()):
+            out.append(_process_over(self._time))
+        self.state.together = together
+        out.extend(found)
+        self._seen = []
+        self._told_absent.clear()
+        self._whole = True
+        return out
+
+    def current(self) -> list[Baseline]:
+        """Of the operations that the program makes now: those of its last two whole parts and of this one; before that, all."""
+        known = self.state.baselines
+        recent = self.state.sequences.get(self._program, [])[-2:]
+        if not recent:
+            return [baseline for baseline in known.values() if baseline.program == self._program] or list(known.values())
+        keys = dict.fromkeys([key for part in recent for key in part] + self._seen)
+        return [known[key] for key in keys if key in known]
+
+    def begin_again(self) -> None:
+        """The agent missed something (a lost signal, a restart): the part that runs now is not whole."""
+        self._whole = False
+
+    def tool_changed(self, tool: str, spindle: str, time: float) -> None:
+        """A new tool or edge in this position, on the operator's word."""
+        for baseline in self.state.baselines.values():
+            if baseline.tool == tool and (not spindle or baseline.spindle == spindle):
+                baseline.new(time)
+                self._drift.forget(baseline.key)
+        self.state.worn = [t for t in self.state.worn if t != tool]
+        self.state.bad = [key for key in self.state.bad if self.state.baselines[key].tool != tool]
+
+    def smallest_change(self, baseline: Baseline) -> float | None:
+        """Smallest rise of the work that the trend of this operation would show at the budget, as a fraction."""
+        change = wear.smallest_change(baseline, self._priors.step, self.p)
+        return None if change is None else math.expm1(min(change, 5.0))
+
+    def wear_level(self, baseline: Baseline) -> tuple[float | None, float]:
+        """Filtered rise against the new tool and its limit, as fractions."""
+        limit = wear.wear_limit(baseline, self._priors.step, self.p, self._options.wear_limit)
+        level = wear.level(baseline)
+        return (
+            None if level is None else math.expm1(level),
+            self._options.wear_limit if limit is None else math.expm1(min(limit, 5.0)),
+        )
+
+    def saved(self) -> WatchState:
+        """What survives a restart."""
+        baselines = {key: baseline.without_curves() for key, baseline in self.state.baselines.items()}
+        return msgspec.structs.replace(self.state, baselines=baselines, drift=self._drift.saved())
+
+    def restore(self, state: WatchState) -> None:
+        """Take back a saved state."""
+        self.state = state
+        self._drift.restore(state.drift)
+        self._priors = priors(state.baselines.values())
+        self._whole = False
+
+    def _only_learn(self, cut: Cut, baseline: Baseline, noise: float) -> list[Finding | Indicator]:
+        """An operation that cannot be judged is still learned: it may become visible (another drive setting, another load channel)."""
+        if cut.phase == "closed":
+            baseline.seen += 1
+            baseline.tool_cuts += 1
+            baseline.cutting_time += cut.features.duration
+            if not cut.held:
+                baseline.learn(cut, noise)
+        return []
+
+    def _opened(self, cut: Cut) -> list[Finding | Indicator]:
+        key = cut.operation.key
+        self._program = cut.operation.program
+        out: list[Finding | Indicator] = []
+        if self._whole:
+            expected = self._expected()
+            if key in expected:
+                for earlier in expected[: expected.index(key)]:
+                    if earlier not in self._seen and earlier not in self._told_absent:
+                        self._told_absent.add(earlier)
+                        baseline = self.state.baselines[earlier]
+                        self._mark(earlier)
+                        out.append(absent(baseline, self._priors.work, cut.opened, cut.part, self.p))
+        if key not in self._seen:
+            self._seen.append(key)
+        return out
+
+    def _grown(self, cut: Cut, baseline: Baseline, noise: float) -> list[Finding | Indicator]:
+        if cut.id in self._spoiled:
+            return []
+        finding = breakage(cut, baseline, noise)
+        if finding is None:
+            over = overload(cut, baseline, self._priors.peak, self.p, self._options.learn_cuts)
+            self._over[cut.id] = self._over.get(cut.id, 0) + 1 if over is not None else 0
+            if over is not None and self._over[cut.id] >= REPEATS:
+                finding = over
+        if finding is None:
+            return []
+        self._spoiled[cut.id] = finding.kind
+        self._mark(baseline.key)
+        return [finding]
+
+    def _closed(self, cut: Cut, baseline: Baseline, noise: float) -> list[Finding | Indicator]:
+        self._over.pop(cut.id, None)
+        spoiled = self._spoiled.pop(cut.id, None)
+        baseline.seen += 1
+        baseline.tool_cuts += 1
+        baseline.cutting_time += cut.features.duration
+        out: list[Finding | Indicator] = []
+        if cut.held:
+            self._whole = False
+            return out
+        if spoiled is None:
+            finding = breakage(cut, baseline, noise) or missing(cut, baseline, self._priors.work, self.p, self._options.learn_cuts)
+            if finding is not None:
+                self._mark(baseline.key)
+                return [finding]
+        if spoiled is not None or cut.features.samples < FEWEST or cut.features.work <= 0.0:
+            return out
+        share = cut.features.work / math.exp(baseline.work.mean) if baseline.work.n else 1.0
+        if baseline.key in self.state.bad and share >= NORMAL:
+            self.state.bad = [key for key in self.state.bad if key != baseline.key]
+            if not any(self.state.baselines[key].tool == baseline.tool for key in self.state.bad):
+                out.append(_over(cut, "breakage"))
+        ratio = wear.follow(baseline, cut, self._options.wear_limit)
+        if ratio is not None:
+            out.append(
+                Indicator(
+                    time=cut.time,
+                    channel="",
+                    operation=baseline.key,
+                    tool=baseline.tool,
+                    name="work_ratio",
+                    value=math.exp(ratio),
+                )
+            )
+            if baseline.tool in self.state.worn and self._back(baseline):
+                baseline.rise_since = -1
+                self.state.worn = [tool for tool in self.state.worn if tool != baseline.tool]
+                out.append(_over(cut, "wear"))
+        if baseline.key not in self.state.bad and baseline.tool not in self.state.worn:
+            baseline.learn(cut, noise)
+            drift = self._drift.take(baseline, math.log(cut.features.work), cut.time, cut.part)
+            if drift is not None:
+                out.append(drift)
+        return out
+
+    def _back(self, baseline: Baseline) -> bool:
+        limit = math.log1p(self._options.wear_limit)
+        if len(baseline.ratios) < 2 or max(baseline.ratios[-2:]) > BACK * limit:
+            return False
+        baseline.ratios = baseline.ratios[-2:]
+        return True
+
+    def _mark(self, key: str) -> None:
+        """Its cuts are not learned from until one is normal again."""
+        if key not in self.state.bad:
+            self.state.bad = [*self.state.bad, key]
+
+    def _expected(self) -> list[str]:
+        """Operations that came in each of the last whole parts of this program, in their order."""
+        history = self.state.sequences.get(self._program, [])
+        if len(history) < self._options.learn_cuts:
+            return []
+        recent = history[-self._options.learn_cuts :]
+        known = self.state.baselines
+        return [key for key in recent[-1] if all(key in part for part in recent) and key in known and known[key].good > 0]
+
+    def _make_room(self) -> None:
+        """Forget the operation that was not cut for the longest time when there are too many."""
+        if len(self.state.baselines) >= MOST:
+            oldest = min(self.state.baselines.values(), key=lambda baseline: baseline.used)
+            del self.state.baselines[oldest.key]
+            self.state.bad = [key for key in self.state.bad if key != oldest.key]
+            self._drift.forget(oldest.key)
+
+    def _levels(self) -> dict[str, fusion.ToolLevel]:
+        """Per tool, of the operation that moved most among those that were cut lately."""
+        levels: dict[str, fusion.ToolLevel] = {}
+        for baseline in self.state.baselines.values():
+            if baseline.program != self._program or baseline.key in self.state.bad or baseline.key not in self._seen:
+                continue
+            level = wear.level(baseline)
+            limit = wear.wear_limit(baseline, self._priors.step, self.p, self._options.wear_limit)
+            if level is None or limit is None:
+                continue
+            name = f"{baseline.spindle}|{baseline.tool}"
+            if name in levels and levels[name].level - levels[name].limit >= level - limit:
+                continue
+            levels[name] = fusion.ToolLevel(
+                tool=baseline.tool,
+                spindle=baseline.spindle,
+                operation=baseline.key,
+                level=level,
+                limit=limit if np.isfinite(limit) else math.inf,
+                cuts_since_new=baseline.tool_cuts,
+                since_part=baseline.rise_since,
+                new_part=baseline.anchor_part,
+                n_baseline=len(baseline.anchor),
+            )
+        return levels
+
+
+def _process_over(time: float) -> Finding:
+    """The tools do not stand off together any more."""
+    return Finding(
+        time=time,
+        kind="process",
+        severity="advice",
+        channel="",
+        spindle="",
+        operation="",
+        tool="",
+        score=0.0,
+        threshold=0.0,
+        evidence={},
+        finished=True,
+    )
+
+
+def _over(cut: Cut, kind: str) -> Finding:
+    """The cause is gone."""
+    return Finding(
+        time=cut.time,
+        kind="wear" if kind == "wear" else "breakage",
+        severity="advice",
+        channel="",
+        spindle=cut.operation.spindle,
+        operation=cut.operation.key,
+        tool=cut.operation.tool,
+        score=0.0,
+        threshold=0.0,
+        evidence={},
+        cut=cut.id,
+        finished=True,
+    )

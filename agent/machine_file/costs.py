@@ -1,0 +1,54 @@
+"""What a machine file leaves out, and what that costs: nothing here is wrong, but nobody shall be surprised later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from agent.settings import ChannelOptions, MachineSettings, Role
+from agent.toml_file.found import Found
+from drivers.options import DeviceMap, Register
+
+BREAKAGE_EVERY = 0.25
+"""s between two readings of the load above which a break within a cut of 1 to 2 s has too few readings to be told (8 a cut)."""
+WEAR_EVERY = 1.0
+"""s between two readings of the load above which cuts themselves are hard to tell apart (field.md 1.7)."""
+
+CONTEXT: frozenset[Role] = frozenset({"tool", "program", "section"})
+"""Roles of which one is needed to know which operation a cut belongs to."""
+PER_SPINDLE: tuple[Role, ...] = ("spindle.load", "spindle.speed", "tool")
+PER_MACHINE: tuple[Role, ...] = ("part", "feed_override", "mode", "power_on", "vibration")
+
+
+def costs(settings: MachineSettings, maps: Mapping[str, DeviceMap], found: Found) -> None:
+    """A warning for each signal that the monitor could use and does not get, and for each that comes too rarely or is a guess."""
+    first = settings.spindle[0].name if settings.spindle else ""
+    for spindle in settings.spindle:
+        roles = {channel.role for channel in settings.channel if (channel.spindle or first) == spindle.name}
+        for role in PER_SPINDLE:
+            if role not in roles:
+                code = "context" if role == "tool" and not CONTEXT & roles else role.replace(".", "_")
+                found.warn((), f"cost_{code}", spindle=spindle.name)
+    roles = {channel.role for channel in settings.channel}
+    for role in PER_MACHINE:
+        if role not in roles and not (role == "part" and "cycle" in roles):
+            found.warn((), f"cost_{role}")
+    for i, channel in enumerate(settings.channel):
+        _look_at_source(settings, channel, i, maps, found)
+
+
+def _look_at_source(settings: MachineSettings, channel: ChannelOptions, i: int, maps: Mapping[str, DeviceMap], found: Found) -> None:
+    name, _, register_name = channel.source.partition(".")
+    source = next((source for source in settings.source if source.name == name), None)
+    device = maps.get(source.device) if source else None
+    if source is None or device is None or device.rate > 0:
+        return
+    register: Register | None = next((known for known in device.registers if known.name == register_name), None)
+    if register is not None and not register.verified:
+        found.warn(("channel", i, "from"), "unverified", register=register.name, device=device.name)
+    every = max(source.every, device.update)
+    if device.update > source.every and channel.role in ("spindle.load", "axis.load"):
+        found.warn(("channel", i, "from"), "slow_device", name=channel.name, update=device.update, every=source.every)
+    if channel.role == "spindle.load" and every > WEAR_EVERY:
+        found.warn(("channel", i, "from"), "load_very_slow", every=every)
+    elif channel.role == "spindle.load" and every > BREAKAGE_EVERY:
+        found.warn(("channel", i, "from"), "load_slow", every=every)

@@ -1,0 +1,333 @@
+"""The whole pass without I/O, thread or clock: readings in, cuts, indicators, findings, alerts, checklists and coverage out.
+
+The daemon and `replay` both drive it: live and replay are the same pass with another source and another clock.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import msgspec
+import numpy as np
+
+from agent import __version__
+from agent.alerts.book import AlertBook
+from agent.budget import alarms_per_hour
+from agent.commands import Acknowledge, Command, CommandResult, FalseAlarm, TickStep, ToolChanged
+from agent.context import Context
+from agent.detect import coverage
+from agent.detect.sensor import Sensors
+from agent.detect.watch import Watch, WatchState
+from agent.maintenance import MaintenancePlan
+from agent.model import Alert, Checklist, Counters, Coverage, Cut, Event, Finding, Indicator, Snapshot
+from agent.monitor.overview import Overview
+from agent.segment import Frame, SegmenterState, SpindleSegmenter
+from agent.settings import MachineSettings
+from agent.timeline import MINIMUM_HOLD, Rows, Timeline
+from agent.vibration import VibrationState, VibrationWatch
+from drivers.model import Readings, Waveform
+
+LOOK = 0.5
+"""s between two looks at sensors and coverage, on the axis of the readings."""
+SILENCE = 60.0
+"""s after which a silence is no longer walked step by step: longer than any patience."""
+KEEP_CHECKLISTS = 50
+"""Checklists that are kept: open ones and the latest done."""
+
+
+class MonitorState(msgspec.Struct):
+    """What survives a restart; written by `state`, taken back by `restore`."""
+
+    version: str
+    segmenters: dict[str, SegmenterState]
+    watch: WatchState
+    vibration: dict[str, VibrationState]
+    alerts: dict[str, Alert]
+    checklists: dict[str, Checklist]
+    counters: Counters
+    off: bool = False
+    """The machine's own supply was off"""
+
+
+class Monitor:
+    """Drives the pass.
+
+    Parameters
+    ----------
+    settings: the machine file.
+    plan: which checklist goes with which alert.
+    """
+
+    def __init__(self, settings: MachineSettings, plan: MaintenancePlan) -> None:
+        self._settings = settings
+        self._plan = plan
+        self.timeline = Timeline(settings.channel, settings.monitoring.lateness, holds(settings))
+        self.latest = self.timeline.latest()
+        self.context = Context(settings, self.timeline)
+        self.segmenters = {
+            name: SpindleSegmenter(name, has_speed=has_speed, minimum_speed=minimum) for name, has_speed, minimum in self.context.spindles
+        }
+        self.watch = Watch(settings.monitoring, alarms_per_hour(settings.monitoring.false_alarms) or 1.0 / 160.0)
+        self.sensors = Sensors(settings)
+        self.vibration = VibrationWatch(settings, self.watch.p)
+        self.alerts = AlertBook()
+        self.checklists: dict[str, Checklist] = {}
+        self.counters = Counters(parts=0, cuts=0, cutting_time=0.0, rows=0, dropped=0)
+        self.coverage: Coverage | None = None
+        self._part: int | None = None
+        self._looked = -math.inf
+        self._was_lost = False
+        self._part_seen: set[str] = set()
+        self.last_cut: dict[str, Cut] = {}
+        self._overview = Overview(self)
+        first = settings.spindle[0].name
+        self._loads = {c.spindle or first: c.name for c in reversed(settings.channel) if c.role == "spindle.load"}
+
+    @property
+    def settings(self) -> MachineSettings:
+        """The machine file."""
+        return self._settings
+
+    def feed(self, item: Readings | Waveform) -> list[Event]:
+        """Take a block in; returns what it made known."""
+        self.timeline.push(item)
+        return self._release(None)
+
+    def tick(self, now: float) -> list[Event]:
+        """Time has passed (live only): what waits is released, and what has fallen silent is noticed."""
+        out = self._release(now)
+        out.extend(self._look_until(now - self._settings.monitoring.lateness))
+        return out
+
+    def finish(self) -> list[Event]:
+        """The end of a replay: everything that waits is released."""
+        return self._release(None, all_of_it=True)
+
+    def do(self, command: Command, now: float) -> tuple[CommandResult, list[Event]]:
+        """Obey one command of the page or of MQTT."""
+        out: list[Event] = []
+        reason = ""
+        match command:
+            case Acknowledge():
+                alert = self.alerts.acknowledge(command.alert, command.by, now)
+                reason = "" if alert else "unknown_alert"
+                out.extend([alert] if alert else [])
+            case FalseAlarm():
+                alert = self.alerts.false_alarm(command.alert, command.by, now)
+                reason = "" if alert else "unknown_alert"
+                out.extend([alert] if alert else [])
+            case ToolChanged():
+                known = {baseline.tool for baseline in self.watch.state.baselines.values()}
+                if command.tool not in known:
+                    reason = "unknown_tool"
+                else:
+                    self.watch.tool_changed(command.tool, command.spindle, now)
+                    for alert in self.alerts.of_tool(command.tool, command.spindle):
+                        settled = self.alerts.settle(alert.id, command.by, now)
+                        out.extend([settled] if settled else [])
+            case TickStep():
+                checklist = self.checklists.get(command.checklist)
+                ticked = self._plan.tick(checklist, command, now) if checklist is not None else "unknown_checklist"
+                if isinstance(ticked, Checklist):
+                    self.checklists[ticked.id] = ticked
+                    out.append(ticked)
+                else:
+                    reason = ticked
+        return CommandResult(id=command.id, accepted=not reason, reason=reason), out
+
+    def snapshot(self) -> Snapshot:
+        """Everything that an outlet shows, at this moment."""
+        return self._overview.snapshot()
+
+    def dropped(self) -> None:
+        """The compute thread could not take a batch: a gap, never silent."""
+        self.counters = msgspec.structs.replace(self.counters, dropped=self.counters.dropped + 1)
+        self.watch.begin_again()
+
+    def state(self) -> bytes:
+        """What survives a restart, as msgpack."""
+        return msgspec.msgpack.encode(
+            MonitorState(
+                version=__version__,
+                segmenters={name: segmenter.saved() for name, segmenter in self.segmenters.items()},
+                watch=self.watch.saved(),
+                vibration=self.vibration.saved(),
+                alerts=self.alerts.saved(),
+                checklists=self.checklists,
+                counters=self.counters,
+                off=self.context.off,
+            )
+        )
+
+    def restore(self, saved: bytes) -> None:
+        """Take back what `state` gave.
+
+        Raises
+        ------
+        msgspec.DecodeError: it is not a state of this kind; nothing was changed.
+        """
+        state = msgspec.msgpack.decode(saved, type=MonitorState)
+        for name, segmenter in self.segmenters.items():
+            if name in state.segmenters:
+                segmenter.restore(state.segmenters[name])
+        self.watch.restore(state.watch)
+        self.vibration.restore(state.vibration)
+        self.alerts.restore(state.alerts)
+        self.sensors.resume(alert.channel for alert in state.alerts.values() if alert.kind == "sensor" and not alert.returned)
+        self.checklists = dict(state.checklists)
+        self.counters = state.counters
+        self.context.off = state.off
+
+    def _release(self, now: float | None, *, all_of_it: bool = False) -> list[Event]:
+        out: list[Event] = []
+        for item in self.timeline.release(now, all_of_it=all_of_it):
+            if isinstance(item, Rows):
+                out.extend(self._rows(item))
+            else:
+                out.extend(self._act(self.vibration.take(item)))
+        return out
+
+    def _rows(self, rows: Rows) -> list[Event]:
+        """Rows in pieces that end where there is something to look at, so that it does not matter how they were batched."""
+        out: list[Event] = []
+        self.counters = msgspec.structs.replace(self.counters, rows=self.counters.rows + len(rows.time))
+        at, n = 0, len(rows.time)
+        while at < n:
+            out.extend(self._look_until(float(rows.time[at])))
+            stop = int(np.searchsorted(rows.time, self._looked + LOOK, side="left"))
+            out.extend(self._piece(rows.part(at, max(stop, at + 1))))
+            at = max(stop, at + 1)
+        return out
+
+    def _piece(self, rows: Rows) -> list[Event]:
+        out: list[Event] = []
+        for frames in self.context.frames(rows):
+            if self.context.knows_parts:
+                out.extend(self._follow_part(self.context.part))
+            if self.context.lost or self._was_lost:
+                self.watch.begin_again()
+            self._was_lost = self.context.lost
+            for name, frame in frames:
+                out.extend(self._frame(name, frame))
+        self.latest.take(rows)
+        return out
+
+    def _look_until(self, now: float) -> list[Event]:
+        """Look at sensors and coverage at every multiple of `LOOK` up to `now`, at all of them or, after a long silence, at the first."""
+        out: list[Event] = []
+        last = math.floor(now / LOOK) * LOOK
+        if self._looked == -math.inf:
+            self._looked = last
+        ends = self._looked + SILENCE
+        while self._looked < last:
+            self._looked = last if self._looked >= ends else round((self._looked + LOOK) / LOOK) * LOOK
+            out.extend(self._act(self.sensors.look(self._looked, self._held, off=self.context.off)))
+            if self.sensors.lost():
+                self.watch.begin_again()
+            out.extend(self._cover(self._looked))
+        return out
+
+    def _held(self, name: str, now: float) -> tuple[float, float, int]:
+        """Value, time and quality of a channel now; of a waveform its latest block counts."""
+        if name in self.vibration.names and self.vibration.fed(name):
+            return self.vibration.held(name, now)
+        return self.latest.held(name, now)
+
+    def _frame(self, name: str, frame: Frame) -> list[Event]:
+        out: list[Event] = []
+        segmenter = self.segmenters[name]
+        for cut in segmenter.walk(frame):
+            self._in_the_dark(segmenter)
+            key = cut.operation.key
+            if cut.phase == "opened":
+                if not self.context.knows_parts and key in self._part_seen:
+                    out.extend(self._end_part(self.counters.parts + 1))
+                self._part_seen.add(key)
+            if cut.phase == "closed":
+                cut = self.vibration.of_cut(name, cut)
+                self.last_cut[name] = cut
+                self.counters = msgspec.structs.replace(
+                    self.counters,
+                    cuts=self.counters.cuts + 1,
+                    cutting_time=self.counters.cutting_time + cut.features.duration,
+                )
+            out.append(cut)
+            out.extend(self._act(self.watch.on_cut(cut, segmenter.noise)))
+        self._in_the_dark(segmenter)
+        self.vibration.listen(name, frame, segmenter.air)
+        return out
+
+    def _in_the_dark(self, segmenter: SpindleSegmenter) -> None:
+        """Where the load was not seen for a while, a cut may have come and gone: this part is not whole."""
+        if segmenter.dark:
+            segmenter.dark = False
+            self.watch.begin_again()
+
+    def _follow_part(self, part: int) -> list[Event]:
+        if part == self._part:
+            return []
+        ended, self._part = self._part, part
+        return self._end_part(ended) if ended is not None else []
+
+    def _end_part(self, part: int) -> list[Event]:
+        self._part_seen.clear()
+        self.counters = msgspec.structs.replace(self.counters, parts=self.counters.parts + 1)
+        return self._act(self.watch.on_part(part, whole=not self.sensors.lost()))
+
+    def _act(self, items: Iterable[Finding | Indicator]) -> list[Event]:
+        """Findings become alerts, new alerts open their checklist."""
+        out: list[Event] = []
+        for item in items:
+            if isinstance(item, Indicator):
+                out.append(item)
+                continue
+            if not item.channel and item.spindle:
+                item = msgspec.structs.replace(item, channel=self._loads.get(item.spindle, ""))
+            out.append(item)
+            alert = self.alerts.apply(item)
+            if alert is None:
+                continue
+            if not alert.checklist:
+                checklist = self._plan.open(alert, item.time)
+                self.checklists[checklist.id] = checklist
+                self._trim()
+                alert = self.alerts.attach(alert.id, checklist.id) or alert
+                out.extend([alert, checklist])
+            else:
+                out.append(alert)
+        return out
+
+    def _cover(self, now: float) -> list[Event]:
+        operations = [coverage.of_operation(baseline, self._settings.monitoring, now) for baseline in self.watch.current()]
+        machine = coverage.of_machine(
+            operations,
+            off=self.context.off,
+            lost=self.sensors.lost() or ("no_signal" if self.context.lost else ""),
+            held=self.context.held,
+            unwatched="" if self.segmenters else "no_load_channel",
+            time=now,
+        )
+        before = self.coverage
+        self.coverage = machine
+        if before is None or (before.word, before.reason, before.n) != (machine.word, machine.reason, machine.n):
+            return [machine]
+        return []
+
+    def _trim(self) -> None:
+        done = [c for c in self.checklists.values() if c.done or self.alerts.get(c.alert) is None]
+        for checklist in sorted(done, key=lambda c: c.opened)[: max(0, len(self.checklists) - KEEP_CHECKLISTS)]:
+            del self.checklists[checklist.id]
+
+
+def holds(settings: MachineSettings) -> list[float]:
+    """For each channel, seconds for which a value may stand: as written, else three periods of its source, at least `MINIMUM_HOLD`."""
+    every = {source.name: source.every for source in settings.source}
+    out: list[float] = []
+    for channel in settings.channel:
+        if channel.hold is not None:
+            out.append(channel.hold)
+        else:
+            period = every.get(channel.source.partition(".")[0])
+            out.append(max(3.0 * period, MINIMUM_HOLD) if period is not None else math.inf if not channel.source else MINIMUM_HOLD)
+    return out

@@ -1,0 +1,50 @@
+"""Figures and curve of a cut."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from agent.kernels import segment as kernel
+from agent.model import CutFeatures
+
+GRID = 0.05
+"""s between two points of a cut's curve."""
+CURVE_LIMIT = 4096
+"""Points of a curve that are kept; a longer cut keeps its beginning."""
+
+
+def cut_features(state: np.ndarray[tuple[int], np.dtype[np.float64]]) -> CutFeatures:
+    """Of the cut that is open (or was just closed) in a spindle's segment state.
+
+    Mean, peak and idle are in the unit of the load channel; work is the integral of the load above idle at each reading's own speed
+    (unit s), as drives and power meters give no force: what idle takes is not cutting (field.md 1.1: area above idle). The peak is the
+    second largest reading. Rise and fall are between medians of three readings three readings apart.
+    """
+    n = max(int(state[kernel.N]), 1)
+    duration = max(float(state[kernel.T_LAST] - state[kernel.T_OPEN]), 0.0)
+    second, first = float(state[kernel.PEAK2]), float(state[kernel.PEAK])
+    peak = second if second > -np.inf else first if first > -np.inf else 0.0
+    return CutFeatures(
+        samples=int(state[kernel.N]),
+        duration=duration,
+        mean=float(state[kernel.SUM]) / n,
+        peak=peak,
+        idle=float(state[kernel.IDLE]) / duration if duration > 0 else 0.0,
+        work=float(state[kernel.WORK]),
+        largest_rise=float(state[kernel.RISE]),
+        largest_fall=float(state[kernel.FALL]),
+        fall_at=float(state[kernel.T_FALL] - state[kernel.T_OPEN]),
+        fall_before=float(state[kernel.BEFORE]),
+        level=float(state[kernel.LEVEL]),
+    )
+
+
+def cut_curve(times: list[float], loads: list[float], opened: float, until: float) -> tuple[float, ...]:
+    """Load on a grid of GRID seconds from `opened`, linear between readings."""
+    if len(times) < 2:
+        return ()
+    end = min(until, times[-1])
+    points = min(int((end - opened) / GRID) + 1, CURVE_LIMIT)
+    if points < 2:
+        return ()
+    return tuple(np.interp(opened + GRID * np.arange(points), times, loads).tolist())

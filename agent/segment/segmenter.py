@@ -1,0 +1,230 @@
+"""Rows of one spindle to Cuts as they open, grow and close.
+
+Three ways, by what the machine gives: the control says so (a `section` register: the cut is the section), a cycle bit says when a cut may
+be (the load decides within), or the load alone decides. Idle is learned as a function of speed in all three.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from agent.kernels import segment as kernel
+from agent.model import Cut, Operation
+from agent.segment.figures import GRID, cut_curve, cut_features
+from agent.segment.frame import Frame
+
+Phase = Literal["opened", "grown", "closed"]
+
+BLINK, PERIODS, PERIOD_READINGS = 0.3, 3.0, 50
+"""A load is not seen when no reading comes for 0.3 s, or for three of its periods where they are longer (median of its first fifty
+readings): what happened meanwhile is anybody's guess."""
+LONGEST = 1.0
+"""s; ... as long as the period is not known."""
+AFTER_DARK = 0.5
+"""s after the load was last not seen within which a cut opens with its beginning missing."""
+SURE = 0.9
+"""Share of the readings of a cut at whose speed idle must be known."""
+
+
+class SegmenterState(msgspec.Struct):
+    """What survives a restart."""
+
+    state: bytes
+    table: bytes
+    ordinal: dict[str, int] = {}
+    part: int = -1
+    context: tuple[str, str, str] = ("", "", "")
+    cuts: int = 0
+
+
+@dataclass(slots=True)
+class _Open:
+    operation: Operation
+    part: int
+    held: str
+    id: str
+    opened: float
+    times: list[float] = field(default_factory=list)
+    loads: list[float] = field(default_factory=list)
+
+
+class SpindleSegmenter:
+    """Finds the cuts of one spindle.
+
+    Parameters
+    ----------
+    spindle: its name.
+    has_speed: whether the machine gives its speed.
+    minimum_speed: rpm below which it stands.
+    """
+
+    def __init__(self, spindle: str, *, has_speed: bool, minimum_speed: float) -> None:
+        self.spindle = spindle
+        self._has_speed = has_speed
+        self._minimum_speed = minimum_speed
+        self._state, self._table = kernel.new_state()
+        self._ordinal: dict[str, int] = {}
+        self._part = -1
+        self._context = ("", "", "", -1)
+        self._open: _Open | None = None
+        self._blind = -math.inf
+        self._seen = -math.inf
+        self._first: list[float] = []
+        self._longest = LONGEST
+        self.dark = False
+        """The load was not seen for a while since this was last set to False: a cut may have come and gone."""
+        self.air = np.zeros(0, dtype=bool)
+        """Of the frame walked last: rows at which the spindle turned steadily without cutting"""
+        self.cuts = 0
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of the load reading in air, unit of the load."""
+        return float(self._state[kernel.NOISE])
+
+    def idle(self, speed: float | None) -> float | None:
+        """Learned idle load at a speed; None: not known there."""
+        level = float(kernel.idle_at(self._table, speed if speed is not None else 0.0))
+        return None if level != level else level
+
+    def walk(self, frame: Frame) -> Iterator[Cut]:
+        """Cuts of one frame, in the order of their events."""
+        gaps = self._gaps(frame)
+        context = (frame.program, frame.tool, frame.section, frame.part)
+        if self._open is not None and context != self._context:
+            yield self._close(float(frame.time[0]))
+        if frame.part != self._part or frame.tool != self._context[1] or frame.program != self._context[0]:
+            self._ordinal.clear()
+            self._part = frame.part
+        self._context = context
+        if frame.held == "lost":
+            self._blind = float(frame.time[-1])
+        at, n = 0, len(frame.time)
+        self.air = np.zeros(n, dtype=bool)
+        while at < n:
+            before = at
+            at, event = kernel.advance(
+                frame.time,
+                frame.load,
+                frame.ok,
+                frame.speed,
+                at,
+                frame.gate,
+                int(self._has_speed),
+                self._minimum_speed,
+                self._state,
+                self._table,
+                self.air,
+            )
+            now = float(frame.time[min(at, n - 1)] if event == kernel.CLOSED or at == before else frame.time[at - 1])
+            while gaps and gaps[0] <= now:
+                self._blind = gaps.pop(0)
+                self.dark = True
+            if event == kernel.OPENED:
+                yield self._begin(frame)
+            elif self._open is not None:
+                self._open.held = self._open.held or frame.held or ("lost" if self._blind > self._open.opened else "")
+                good = frame.ok[before:at]
+                self._open.times.extend(frame.time[before:at][good].tolist())
+                self._open.loads.extend(frame.load[before:at][good].tolist())
+            if event == kernel.GROWN and self._open is not None:
+                yield self._cut("grown")
+            elif event == kernel.CLOSED and self._open is not None:
+                yield self._close(now)
+            elif event == kernel.RUN_UP_ENDED and self._open is not None:
+                self._open.held = "run_up"
+                if not frame.section:
+                    self._ordinal[frame.tool] -= 1
+                yield self._close(now)
+
+    def current(self) -> Cut | None:
+        """The open cut with its curve so far."""
+        return self._cut("grown", picture=True) if self._open is not None else None
+
+    def saved(self) -> SegmenterState:
+        """What survives a restart; an open cut does not: it was not watched to its end."""
+        state = self._state.copy()
+        state[kernel.OPEN] = 0.0
+        state[kernel.T_CAND] = np.nan
+        ordinal = dict(self._ordinal)
+        if self._open is not None and self._context[1] in ordinal:
+            ordinal[self._context[1]] -= 1
+        program, tool, section, _ = self._context
+        return SegmenterState(state.tobytes(), self._table.tobytes(), ordinal, self._part, (program, tool, section), self.cuts)
+
+    def restore(self, saved: SegmenterState) -> None:
+        """Take back what `saved` gave."""
+        state = np.frombuffer(saved.state, dtype=np.float64)
+        table = np.frombuffer(saved.table, dtype=np.float64)
+        if state.shape != self._state.shape or table.size != self._table.size:
+            return
+        self._state = state.copy()
+        self._table = table.reshape(self._table.shape).copy()
+        self._ordinal = dict(saved.ordinal)
+        self._part = saved.part
+        self._context = (*saved.context, saved.part)
+        self.cuts = saved.cuts
+
+    def _gaps(self, frame: Frame) -> list[float]:
+        """Times at which the load is seen again after it was not seen for too long."""
+        seen = frame.time[frame.ok]
+        if not len(seen):
+            return []
+        if len(self._first) < PERIOD_READINGS:
+            self._first.extend(seen[: PERIOD_READINGS - len(self._first)].tolist())
+            if len(self._first) == PERIOD_READINGS:
+                self._longest = max(BLINK, PERIODS * float(np.median(np.diff(self._first))))
+        dark = np.diff(seen, prepend=self._seen)
+        self._seen = float(seen[-1])
+        limit = frame.gap if math.isinf(frame.gap) else self._longest
+        return list(seen[dark > limit].tolist())
+
+    def _begin(self, frame: Frame) -> Cut:
+        section = frame.section
+        named = bool(frame.program or frame.tool or frame.part >= 0)
+        if not section and named:
+            ordinal = self._ordinal.get(frame.tool, 0) + 1
+            self._ordinal[frame.tool] = ordinal
+            section = str(ordinal)
+        operation = Operation(spindle=self.spindle, program=frame.program, revision=1, tool=frame.tool, section=section)
+        opened = float(self._state[kernel.T_OPEN])
+        self.cuts += 1
+        held = frame.held
+        if not held and opened - self._blind < AFTER_DARK:
+            held = "lost"
+        times, loads = kernel.latest(self._state, opened)
+        self._open = _Open(operation, frame.part, held, f"{self.spindle}-{self.cuts}", opened, times, loads)
+        return self._cut("opened")
+
+    def _close(self, now: float) -> Cut:
+        """`now`: of the row that closes it; the cut ended in the dark if its latest reading is too old for that."""
+        self._state[kernel.OPEN] = 0.0
+        if self._open is not None and now - float(self._state[kernel.LAST_TIME]) > self._longest and not self._open.held:
+            self._open.held = "lost"
+        cut = self._cut("closed")
+        self._open = None
+        return cut
+
+    def _cut(self, phase: Phase, *, picture: bool = False) -> Cut:
+        now = self._open
+        assert now is not None
+        features = cut_features(self._state)
+        curve = cut_curve(now.times, now.loads, now.opened, now.opened + features.duration) if phase == "closed" or picture else ()
+        return Cut(
+            id=now.id,
+            phase=phase,
+            operation=now.operation,
+            part=now.part,
+            opened=now.opened,
+            time=float(self._state[kernel.T_LAST]),
+            features=features,
+            held=now.held or ("" if self._state[kernel.SURE] >= SURE * self._state[kernel.SETTLED] else "idle_unknown"),
+            curve=curve,
+            grid=GRID,
+        )

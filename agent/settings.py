@@ -1,0 +1,148 @@
+"""The machine file as typed structs. Reading one, with every mistake named at once, is the job of `agent.machine_file`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from drivers.options import BusOptions, SourceOptions
+
+Language = Literal["fr", "en"]
+Role = Literal[
+    "spindle.load",
+    "spindle.speed",
+    "spindle.temperature",
+    "axis.load",
+    "vibration",
+    "temperature",
+    "pressure",
+    "level",
+    "tool",
+    "program",
+    "section",
+    "part",
+    "cycle",
+    "door",
+    "mode",
+    "execution",
+    "feed",
+    "feed_override",
+    "speed_override",
+    "feed_hold",
+    "power_on",
+    "other",
+]
+
+
+class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Common manner of every table of the machine file."""
+
+
+class MachineOptions(_Table, frozen=True, kw_only=True):
+    """[machine]"""
+
+    name: str
+    kind: Literal["lathe", "mill"] = "lathe"
+    site: str = "site"
+    area: str = "area"
+    language: Language = "fr"
+    timezone: str = "Europe/Paris"
+
+
+class SpindleOptions(_Table, frozen=True, kw_only=True):
+    """[[spindle]]"""
+
+    name: str = "S1"
+    rated_power: float | None = None
+    """kW, S1."""
+    minimum_speed: float = 30.0
+    """rpm below which the spindle counts as standing."""
+
+
+class ToolOptions(_Table, frozen=True, kw_only=True):
+    """[[tool]]; all of it optional, each key says what it makes possible."""
+
+    number: int
+    name: str = ""
+    name_en: str = ""
+    life_parts: int | None = None
+
+
+class ChannelOptions(_Table, frozen=True, kw_only=True):
+    """[[channel]]"""
+
+    name: str
+    role: Role
+    source: str = msgspec.field(default="", name="from")
+    """'source.register'; may be empty for a machine file that is only replayed."""
+    spindle: str = ""
+    """Which spindle it belongs to; empty: the first one."""
+    unit: str = ""
+    hold: float | None = None
+    """Seconds for which a value may stand until the next; default: three periods of its source, at least 1 s. `inf` for on-change."""
+    off_value: float | None = None
+    """role power_on only: the value that means that the machine's own supply is off (default 0)."""
+
+
+class MonitoringOptions(_Table, frozen=True, kw_only=True):
+    """[monitoring]"""
+
+    false_alarms: str = "1 per month"
+    """Budget for the whole machine; a month is 160 h of automatic running."""
+    lateness: float = 0.3
+    """Seconds by which rows of different sources may arrive out of order."""
+    wear_limit: float = 0.20
+    """Rise of the work above idle against the new tool at which wear is alerted, as a fraction (log ratio ln(1 + x))."""
+    learn_cuts: int = 5
+    """Good cuts before gross limits are set: PROVISIONAL."""
+    monitor_cuts: int = 20
+    """Good cuts before an operation counts as MONITORING."""
+
+
+class BrokerOptions(_Table, frozen=True, kw_only=True):
+    """[[broker]]"""
+
+    url: str
+    """mqtt://host:port"""
+    prefix: str = "broche"
+    username: str = ""
+    password_file: str = ""
+    protocol: Literal["auto", "5", "3.1.1"] = "auto"
+    commands: bool = False
+    """Whether commands that come over MQTT are obeyed (acknowledge, tool changed, ...)."""
+    keepalive: int = 10
+    telemetry_every: float = 1.0
+
+
+class DisplayOptions(_Table, frozen=True, kw_only=True):
+    """[display]"""
+
+    bind: str = "127.0.0.1"
+    port: int = 8765
+    names: tuple[str, ...] = ()
+    """Further host names under which the page may be reached; IP addresses, localhost and this host's own name always may."""
+
+
+class StoreOptions(_Table, frozen=True, kw_only=True):
+    """[store]"""
+
+    folder: str = ""
+    """Default: $STATE_DIRECTORY, or ~/.local/state/broche/<machine>."""
+    telemetry_bytes: int = 64 * 1024 * 1024
+    telemetry_age: float = 7 * 86400.0
+
+
+class MachineSettings(_Table, frozen=True, kw_only=True):
+    """The whole machine file."""
+
+    machine: MachineOptions
+    spindle: tuple[SpindleOptions, ...] = (SpindleOptions(),)
+    tool: tuple[ToolOptions, ...] = ()
+    bus: tuple[BusOptions, ...] = ()
+    source: tuple[SourceOptions, ...] = ()
+    channel: tuple[ChannelOptions, ...] = ()
+    monitoring: MonitoringOptions = MonitoringOptions()
+    broker: tuple[BrokerOptions, ...] = ()
+    display: DisplayOptions = DisplayOptions()
+    store: StoreOptions = StoreOptions()
