@@ -1,0 +1,89 @@
+// One alert in full: the evidence, the cut it was seen in, and the checklist.
+
+import { bodyOf, sinceOf } from "./card.js";
+import { Chart } from "./chart.js";
+import { ChecklistPanel } from "./checklist.js";
+import { button, h, mark, put, refill, show } from "./dom.js";
+import { shape } from "./shapes.js";
+
+const MOST = 8; // rows of evidence that fit
+const ROWS = 5; // more rows of evidence than this say all that the sentence says
+
+export class Detail {
+  constructor(app) {
+    const { words } = app;
+    this._app = app;
+    this._alert = null;
+    this._shape = h("span", { class: "card-shape" });
+    this._title = h("h2");
+    this._since = h("p", { class: "since" });
+    this._body = h("div", { class: "card-body" });
+    this._evidence = h("table", { class: "evidence" });
+    this._chart = new Chart(words);
+    this._caption = h("p", { class: "caption" });
+    this._acknowledge = button(words.t("alert.acknowledge"), () => app.acknowledge(this._alert), { "data-command": true });
+    this._false = button(words.t("alert.false_alarm"), () => app.falseAlarm(this._alert), { "data-command": true });
+    this._changed = button(words.t("alert.tool_changed"), () => app.toolChanged(this._alert.tool, this._alert.spindle), { "data-command": true });
+    this._state = h("p", { class: "seen" });
+    this._checklist = new ChecklistPanel(app);
+    this._alertPanel = h(
+      "section",
+      { class: "panel about" },
+      h(
+        "div",
+        { class: "card-head" },
+        h("button", { type: "button", class: "back", "aria-label": words.t("detail.back"), onclick: () => app.back() }, shape("back")),
+        this._shape,
+        h("div", {}, this._title, this._since),
+      ),
+      this._body,
+      this._evidence,
+      this._chart.node,
+      this._caption,
+      h("div", { class: "actions" }, this._acknowledge, this._state, this._false, this._changed),
+    );
+    this.node = h("main", { class: "detail" }, this._alertPanel, this._checklist.node);
+  }
+
+  update() {
+    const { app, alert, told } = this._find();
+    const { words, snapshot, pictures, said, stream } = app;
+    if (!alert || !snapshot) return;
+    this._alert = alert;
+    mark(this._alertPanel, "data-severity", alert.state === "cleared" ? null : alert.severity);
+    refill(this._shape, alert.severity, () => [shape(alert.severity)]);
+    put(this._title, told.title);
+    put(this._since, sinceOf(alert, words, stream.now()));
+    const short = told.evidence.length > ROWS ? { others: told.others } : { text: told.text, others: told.others };
+    refill(this._body, JSON.stringify(short), () => bodyOf(short, words));
+    refill(this._evidence, JSON.stringify(told.evidence), () => told.evidence.slice(0, MOST).map(evidenceRow));
+    const picture = pictures?.[alert.id];
+    show(this._chart.node, Boolean(picture));
+    put(this._caption, picture ? words.t(picture.envelope ? "detail.picture" : "detail.picture_bare", { time: words.stamp(picture.opened, stream.now()), n: picture.envelope?.n }) : words.t("detail.no_picture"));
+    const open = alert.state === "active";
+    show(this._acknowledge, open);
+    show(this._state, !open);
+    put(this._state, words.t(alert.false_alarm ? "alert.was_false" : `alert.state.${alert.state}`));
+    show(this._false, alert.state !== "cleared" && !alert.false_alarm);
+    show(this._changed, Boolean(alert.tool) && alert.state !== "cleared");
+    const checklist = snapshot.checklists.find((one) => one.id === alert.checklist || one.alert === alert.id);
+    this._checklist.update(checklist, checklist && said?.checklists[checklist.id]);
+    if (picture) this._chart.draw(picture, unitOf(snapshot, alert), true);
+  }
+
+  _find() {
+    const app = this._app;
+    const open = app.snapshot?.alerts.find((one) => one.id === app.subject);
+    if (open && app.said?.alerts[open.id]) return { app, alert: open, told: app.said.alerts[open.id] };
+    const past = app.history?.find((one) => one.alert.id === app.subject);
+    return { app, alert: past?.alert, told: past?.said };
+  }
+}
+
+function evidenceRow([name, value]) {
+  return h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value));
+}
+
+function unitOf(snapshot, alert) {
+  return (snapshot.spindles.find((spindle) => spindle.name === alert.spindle) ?? snapshot.spindles[0])?.load_unit ?? "";
+}
