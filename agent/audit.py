@@ -1,0 +1,21 @@
+"""Who did what, as it is kept."""
+
+from __future__ import annotations
+
+from agent.commands import Acknowledge, Command, CommandResult, FalseAlarm, TickStep, ToolChanged
+from agent.store import Audit
+
+
+def audit(command: Command, result: CommandResult, time: float, door: str) -> Audit:
+    """The line of one command; `door` is 'page' or 'mqtt'. A refused one is kept too, with its reason."""
+    match command:
+        case Acknowledge():
+            action, subject = "acknowledge", command.alert
+        case FalseAlarm():
+            action, subject = "false_alarm", command.alert
+        case ToolChanged():
+            action, subject = "tool_changed", command.tool
+        case TickStep():
+            action, subject = f"tick_{command.result}", f"{command.checklist}/{command.step}"
+    detail = door if result.accepted else f"{door} {result.reason}"
+    return Audit(time=time, by=command.by, action=action, subject=subject, detail=detail)

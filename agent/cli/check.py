@@ -1,0 +1,225 @@
+"""`broche check MACHINE.toml`: everything that is wrong at once; else what is understood of it, and what cannot be monitored."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agent.cli import Say
+
+if TYPE_CHECKING:
+    from agent.machine_file import MachineFile
+    from agent.mistakes import Mistake
+    from agent.texts import Texts
+
+UNREADABLE = {"no_file", "folder", "not_a_file", "unreadable"}
+"""Mistakes of the call rather than of the file: exit status 2."""
+BAND_RATE = 2106.0
+"""Hz; velocity from 10 to 1000 Hz needs 2 x 1000 / 0.95 samples a second (field.md 2.1, trap 4)."""
+DETECTORS = 5
+"""missing, breakage, overload, wear, spindle"""
+TOOLS = 20
+PARTS_AN_HOUR = 25
+"""What the budget is shared by until a machine is known to be faster (DESIGN.md, decision 5: 4,000 parts in a month of 160 h)."""
+
+
+def add_arguments(parser: argparse.ArgumentParser, say: Say) -> None:
+    """Arguments of `broche check`."""
+    parser.add_argument("machine", type=Path, metavar="MACHINE.toml", help=say("check.argument.machine"))
+    parser.add_argument("--json", action="store_true", help=say("check.argument.json"))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit status 0: right (there may be warnings); 1: mistakes; 2: there is no such file."""
+    from agent.machine_file import MachineFileError, load
+    from agent.paths import DataPaths
+    from agent.texts import Texts
+
+    paths = DataPaths.find(args.machine)
+    texts = Texts.load(paths, args.lang)
+    try:
+        file = load(args.machine, paths=paths)
+    except MachineFileError as error:
+        _tell_mistakes(error.mistakes, args.machine, texts, as_json=args.json)
+        return 2 if any(mistake.code in UNREADABLE for mistake in error.mistakes) else 1
+    if args.json:
+        _print_json(_report(file, texts))
+    else:
+        sys.stdout.write(_page(file, texts))
+    return 0
+
+
+def _tell_mistakes(mistakes: tuple[Mistake, ...], path: Path, texts: Texts, *, as_json: bool) -> None:
+    if as_json:
+        _print_json({"file": str(path), "ok": False, "mistakes": [_row(mistake, texts) for mistake in mistakes], "warnings": []})
+        return
+    print(texts.mistakes(mistakes))
+    print()
+    print(texts.say("check.mistakes", n=len(mistakes), file=str(path)))
+
+
+def _page(file: MachineFile, texts: Texts) -> str:
+    """What a person reads."""
+    say = texts.say
+    machine = file.settings.machine
+    lines = [
+        say("check.right", file=str(file.path)),
+        "",
+        say("check.machine", name=machine.name, kind=say(f"check.kind.{machine.kind}"), site=machine.site, area=machine.area),
+        "",
+        say("check.heading.wires"),
+        *_wires(file, texts),
+        "",
+        say("check.heading.channels"),
+        *_channels(file, texts),
+        "",
+        say("check.heading.watch"),
+    ]
+    for name, possible in _watch(file).items():
+        word = "yes" if possible else "no"
+        lines.append(f"  {say(f'check.mark.{word}')}  {say(f'check.watch.{name}.{word}')}")
+    lines += ["", say("check.heading.budget"), *(f"  {line}" for line in _budget_lines(file, texts))]
+    costs = tuple(warning for warning in file.warnings if warning.code.startswith("cost_"))
+    notes = tuple(warning for warning in file.warnings if not warning.code.startswith("cost_"))
+    for heading, warnings in (("costs", costs), ("notes", notes)):
+        if warnings:
+            lines += ["", say(f"check.heading.{heading}"), texts.mistakes(warnings)]
+    return "\n".join(lines) + "\n"
+
+
+def _wires(file: MachineFile, texts: Texts) -> list[str]:
+    from agent.machine_file.line_time import bus_uses
+
+    say = texts.say
+    lines = []
+    for use in bus_uses(file.settings, file.maps, file.routes):
+        bus = use.bus
+        manner = f"{bus.host}:{bus.port}" if bus.framing == "tcp" else f"{bus.port} {bus.baud} 8{bus.parity}{bus.stopbits}"
+        busy = f", {say('check.busy', percent=100.0 * use.share)}" if use.share is not None else ""
+        lines.append(f"  {bus.name}: {bus.framing} {manner}{busy}")
+        for source in use.sources:
+            options = source.source
+            if source.requests:
+                spans = ", ".join(f"{r.table} {r.address}–{r.address + r.count - 1}" for r in source.requests)
+                said = say(
+                    "check.polled",
+                    n=len(source.requests),
+                    device=options.device,
+                    unit=str(options.address),
+                    every=options.every,
+                    spans=spans,
+                )
+                lines.append(f"    {options.name}: {said}")
+            else:
+                rate = file.maps[options.device].rate
+                lines.append(f"    {options.name}: {say('check.stream', device=options.device, rate=rate or None)}")
+    return lines or [f"  {say('check.no_wires')}"]
+
+
+def _channels(file: MachineFile, texts: Texts) -> list[str]:
+    channels = file.settings.channel
+    if not channels:
+        return [f"  {texts.say('check.no_channels')}"]
+    name, role, source = (max(len(word) for word in words) for words in zip(*((c.name, c.role, c.source) for c in channels), strict=True))
+    return [f"  {c.name:{name}}  {c.role:{role}}  {c.source:{source}}  {c.unit}".rstrip() for c in channels]
+
+
+def _watch(file: MachineFile) -> dict[str, bool]:
+    """What can be monitored with these channels at these rates."""
+    from agent.machine_file.costs import BREAKAGE_EVERY, CONTEXT, WEAR_EVERY
+
+    settings = file.settings
+    roles = {channel.role for channel in settings.channel}
+    every = {source.name: max(source.every, file.maps[source.device].update) for source in settings.source}
+    devices = {source.name: file.maps[source.device] for source in settings.source}
+    sources = {role: {c.source.partition(".")[0] for c in settings.channel if c.role == role and c.source} for role in roles}
+    loads = [every.get(source, 0.0) for source in sources.get("spindle.load", ())]
+    load = "spindle.load" in roles and bool(roles & CONTEXT)
+    return {
+        "wear": load and all(seconds <= WEAR_EVERY for seconds in loads),
+        "missing": load and all(seconds <= WEAR_EVERY for seconds in loads),
+        "breakage": load and all(seconds <= BREAKAGE_EVERY for seconds in loads),
+        "overload": load,
+        "spindle": any(devices[source].rate >= BAND_RATE for source in sources.get("vibration", ()) if source in devices),
+        "tool": "tool" in roles,
+        "part": bool(roles & {"part", "cycle"}),
+    }
+
+
+def _budget(file: MachineFile) -> dict[str, float]:
+    """The arithmetic of the false-alarm budget."""
+    from agent.budget import alarms_per_hour
+    from agent.detect.budget import EVALUATIONS_PER_HOUR, prediction_factor, probability
+
+    monitoring = file.settings.monitoring
+    rate = alarms_per_hour(monitoring.false_alarms) or 0.0
+    p = probability(rate)
+    return {
+        "alarms_per_hour": rate,
+        "evaluations_per_hour": EVALUATIONS_PER_HOUR,
+        "evaluations_per_alarm": EVALUATIONS_PER_HOUR / rate,
+        "probability": p,
+        "factor_first": prediction_factor(monitoring.learn_cuts, monitoring.learn_cuts - 1, p),
+        "factor_known": prediction_factor(monitoring.monitor_cuts, monitoring.monitor_cuts - 1, p),
+    }
+
+
+def _budget_lines(file: MachineFile, texts: Texts) -> list[str]:
+    say = texts.say
+    monitoring = file.settings.monitoring
+    figures = _budget(file)
+    return [
+        say("check.budget.says", budget=monitoring.false_alarms, hours=1.0 / figures["alarms_per_hour"]),
+        say("check.budget.sum", tools=TOOLS, detectors=DETECTORS, parts=PARTS_AN_HOUR, product=figures["evaluations_per_hour"]),
+        say("check.budget.share", evaluations=1.0 / figures["probability"]),
+        say("check.budget.first", n=monitoring.learn_cuts, factor=figures["factor_first"], percent=figures["factor_first"]),
+        say("check.budget.known", n=monitoring.monitor_cuts, factor=figures["factor_known"], percent=figures["factor_known"]),
+        say("check.budget.wear", percent=100.0 * monitoring.wear_limit),
+    ]
+
+
+def _report(file: MachineFile, texts: Texts) -> dict[str, Any]:
+    """What a program reads."""
+    from agent.machine_file.line_time import bus_uses
+
+    settings = file.settings
+    return {
+        "file": str(file.path),
+        "ok": True,
+        "mistakes": [],
+        "warnings": [_row(warning, texts) for warning in file.warnings],
+        "machine": settings.machine,
+        "buses": [
+            {
+                "name": use.bus.name,
+                "framing": use.bus.framing,
+                "share": use.share,
+                "sources": [
+                    {
+                        "name": source.source.name,
+                        "device": source.source.device,
+                        "every": source.source.every,
+                        "requests": [{"table": r.table, "address": r.address, "count": r.count} for r in source.requests],
+                    }
+                    for source in use.sources
+                ],
+            }
+            for use in bus_uses(settings, file.maps, file.routes)
+        ],
+        "channels": [{"name": c.name, "role": c.role, "from": c.source, "unit": c.unit} for c in settings.channel],
+        "watch": _watch(file),
+        "budget": _budget(file),
+    }
+
+
+def _row(mistake: Mistake, texts: Texts) -> dict[str, Any]:
+    what, remedy = texts.mistake(mistake)
+    return {"path": str(mistake.path), "line": mistake.line, "key": mistake.key, "code": mistake.code, "what": what, "remedy": remedy}
+
+
+def _print_json(report: dict[str, Any]) -> None:
+    import msgspec
+
+    print(msgspec.json.encode(report).decode())
