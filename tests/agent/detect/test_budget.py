@@ -1,0 +1,46 @@
+"""Thresholds from the budget, against scipy and against simulation."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from agent.detect import budget
+
+
+@given(st.integers(2, 200), st.floats(1e-9, 0.3))
+def test_the_t_quantile_is_scipys(dof: int, p: float) -> None:
+    assert budget.tail_factor(dof, p) / budget.WIDEN == pytest.approx(float(stats.t.isf(p, dof)), rel=1e-6)
+
+
+@pytest.mark.parametrize("dof", [-1, 0, 1])
+def test_too_little_is_known(dof: int) -> None:
+    assert budget.tail_factor(dof, 1e-6) == math.inf
+
+
+def test_fewer_cuts_give_wider_limits() -> None:
+    factors = [budget.prediction_factor(n, n - 1, 2.5e-6) for n in range(3, 60)]
+    assert all(a > b for a, b in itertools.pairwise(factors))
+    assert budget.prediction_factor(2, 10, 1e-6) == math.inf
+
+
+def test_one_a_month_shared_by_four_hundred_thousand_evaluations() -> None:
+    assert budget.probability(1.0 / 160.0) == pytest.approx(2.5e-6)
+    assert budget.probability(1.0 / 160.0, 10.0) == pytest.approx(2.5e-6)
+    assert budget.probability(1.0 / 160.0, 25_000.0) == pytest.approx(2.5e-7)
+
+
+@pytest.mark.parametrize("n", [5, 10, 20])
+def test_the_unwidened_prediction_limit_is_passed_as_often_as_it_says(n: int) -> None:
+    random = np.random.default_rng(11)
+    learned = random.standard_normal((200_000, n))
+    following = random.standard_normal(200_000)
+    factor = budget.prediction_factor(n, n - 1, 0.01) / budget.WIDEN
+    passed = np.mean(following > learned.mean(axis=1) + factor * learned.std(axis=1, ddof=1))
+    assert passed == pytest.approx(0.01, abs=4.0 * math.sqrt(0.01 / 200_000))

@@ -1,0 +1,127 @@
+"""What the control says: gates, operations, reasons to hold, parts, and a machine that is switched off."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from agent.context import Context
+from agent.maintenance import plan
+from agent.model import Alert, Coverage, Word
+from agent.monitor import Monitor
+from agent.paths import DataPaths
+from agent.segment import Frame
+from agent.settings import ChannelOptions, MachineOptions, MachineSettings, Role
+from agent.timeline import Rows, Timeline
+from drivers.model import Readings, Words, lost_row
+
+NONE = math.nan
+
+
+def machine(*roles: Role, hold: float = 10.0) -> MachineSettings:
+    """A machine with a load and these channels, named for their roles."""
+    channels = [ChannelOptions(name="load", role="spindle.load", hold=hold)]
+    channels += [ChannelOptions(name=role, role=role, hold=hold) for role in roles]
+    return MachineSettings(machine=MachineOptions(name="essai"), channel=tuple(channels))
+
+
+def frames(settings: MachineSettings, **columns: list[float | str]) -> tuple[Context, list[Frame]]:
+    """Frames of the only spindle over rows 0.1 s apart."""
+    timeline = Timeline(settings.channel, 0.0, [10.0] * len(settings.channel))
+    names = ("load", *columns)
+    n = len(next(iter(columns.values())))
+    words = Words()
+    values = np.array([[5.0] * n, *([words.code(v) if isinstance(v, str) else v for v in column] for column in columns.values())]).T
+    timeline.push(Readings("x", names, 0.1 * np.arange(n), values, np.zeros(values.shape, np.uint8), words.seen()))
+    context = Context(settings, timeline)
+    out = []
+    for rows in timeline.release(None, all_of_it=True):
+        assert isinstance(rows, Rows)
+        out += [frame for group in context.frames(rows) for _, frame in group]
+    return context, out
+
+
+def test_a_frame_for_each_stretch_in_which_nothing_changes() -> None:
+    _, out = frames(machine("tool", "program"), tool=[1, 1, 2, 2, 2], program=["O1", "O1", "O1", "O1", "O2"])
+    assert [(len(f.time), f.tool, f.program) for f in out] == [(2, "1", "O1"), (2, "2", "O1"), (1, "2", "O2")]
+
+
+@pytest.mark.parametrize(
+    ("columns", "gates"),
+    [
+        ({"tool": [1, 1, 1]}, [1]),
+        ({"cycle": [0, 1, 0]}, [0, 1, 0]),
+        ({"section": [0, 1, 2]}, [0, 2, 2]),
+        ({"section": [NONE, 1, NONE]}, [0, 2, 0]),
+        ({"section": [1, 1, 1], "cycle": [1, 0, 1]}, [2, 0, 2]),
+    ],
+)
+def test_when_a_cut_may_be(columns: dict[str, list[float]], gates: list[int]) -> None:
+    _, out = frames(machine(*columns), **columns)  # type: ignore[arg-type]
+    assert [frame.gate for frame in out] == gates
+
+
+@pytest.mark.parametrize(
+    ("role", "value", "reason"),
+    [
+        ("feed_override", 100.0, ""),
+        ("feed_override", 100.4, ""),
+        ("feed_override", 60.0, "feed_override"),
+        ("speed_override", 110.0, "speed_override"),
+        ("feed_hold", 1.0, "feed_hold"),
+        ("feed_hold", 0.0, ""),
+        ("mode", "AUTOMATIC", ""),
+        ("mode", "automatic", ""),
+        ("mode", "MANUAL_DATA_INPUT", "mode"),
+        ("mode", 3.0, ""),
+        ("execution", "ACTIVE", ""),
+        ("execution", "FEED_HOLD", "feed_hold"),
+        ("execution", "INTERRUPTED", "part_interrupted"),
+    ],
+)
+def test_why_a_cut_may_not_be_judged(role: Role, value: float | str, reason: str) -> None:
+    context, out = frames(machine(role), **{role: [value, value]})
+    assert [frame.held for frame in out] == [reason]
+    assert context.held == reason
+
+
+def test_parts_by_a_counter_by_the_cycle_or_not_at_all() -> None:
+    _, out = frames(machine("part"), part=[7, 7, 8])
+    assert [frame.part for frame in out] == [7, 8]
+    _, out = frames(machine("cycle"), cycle=[1, 0, 1, 0, 1])
+    assert [frame.part for frame in out if frame.gate] == [0, 1, 2]
+    _, out = frames(machine("tool"), tool=[1, 2])
+    assert {frame.part for frame in out} == {-1}
+
+
+def test_a_context_that_is_lost_ends_no_cut_and_judges_none() -> None:
+    settings = machine("tool")
+    timeline = Timeline(settings.channel, 0.0, [10.0, 10.0])
+    timeline.push(Readings("x", ("load", "tool"), np.array([0.0]), np.array([[5.0, 3.0]]), np.zeros((1, 2), np.uint8)))
+    timeline.push(lost_row("x", ("tool",), 0.1))
+    context = Context(settings, timeline)
+    (rows,) = timeline.release(None, all_of_it=True)
+    assert isinstance(rows, Rows)
+    out = [frame for group in context.frames(rows) for _, frame in group]
+    assert [(frame.tool, frame.held) for frame in out] == [("3", "")]
+    assert (context.lost, context.held) == (True, "lost"), "what was said last stands, but nothing is judged by it"
+
+
+def test_a_machine_that_is_switched_off_is_off_and_asks_for_nothing() -> None:
+    monitor = Monitor(machine("power_on", hold=1.0), plan(DataPaths.find(None)))
+    n = 100
+    values = np.column_stack([np.full(n, 5.0), np.where(np.arange(n) < 60, 1.0, 0.0)])
+    events = monitor.feed(Readings("x", ("load", "power_on"), 1.7e9 + 0.1 * np.arange(n), values, np.zeros(values.shape, np.uint8)))
+    events += monitor.feed(lost_row("x", ("load", "power_on"), 1.7e9 + 10.0))
+    for second in range(11, 60):
+        events += monitor.tick(1.7e9 + second)
+    assert [event for event in events if isinstance(event, Alert)] == []
+    words = [event.word for event in events if isinstance(event, Coverage)]
+    assert words[-1] is Word.OFF
+    assert Word.LOST not in words
+    back = monitor.feed(Readings("x", ("load", "power_on"), np.array([1.7e9 + 61.0]), np.array([[5.0, 1.0]]), np.zeros((1, 2), np.uint8)))
+    back += monitor.tick(1.7e9 + 62.0)
+    assert monitor.coverage is not None
+    assert monitor.coverage.word is not Word.OFF

@@ -1,0 +1,179 @@
+"""The daemon with real parts and no device: how it starts when something is missing, and how it ends when a part does."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agent import children
+from agent import daemon as room
+from agent.audit import audit
+from agent.commands import CommandResult, ToolChanged
+from agent.daemon import Daemon, DaemonFailed, Told
+from agent.paths import DataPaths
+from agent.settings import ChannelOptions, DisplayOptions, MachineOptions, MachineSettings, StoreOptions
+from agent.store import Commit, Store
+from drivers import jit
+from drivers.clock import SystemClock
+from drivers.model import Quality, Readings, lost_row
+from tests.support.agent_process import warm
+
+SECONDS = 60.0
+SETTINGS = MachineSettings(
+    machine=MachineOptions(name="essai"),
+    channel=(ChannelOptions(name="load", role="spindle.load", hold=1.0),),
+    display=DisplayOptions(port=0),
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled() -> None:
+    warm()
+
+
+class Run:
+    """One daemon, and what it told."""
+
+    def __init__(self, folder: Path) -> None:
+        self.told: list[str] = []
+        self.daemon = Daemon(SETTINGS, {}, (), DataPaths.find(None), folder, SystemClock(), self._tell)
+        self._when: dict[str, Callable[[], None]] = {}
+
+    def _tell(self, news: Told) -> None:
+        self.told.append(news.key)
+        if news.key in self._when:
+            self._when[news.key]()
+
+    def until(self, key: str, then: Callable[[Daemon], Any] = lambda _: None) -> list[str]:
+        """Run it until it tells `key`; what it told by then."""
+
+        async def main() -> None:
+            stop = asyncio.Event()
+
+            def ended() -> None:
+                then(self.daemon)
+                stop.set()
+
+            self._when[key] = ended
+            async with asyncio.timeout(SECONDS):
+                await self.daemon.run(stop)
+
+        asyncio.run(main())
+        return self.told
+
+
+def test_warm_kernels_need_no_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(*_: object, **__: object) -> None:
+        raise AssertionError("a child was started")
+
+    monkeypatch.setattr(children, "start", start)
+    assert Run(tmp_path).until("ready") == ["page", "ready"]
+
+
+def test_a_child_that_fails_leaves_the_compiling_to_the_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(jit, "is_warm", lambda: False)
+    monkeypatch.setattr(children, "start", lambda *_, **__: subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"]))
+    assert Run(tmp_path).until("ready") == ["compiling", "page", "ready"]
+    assert "warmup ended with 3" in caplog.text
+
+
+def test_where_no_child_can_be_started_it_compiles_before_it_polls_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(*_: object, **__: object) -> None:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(jit, "is_warm", lambda: False)
+    monkeypatch.setattr(children, "start", start)
+    assert Run(tmp_path).until("ready") == ["compiling", "compiling_here", "page", "ready"]
+
+
+def test_stopped_while_it_compiles_it_ends_the_child_and_compiles_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[subprocess.Popen[bytes]] = []
+
+    def start(*_: object, **__: object) -> subprocess.Popen[bytes]:
+        made.append(subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE))
+        return made[0]
+
+    monkeypatch.setattr(jit, "is_warm", lambda: False)
+    monkeypatch.setattr(children, "start", start)
+    assert Run(tmp_path).until("page") == ["compiling", "page"]
+    assert made[0].wait(SECONDS) == -15
+    assert made[0].stdin is not None
+    made[0].stdin.close()
+
+
+def test_a_state_that_nobody_understands_is_told_kept_in_the_audit_and_begun_anew(tmp_path: Path) -> None:
+    store = Store.open(tmp_path, StoreOptions(), SystemClock(), lambda _: None)
+    store.submit(Commit(state=b"from another world"))
+    assert store.close()
+    assert Run(tmp_path).until("state_refused") == ["page", "ready", "state_refused"]
+    assert Run(tmp_path).until("ready") == ["page", "ready"], "the new state is understood"
+
+
+@pytest.mark.parametrize("part", ["compute", "links", "store"])
+def test_a_part_that_ends_ends_the_daemon(tmp_path: Path, part: str, caplog: pytest.LogCaptureFixture) -> None:
+    def end(running: Daemon) -> None:
+        if part == "compute":
+            running._compute.stop(0.0)
+        elif part == "links":
+            next(task for task in asyncio.all_tasks() if task.get_name() == "links").cancel()
+        else:
+            running._store.close()
+
+    run = Run(tmp_path)
+
+    async def main() -> None:
+        run._when["ready"] = lambda: end(run.daemon)
+        async with asyncio.timeout(SECONDS):
+            await run.daemon.run(asyncio.Event())
+
+    with pytest.raises(DaemonFailed, match=part):
+        asyncio.run(main())
+
+
+def test_a_lost_device_is_no_first_reading(tmp_path: Path) -> None:
+    def see(running: Daemon) -> None:
+        now = running._clock.wall()
+        running._from_links(lost_row("drive", ("load",), now))
+        assert "first_reading" not in run.told
+        running._from_links(Readings("drive", ("load",), np.array([now]), np.array([[3.0]]), np.array([[Quality.GOOD]], dtype=np.uint8)))
+
+    run = Run(tmp_path)
+    assert run.until("ready", see) == ["page", "ready", "first_reading"]
+
+
+def test_a_disk_that_hangs_is_in_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hanging:
+        """A store whose writer waits for a disk: the real thing needs a broken SD card."""
+
+        def __init__(self) -> None:
+            self.submitted, self.committed = 5, 4
+
+        def counters(self) -> Hanging:
+            return self
+
+    clock = SystemClock()
+    run = Run(tmp_path)
+    now = clock.monotonic()
+    monkeypatch.setattr(clock, "monotonic", lambda: now, raising=False)
+    run.daemon._clock = clock
+    run.daemon._store = Hanging()  # type: ignore[assignment]
+    assert run.daemon._store_state() == "ok"
+    now += room.STUCK + 1.0
+    assert run.daemon._store_state() == "io"
+    run.daemon._store.committed = 5  # type: ignore[misc, assignment]
+    assert run.daemon._store_state() == "ok"
+
+
+def test_an_audit_names_who_did_what_through_which_door() -> None:
+    command = ToolChanged(id="1", by="Karim", tool="4")
+    kept = audit(command, CommandResult(id="1", accepted=False, reason="unknown_tool"), 5.0, "mqtt")
+    assert (kept.by, kept.action, kept.subject, kept.detail) == ("Karim", "tool_changed", "4", "mqtt unknown_tool")
