@@ -194,7 +194,8 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state,
             if state[OPEN] == 1.0 and t - state[LAST_TIME] > 1.0:
                 state[OPEN] = 0.0
                 return i, CLOSED
-            state[T_CAND] = np.nan
+            if state[SECTIONED] == 0.0 or t - state[LAST_TIME] > 1.0:
+                state[T_CAND] = np.nan
             i += 1
             continue
         x = load[i]
@@ -203,7 +204,7 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state,
         dt = t - state[LAST_TIME] if c > 0 else 0.0
         if not (dt >= 0.0 and dt < 1.0e6):
             dt = 0.0
-        if dt > 2.0 and state[OPEN] == 0.0:
+        if dt > 2.0 and state[OPEN] == 0.0 and state[SECTIONED] == 0.0:
             state[T_CAND] = np.nan
         slot = c % RING
         base = 32
@@ -249,17 +250,12 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state,
                     return i, RUN_UP_ENDED
                 return i, CLOSED
         elif gate == 2 or (gate == 1 and turning and settled and above):
-            if gate == 2:
-                _begin(state, t)
-                state[OPEN] = 1.0
-                state[SECTIONED] = 1.0
-                state[T_CAND] = np.nan
-                return i, OPENED
-            if state[T_CAND] != state[T_CAND]:
+            sectioned = 1.0 if gate == 2 else 0.0
+            if state[T_CAND] != state[T_CAND] or state[SECTIONED] != sectioned:
                 state[T_CAND] = t
                 _begin(state, t)
-                state[SECTIONED] = 0.0
-        elif not above:
+                state[SECTIONED] = sectioned
+        elif not above or state[SECTIONED] == 1.0:
             state[T_CAND] = np.nan
 
         state[base + 3 * RING + slot] = np.nan
@@ -296,7 +292,7 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state,
                     state[BEFORE] = old - level
                     state[AFTER] = m - level
             state[T_LAST] = t
-            if state[OPEN] == 1.0 and state[SECTIONED] == 1.0 and settled:
+            if state[SECTIONED] == 1.0 and settled:
                 state[base + 3 * RING + slot] = x
             if state[OPEN] == 1.0 and state[SECTIONED] == 0.0:
                 if below:
@@ -323,7 +319,9 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state,
         state[LAST_LOAD] = x
         state[LAST_TIME] = t
         state[COUNT] = c + 1.0
-        if state[OPEN] == 0.0 and state[T_CAND] == state[T_CAND] and state[N] >= 2.0 and t - state[T_CAND] >= 0.04:
+        # One reading is no cut: a section that a control shows for one poll only has no length.
+        long = t > state[T_OPEN] if state[SECTIONED] == 1.0 else t - state[T_CAND] >= 0.04
+        if state[OPEN] == 0.0 and state[T_CAND] == state[T_CAND] and state[N] >= 2.0 and long:
             state[OPEN] = 1.0
             state[T_CAND] = np.nan
             return i + 1, OPENED

@@ -99,6 +99,8 @@ class SpindleSegmenter:
         context = (frame.program, frame.tool, frame.section, frame.part)
         if self._open is not None and context != self._context:
             yield self._close(float(frame.time[0]))
+        elif context != self._context:
+            self._state[kernel.T_CAND] = np.nan
         if frame.part != self._part or frame.tool != self._context[1] or frame.program != self._context[0]:
             self._ordinal.clear()
             self._part = frame.part

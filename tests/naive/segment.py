@@ -102,12 +102,13 @@ class Segmenter:
             if self.cut is not None and t - last > 1.0:
                 self._end("closed", use_low=False)
                 return True
-            self.candidate = None
+            if not self.sectioned or t - last > 1.0:
+                self.candidate = None
             return False
         v = v if self.has_speed else 0.0
         step = t - self.history[-1][0] if self.history else 0.0
         step = step if 0.0 <= step < 1e6 else 0.0
-        if step > 2.0 and self.cut is None:
+        if step > 2.0 and self.cut is None and not self.sectioned:
             self.candidate = None
         before = self.history[-63:]
         steady = True
@@ -137,18 +138,12 @@ class Segmenter:
                 self._end("run_up" if quick else "closed", use_low=not self.sectioned)
                 return True
         elif gate == 2 or (gate == 1 and turning and settled and above):
-            if gate == 2:
-                self.cut, self.sectioned, self.candidate = Cut(t, last=t, fall_at=t), True, None
-                self.next_look = t + 0.1
-                self.low = None
-                self.events.append(("opened", t))
-                return True
-            if self.candidate is None:
+            if self.candidate is None or self.sectioned != (gate == 2):
                 self.candidate = Cut(t, last=t, fall_at=t)
                 self.next_look = t + 0.1
-                self.sectioned = False
+                self.sectioned = gate == 2
                 self.low = None
-        elif not above:
+        elif not above or self.sectioned:
             self.candidate = None
         air = math.nan
         counting = self.cut or self.candidate
@@ -168,7 +163,7 @@ class Segmenter:
                 if -change > counting.fall:
                     counting.fall, counting.fall_at = -change, t
             counting.last = t
-            if self.cut is not None and self.sectioned and settled:
+            if self.sectioned and settled:
                 air = x
             if self.cut is not None and not self.sectioned:
                 if not below:
@@ -184,7 +179,8 @@ class Segmenter:
         self.seen += 1
         if settled:
             self._learn(t, v, 0.5 * high)
-        if self.cut is None and self.candidate is not None and self.candidate.n >= 2 and t - self.candidate.opened >= 0.04:
+        waited = t - self.candidate.opened if self.candidate is not None else 0.0
+        if self.cut is None and self.candidate is not None and self.candidate.n >= 2 and (waited > 0 if self.sectioned else waited >= 0.04):
             self.cut, self.candidate = self.candidate, None
             self.events.append(("opened", self.cut.opened))
         elif self.cut is not None:
