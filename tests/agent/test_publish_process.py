@@ -49,11 +49,13 @@ def victim(tmp_path: Path, mosquitto: Mosquitto) -> Iterator[Victim]:
 def test_killed_in_mid_flight_and_started_again(mosquitto: Mosquitto, victim: Victim) -> None:
     listener = Listener(mosquitto.port)
     durable = 0
-    for reads in (4, 11, 7, 2):
+    for turn, reads in enumerate((4, 11, 7, 2), start=1):
         process = victim(10, 100_000)
         assert process.stdout is not None
         for _ in range(reads):
             durable = int(process.stdout.readline())
+        # Killed before it is connected it would have no will.
+        listener.wait(lambda _, turn=turn: [m["state"] for m in listener.of("/status")].count("online") >= turn, "connected")
         process.send_signal(signal.SIGKILL)
         durable = max([durable, *map(int, process.stdout.read().split())])
         process.wait(PATIENCE)

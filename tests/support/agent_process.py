@@ -209,9 +209,21 @@ class Page:
         with self._news:
             self._news.wait_for(found, seconds)
             state = found()
-        last = self.states[-1][1] if self.states else {}
-        assert state is not None, f"not within {seconds} s: {why}; last: {last.get('coverage')} {last.get('spindles')}"
+        assert state is not None, f"not within {seconds} s: {why}; {self._history(since)}"
         return state
+
+    def _history(self, since: int) -> str:
+        """For a failure: what changed on the page meanwhile, and how it is now."""
+        told: list[tuple[object, ...]] = []
+        for at, state in self.states[since:]:
+            cut = state["spindles"][0]["cut"] or {}
+            line = (state["coverage"]["word"], state["coverage"]["reason"], state["context"]["part"], cut.get("id"), cut.get("operation"))
+            if not told or told[-1][1:] != line:
+                told.append((round(at, 2), *line))
+        last = self.states[-1][1] if self.states else {}
+        tools = [(tool["tool"], tool["word"], tool["reason"], tool["n"]) for tool in last.get("tools", ())]
+        alerts = [(alert["kind"], alert["tool"]) for alert in last.get("alerts", ())]
+        return f"changes: {told[-40:]}; tools: {tools}; alerts: {alerts}; now: {last.get('coverage')} {last.get('counters')}"
 
     def installation(self, what: Callable[[dict[str, Any]], object], why: str) -> None:
         """Until a line of the installer's view is so."""
