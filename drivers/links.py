@@ -14,7 +14,7 @@ from drivers.listen import Listener, LoadKernels
 from drivers.model import Readings, Waveform
 from drivers.options import BusOptions, ChannelRoute, DeviceMap, SourceOptions
 from drivers.poll import Poller
-from drivers.polled import PolledSource
+from drivers.polled import PolledSource, RawWords
 
 
 async def load_kernels() -> ModuleType:
@@ -34,6 +34,7 @@ class Links:
     deliver: called on the loop with each row and each waveform; must not block.
     load: gives the module drivers.frames when it may be used; default: it is imported in a thread as soon as a stream is there. Polling
         and listening do not wait for it.
+    raw: called with the raw words of each row of a polled source, just before the row is delivered; None: nobody looks at them.
 
     Raises
     ------
@@ -50,6 +51,7 @@ class Links:
         deliver: Callable[[Readings | Waveform], None],
         *,
         load: LoadKernels = load_kernels,
+        raw: Callable[[RawWords], None] | None = None,
     ) -> None:
         names = {bus.name for bus in buses}
         lost = [source.name for source in sources if source.bus not in names]
@@ -65,6 +67,8 @@ class Links:
                 continue
             if bus.framing in {"tcp", "rtu"}:
                 polled = [PolledSource(source, bus, maps[source.device], own) for source, own in wanted]
+                for one in polled:
+                    one.listener = raw
                 self._links.append(Poller(Bus(bus, clock), polled, clock, deliver))
             elif len(wanted) == 1:
                 source, own = wanted[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,21 @@ from drivers.health import Presence
 from drivers.model import Quality, Readings, Words
 from drivers.options import BusOptions, ChannelRoute, DeviceMap, SourceOptions
 from drivers.plan import Request, plan, without_holes, worthwhile_hole
+
+
+@dataclass(frozen=True, slots=True)
+class RawWords:
+    """What stood on the wire for one row, for who looks at a device rather than at its values.
+
+    Attributes
+    ----------
+    time: of the row, s UTC.
+    words: registers (0..65535) or one bit, by channel; a channel that was not read this time is not in it.
+    """
+
+    source: str
+    time: float
+    words: Mapping[str, tuple[int, ...]]
 
 
 @dataclass(slots=True)
@@ -50,6 +65,8 @@ class PolledSource:
         self.slots = [self._slot(r) for r in plan(self._wanted, device.max_count, worthwhile_hole(bus))]
         self.presence = Presence(options.every, bus.timeout)
         self.words = Words()
+        self.listener: Callable[[RawWords], None] | None = None
+        """Gets the raw words of each row, before the row itself is handed out."""
         self.due = 0.0
         self.next = 0.0
         self.missed = 0
@@ -90,7 +107,17 @@ class PolledSource:
                 value, mark = decode(self._wanted[item.index], raw[item.offset : item.offset + item.width], self.words)
                 values[0, item.index] = value
                 quality[0, item.index] = mark
+        if self.listener is not None:
+            self.listener(self._raw(time, read))
         return Readings(self.options.name, self.channels, np.array([time]), values, quality, self.words.seen())
+
+    def _raw(self, time: float, read: Sequence[tuple[Slot, list[int]]]) -> RawWords:
+        words = {
+            self.channels[item.index]: tuple(raw[item.offset : item.offset + item.width])
+            for slot, raw in read
+            for item in slot.request.items
+        }
+        return RawWords(self.options.name, time, words)
 
     def advance(self, now: float) -> None:
         """The next time on the grid of this source's periods; those that have passed already were missed."""
