@@ -130,8 +130,8 @@ class Identify(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class GoldenFrame(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[[frames]] of a device map: an exchange that is known from a manual or a capture, and what it means."""
 
-    request: str = ""
-    """Hexadecimal, with its checksum; empty: not known (the values alone say which address was asked)."""
+    request: str
+    """Hexadecimal, with its checksum: an RTU read."""
     response: str = ""
     """Hexadecimal, with its checksum; empty: only the request is known."""
     values: dict[str, float] = {}

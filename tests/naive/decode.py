@@ -57,9 +57,8 @@ def judge(register: Register, raw: list[int]) -> tuple[str, float]:
     else:
         whole = register.type[0] in "ui"
         at_end = whole and (set(bits) == {"1"} if register.type[0] == "u" else set(bits[1:]) in ({"0"}, {"1"}) and bits[0] != bits[1])
-        largest = (
-            not whole and register.type in EXPONENT and bits[1:] == "1" * (EXPONENT[register.type] - 1) + "0" + "1" * bits_left(register)
-        )
+        exponent_bits = EXPONENT.get(register.type, 0)
+        largest = not whole and bits[1:] == "1" * (exponent_bits - 1) + "0" + "1" * (len(bits) - 1 - exponent_bits)
         if largest or (at_end and len(bits) > 16):
             return "bad", math.nan
         if at_end or any(end in (number, int(bits, 2)) for end in register.clips):
