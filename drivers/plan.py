@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from drivers.options import BusOptions, Register, Table
+from drivers.options import BusOptions, Register, RegisterType, Table
 from drivers.wire_time import character, characters, silence
 
 FUNCTION: dict[Table, int] = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
@@ -14,6 +14,9 @@ FUNCTION: dict[Table, int] = {"coil": 1, "discrete": 2, "holding": 3, "input": 4
 MOST_REGISTERS = 125
 MOST_BITS = 2000
 """Largest counts of one read (Modbus Application Protocol V1.1b3, 6.1 and 6.3)."""
+
+WIDTH: dict[RegisterType, int] = {"u16": 1, "i16": 1, "u32": 2, "i32": 2, "f32": 2, "u64": 4, "i64": 4, "f64": 4, "string": 1, "bit": 1}
+"""Registers (or bits) of one value; a `string` says its own length."""
 
 _ADDRESSES = 65536
 
@@ -59,7 +62,7 @@ def is_bits(table: Table) -> bool:
 
 def width(register: Register) -> int:
     """Registers (or bits) that one value takes."""
-    return 2 if register.type in {"u32", "i32", "f32"} else 1
+    return register.length if register.type == "string" else WIDTH[register.type]
 
 
 def most(table: Table, max_count: int) -> int:

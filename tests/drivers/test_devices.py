@@ -84,6 +84,7 @@ address = 3
 """
     assert problems(tmp_path, text) == {
         "max_cnt": "unknown_key",
+        "max_count": "count",
         "registers[1].typ": "unknown_key",
         "registers[2].type": "not_listed",
         "registers[2].address": "type",
@@ -154,12 +155,12 @@ def test_the_nearer_folder_wins(tmp_path: Path) -> None:
 def test_every_code_is_said_in_both_languages() -> None:
     import tomllib
 
-    from drivers.devices import _WHAT
+    from drivers.map_problems import WHAT
 
     texts = Path(__file__).parents[2] / "config" / "texts"
     for language in ("fr", "en"):
         entries = tomllib.loads((texts / f"devices.{language}.toml").read_text(encoding="utf-8"))["map"]
-        assert set(entries) == set(_WHAT)
-        for code, (what, remedy) in _WHAT.items():
+        assert set(entries) == set(WHAT)
+        for code, (what, remedy) in WHAT.items():
             for own, said in ((what, entries[code]["what"]), (remedy, entries[code]["remedy"])):
                 assert set(re.findall(r"{(\w+)}", said)) <= set(re.findall(r"{(\w+)}", own)) | {"table"}
