@@ -9,7 +9,9 @@ from types import ModuleType
 
 from drivers.bus import Bus
 from drivers.clock import Clock
+from drivers.coils import AllowList
 from drivers.health import BusHealth
+from drivers.lamps import Lamps
 from drivers.listen import Listener, LoadKernels
 from drivers.model import Readings, Waveform
 from drivers.options import MODBUS, BusOptions, ChannelRoute, DeviceMap, SourceOptions
@@ -58,6 +60,9 @@ class Links:
         if lost:
             raise ValueError(f"no bus for {', '.join(lost)}")
         self._links: list[Poller | Listener] = []
+        self._asked: dict[str, Bus] = {}
+        self._options = {bus.name: bus for bus in buses}
+        self._clock = clock
         self._load = load
         self._loading: asyncio.Task[ModuleType] | None = None
         for bus in buses:
@@ -69,7 +74,8 @@ class Links:
                 polled = [PolledSource(source, bus, maps[source.device], own) for source, own in wanted]
                 for one in polled:
                     one.listener = raw
-                self._links.append(Poller(Bus(bus, clock), polled, clock, deliver))
+                self._asked[bus.name] = Bus(bus, clock)
+                self._links.append(Poller(self._asked[bus.name], polled, clock, deliver))
             elif len(wanted) == 1:
                 source, own = wanted[0]
                 self._links.append(Listener(bus, source, maps[source.device], own, clock, deliver, self._kernels))
@@ -91,6 +97,18 @@ class Links:
     def health(self) -> tuple[BusHealth, ...]:
         """How every link and every device is now."""
         return tuple(link.health() for link in self._links)
+
+    def lamps(self, bus: str, allowed: AllowList) -> Lamps:
+        """The lamps of an own beacon on a bus, which it shares with who is polled there.
+
+        Raises
+        ------
+        ValueError: there is no such bus.
+        """
+        if bus not in self._options:
+            raise ValueError(f"no bus {bus}")
+        own = bus not in self._asked
+        return Lamps(Bus(self._options[bus], self._clock) if own else self._asked[bus], allowed, own=own)
 
     async def _kernels(self) -> ModuleType:
         """Loaded once for all streams."""

@@ -1,4 +1,5 @@
-"""The only door to pymodbus: one client that sends one read at a time and lets nothing through but the answer to it.
+"""The only door to pymodbus: one client that sends one read at a time and lets nothing through but the answer to it. What may be written at
+all is said in drivers.coils; nothing else leaves here.
 
 pymodbus checks the device of an RTU or ASCII answer and nothing else, so a late answer passes for the next one (measured with 3.16.1). Its
 trace hook sees every byte before its framer does; there the answer is checked against the request as it was sent, and only the bytes of
@@ -21,6 +22,7 @@ from pymodbus.pdu import ModbusPDU
 
 from drivers.answer import Expected, Found, NotModbus, Stray, expected_rtu, expected_tcp, find_rtu, find_tcp, strays_rtu
 from drivers.answer_ascii import body, expected_ascii, find_ascii, strays_ascii
+from drivers.coils import CoilOrder, NotAllowed, may_leave, send
 from drivers.options import NETWORK, BusOptions, Table
 from drivers.plan import Request, is_bits
 from drivers.serialport import databits_of, parity_of
@@ -102,6 +104,7 @@ class ModbusClient:
             },
         )
         self._wanted: Expected | None = None
+        self._order: CoilOrder | None = None
         self._kept = 0
         self._buffer = b""
         self._stray: list[Stray] = []
@@ -131,8 +134,8 @@ class ModbusClient:
         if not opened:
             raise LinkDown("cannot_open" if self._serial else "cannot_connect", self._name)
 
-    async def exchange(self, unit: int, request: Request, timeout: float) -> list[int]:
-        """Send one read and return its registers (or bits), as many as were asked for.
+    async def exchange(self, unit: int, request: Request | CoilOrder, timeout: float) -> list[int]:
+        """Send one read and return its registers (or bits), as many as were asked for; of an order to a coil: nothing, once it is repeated.
 
         Raises
         ------
@@ -144,7 +147,11 @@ class ModbusClient:
         before = self.arrived
         self._client.ctx.comm_params.timeout_connect = timeout
         try:
-            pdu = await self._calls[request.table](request.address, count=request.count, device_id=unit)
+            if isinstance(request, CoilOrder):
+                self._order = request
+                pdu = await send(self._client, request)
+            else:
+                pdu = await self._calls[request.table](request.address, count=request.count, device_id=unit)
         except ModbusIOException:
             self._check()
             if self.answer:
@@ -156,10 +163,12 @@ class ModbusClient:
         except ConnectionException:
             raise LinkDown("closed", self._name) from None
         finally:
-            self._wanted = None
+            self._wanted = self._order = None
         self._check()
         if pdu.isError():
             raise Refused(pdu.exception_code)
+        if isinstance(request, CoilOrder):
+            return []  # let through because it is the order, byte by byte
         values = [int(bit) for bit in pdu.bits[: request.count]] if is_bits(request.table) else list(pdu.registers)
         if (pdu.function_code, pdu.dev_id, len(values)) != (request.function, unit, request.count):
             raise WrongAnswer("wrong_answer", f"unit {pdu.dev_id}, function {pdu.function_code}, {len(values)} values")
@@ -184,11 +193,13 @@ class ModbusClient:
         """Close the link."""
         self._client.close()
 
-    def _values(self, request: Request) -> list[int]:
+    def _values(self, request: Request | CoilOrder) -> list[int]:
         """The answer read without pymodbus."""
         pdu = self._frames.body(self.answer)[1:] if self._frames is not None else self.answer[7:]
         if pdu[0] & 0x80:
             raise Refused(pdu[1])
+        if isinstance(request, CoilOrder):
+            return []
         data = pdu[2:]
         if is_bits(request.table):
             return [data[i // 8] >> i % 8 & 1 for i in range(request.count)]
@@ -203,6 +214,9 @@ class ModbusClient:
     def _trace(self, sending: bool, data: bytes) -> bytes:
         """Called by pymodbus with each request, and with all bytes that it keeps each time that some arrive."""
         if sending:
+            sent = self._frames.body(data) if self._frames is not None else data[6:]
+            if not may_leave(sent[0], sent[1:], self._order):
+                raise NotAllowed(f"function {sent[1]} to unit {sent[0]}")
             self._wanted = self._frames.expected(data) if self._frames is not None else expected_tcp(data)
             self._kept = 0
             self.answer = b""

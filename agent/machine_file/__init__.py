@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from agent.machine_file.beacon import check_beacon
 from agent.machine_file.checks import check_machine, check_names, check_outlets, check_roles
 from agent.machine_file.costs import costs
 from agent.machine_file.decode import LIMITS, decode
@@ -14,7 +15,7 @@ from agent.machine_file.line_time import bus_uses, check_time
 from agent.machine_file.wires import check_buses, check_channels, check_sources, unit_of
 from agent.mistakes import FileMistakes, Mistake
 from agent.paths import DataPaths
-from agent.settings import MachineSettings
+from agent.settings import BeaconOptions, MachineSettings
 from agent.toml_file.found import Found
 from agent.toml_file.reading import read_document
 from drivers.options import ChannelRoute, DeviceMap
@@ -78,6 +79,7 @@ def load(path: Path, *, paths: DataPaths | None = None, replay: bool = False) ->
     check_buses(settings, document, wires)
     maps = check_sources(settings, document, paths, wires)
     routes = check_channels(settings, document, maps, wires)
+    check_beacon(settings, document, maps, wires)
     if found.mistakes:
         raise MachineFileError(found.mistakes)
     costs(settings, {} if replay else maps, found)
@@ -101,7 +103,7 @@ def for_replay(settings: MachineSettings) -> MachineSettings:
         else msgspec.structs.replace(channel, source="")
         for channel in settings.channel
     )
-    return msgspec.structs.replace(settings, bus=(), source=(), broker=(), channel=channels)
+    return msgspec.structs.replace(settings, bus=(), source=(), broker=(), beacon=BeaconOptions(), channel=channels)
 
 
 def _resolved(settings: MachineSettings, maps: dict[str, DeviceMap], folder: Path) -> MachineSettings:
