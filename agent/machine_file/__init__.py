@@ -12,7 +12,7 @@ from agent.machine_file.checks import check_machine, check_names, check_outlets,
 from agent.machine_file.costs import costs
 from agent.machine_file.decode import LIMITS, decode
 from agent.machine_file.line_time import bus_uses, check_time
-from agent.machine_file.wires import check_buses, check_channels, check_sources, unit_of
+from agent.machine_file.wires import check_buses, check_channels, check_sources, check_supply, unit_of
 from agent.mistakes import FileMistakes, Mistake
 from agent.paths import DataPaths
 from agent.settings import BeaconOptions, MachineSettings
@@ -78,6 +78,7 @@ def load(path: Path, *, paths: DataPaths | None = None, replay: bool = False) ->
     check_outlets(settings, path.absolute().parent, wires)
     check_buses(settings, document, wires)
     maps = check_sources(settings, document, paths, wires)
+    check_supply(settings, document, wires)
     routes = check_channels(settings, document, maps, wires)
     check_beacon(settings, document, maps, wires)
     if found.mistakes:
@@ -97,13 +98,20 @@ def for_replay(settings: MachineSettings) -> MachineSettings:
     Values of a channel hold as long as they would live: where the machine file does not say, three periods of the source, at least 1 s.
     """
     every = {source.name: source.every for source in settings.source}
+    # Which channels fall silent together says whether the machine was switched off, in a replay, too.
+    fed = any(source.supply == "machine" for source in settings.source)
     channels = tuple(
-        msgspec.structs.replace(channel, source="", hold=max(1.0, 3.0 * every.get(channel.source.partition(".")[0], 0.0)))
-        if channel.hold is None and channel.source
-        else msgspec.structs.replace(channel, source="")
+        msgspec.structs.replace(
+            channel,
+            source=channel.source if fed else "",
+            hold=max(1.0, 3.0 * every.get(channel.source.partition(".")[0], 0.0))
+            if channel.hold is None and channel.source
+            else channel.hold,
+        )
         for channel in settings.channel
     )
-    return msgspec.structs.replace(settings, bus=(), source=(), broker=(), beacon=BeaconOptions(), channel=channels)
+    source = settings.source if fed else ()
+    return msgspec.structs.replace(settings, bus=(), source=source, broker=(), beacon=BeaconOptions(), channel=channels)
 
 
 def _resolved(settings: MachineSettings, maps: dict[str, DeviceMap], folder: Path) -> MachineSettings:

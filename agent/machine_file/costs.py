@@ -30,7 +30,8 @@ def costs(settings: MachineSettings, maps: Mapping[str, DeviceMap], found: Found
                 found.warn((), f"cost_{code}", spindle=spindle.name)
     roles = {channel.role for channel in settings.channel}
     for role in PER_MACHINE:
-        if role not in roles and not (role == "part" and "cycle" in roles):
+        instead = (role == "part" and "cycle" in roles) or (role == "power_on" and any(s.supply == "machine" for s in settings.source))
+        if role not in roles and not instead:
             found.warn((), f"cost_{role}")
     for i, channel in enumerate(settings.channel):
         _look_at_source(settings, channel, i, maps, found)

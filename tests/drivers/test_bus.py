@@ -19,6 +19,7 @@ from tests.support.aio import bounded, run, until
 from tests.support.bad_device import FAULTS, GOOD, NOISE, Asked, BadRtu, register
 from tests.support.hostile import Judge
 from tests.support.ptys import Pty
+from tests.support.virtual_time import LoopClock, run_virtual
 
 FLOOR = 0.02
 
@@ -103,6 +104,30 @@ def test_a_copy_that_is_held_back_is_not_taken_for_the_next_answer(tmp_path: Pat
             assert judge.count["wrong"] == 0
 
     run(main())
+
+
+def test_the_answer_whose_copy_came_first_may_come_late(tmp_path: Path) -> None:
+    async def main() -> None:
+        # Trouble; then a copy comes instead of an answer, which comes itself when its size is asked for again.
+        acts = script("cut", GOOD, GOOD, "double_hold", "hold_long", GOOD, GOOD, "silent")
+        with Pty(tmp_path / "line") as pty:
+            device = BadRtu(pty, acts)
+            device.start()
+            clock = LoopClock()
+            bus = Bus(options(pty), clock, floor=FLOOR)
+            await bus.open()
+            judge = Judge(bus, device)
+            await judge.read(100, 6)
+            await judge.read(100, 6)
+            await clock.sleep(2.0)
+            for _ in range(6):
+                await judge.read(100, 6)
+            assert device.did["hold_long"] == 1
+            assert judge.count["wrong"] == 0
+            bus.close()
+            device.stop()
+
+    run_virtual(main())
 
 
 def test_an_answer_that_never_changes_costs_nothing_on_a_good_line(tmp_path: Path) -> None:
