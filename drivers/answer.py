@@ -1,17 +1,17 @@
 """Finds the one answer that belongs to a request among the bytes that came. Pure.
 
-An answer counts only if unit, function, byte count and checksum (RTU) or transaction number (TCP) are those of the request.
+An answer counts only if unit, function, byte count and checksum (RTU, ASCII) or transaction number (TCP) are those of the request.
 Sources: Modbus Application Protocol V1.1b3 (6.1 to 6.4, 7: exceptions), Modbus over Serial Line V1.02 (2.5.1.2: CRC), Modbus Messaging
-on TCP/IP V1.0b (3.1.3: MBAP header).
+on TCP/IP V1.0b (3.1.3: MBAP header). ASCII: drivers.answer_ascii.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from drivers.plan import FUNCTION, data_size
 
-_TABLE_OF = {function: table for table, function in FUNCTION.items()}
+TABLE_OF = {function: table for table, function in FUNCTION.items()}
 _LARGEST_PDU = 253
 
 
@@ -27,7 +27,9 @@ class Expected:
     function: int
     size: int
     transaction: int | None
-    """None: RTU."""
+    """None: RTU and ASCII."""
+    request: bytes = field(default=b"", compare=False)
+    """As it was sent: its echo has the shape of the answer to a read of 17 to 24 bits from 0x0300 to 0x03FF."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +74,13 @@ def crc16(data: bytes) -> int:
 def expected_rtu(request: bytes) -> Expected:
     """From a read request with its checksum: unit, function, address (2), count (2), CRC (2)."""
     function = request[1]
-    return Expected(request[0], function, data_size(_TABLE_OF[function], int.from_bytes(request[4:6], "big")), None)
+    return Expected(request[0], function, data_size(TABLE_OF[function], int.from_bytes(request[4:6], "big")), None, request)
 
 
 def expected_tcp(request: bytes) -> Expected:
     """From a read request with its header: transaction (2), 0 (2), length (2), unit, function, address (2), count (2)."""
     function = request[7]
-    size = data_size(_TABLE_OF[function], int.from_bytes(request[10:12], "big"))
+    size = data_size(TABLE_OF[function], int.from_bytes(request[10:12], "big"))
     return Expected(request[6], function, size, int.from_bytes(request[0:2], "big"))
 
 
@@ -90,7 +92,7 @@ def find_rtu(data: bytes, wanted: Expected) -> Found | None:
     for head, length in ((answer, wanted.size + 5), (refusal, 5)):
         at = data.find(head)
         while at >= 0 and at + length <= len(data):
-            if (found is None or at < found.start) and _sound(data, at, at + length):
+            if (found is None or at < found.start) and _sound(data, at, at + length) and not is_echo(data, at, at + length, wanted):
                 found = Found(at, at + length)
                 break
             at = data.find(head, at + 1)
@@ -105,7 +107,7 @@ def strays_rtu(data: bytes) -> tuple[Stray, ...]:
         function = data[at + 1]
         plain = function & 0x7F
         length = 5 if function & 0x80 else data[at + 2] + 5
-        if plain in _TABLE_OF and length > (0 if function & 0x80 else 5) and _sound(data, at, at + length):
+        if plain in TABLE_OF and length > (0 if function & 0x80 else 5) and _sound(data, at, at + length):
             strays.append(Stray(data[at], plain, 0 if function & 0x80 else data[at + 2]))
             at += length
         else:
@@ -147,6 +149,11 @@ def _is_answer(message: bytes, wanted: Expected) -> bool:
     if (message[6], function & 0x7F, int.from_bytes(message[:2], "big")) != (wanted.unit, wanted.function, wanted.transaction):
         return False
     return len(message) == 9 if function & 0x80 else len(message) == wanted.size + 9 and message[8] == wanted.size
+
+
+def is_echo(data: bytes, start: int, end: int, wanted: Expected) -> bool:
+    """Whether this is the request itself, which the line's own driver heard; a second time it is an answer."""
+    return data[start:end] == wanted.request and data.find(wanted.request) == start
 
 
 def _sound(data: bytes, start: int, end: int) -> bool:

@@ -12,7 +12,7 @@ from drivers.clock import Clock
 from drivers.health import BusHealth
 from drivers.listen import Listener, LoadKernels
 from drivers.model import Readings, Waveform
-from drivers.options import BusOptions, ChannelRoute, DeviceMap, SourceOptions
+from drivers.options import MODBUS, BusOptions, ChannelRoute, DeviceMap, SourceOptions
 from drivers.poll import Poller
 from drivers.polled import PolledSource
 
@@ -63,7 +63,7 @@ class Links:
             wanted = [(source, own) for source, own in wanted if own]
             if not wanted:
                 continue
-            if bus.framing in {"tcp", "rtu"}:
+            if bus.framing in MODBUS:
                 polled = [PolledSource(source, bus, maps[source.device], own) for source, own in wanted]
                 self._links.append(Poller(Bus(bus, clock), polled, clock, deliver))
             elif len(wanted) == 1:

@@ -1,8 +1,8 @@
 """The only door to pymodbus: one client that sends one read at a time and lets nothing through but the answer to it.
 
-pymodbus checks the device of an RTU answer and nothing else, so a late answer passes for the next one (measured with 3.16.1). Its trace
-hook sees every byte before its framer does; there the answer is checked against the request as it was sent, and only the bytes of that
-answer are handed on. pymodbus' own retries and reconnection are off: what happens after a silence is for the Bus to decide.
+pymodbus checks the device of an RTU or ASCII answer and nothing else, so a late answer passes for the next one (measured with 3.16.1). Its
+trace hook sees every byte before its framer does; there the answer is checked against the request as it was sent, and only the bytes of
+that answer are handed on. pymodbus' own retries and reconnection are off: what happens after a silence is for the Bus to decide.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import logging
 import struct
 import termios
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import cast
 
 from pymodbus import FramerType
@@ -18,10 +19,11 @@ from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.exceptions import ConnectionException, ModbusIOException
 from pymodbus.pdu import ModbusPDU
 
-from drivers.answer import Expected, NotModbus, Stray, expected_rtu, expected_tcp, find_rtu, find_tcp, strays_rtu
-from drivers.options import BusOptions, Table
+from drivers.answer import Expected, Found, NotModbus, Stray, expected_rtu, expected_tcp, find_rtu, find_tcp, strays_rtu
+from drivers.answer_ascii import body, expected_ascii, find_ascii, strays_ascii
+from drivers.options import NETWORK, BusOptions, Table
 from drivers.plan import Request, is_bits
-from drivers.serialport import parity_of
+from drivers.serialport import databits_of, parity_of
 from drivers.trouble import LinkDown, NoAnswer, Refused, WrongAnswer
 
 _CONNECT = 3.0
@@ -29,6 +31,20 @@ _CONNECT = 3.0
 
 _BUFFER = 4096
 """pymodbus throws its receive buffer away above 264 bytes, which two answers in one read exceed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Frames:
+    """How answers without a transaction number are found on a line; `body` is what a frame says, unit first, without its checksum."""
+
+    expected: Callable[[bytes], Expected]
+    find: Callable[[bytes, Expected], Found | None]
+    strays: Callable[[bytes], tuple[Stray, ...]]
+    body: Callable[[bytes], bytes]
+
+
+_RTU = _Frames(expected_rtu, find_rtu, strays_rtu, lambda frame: frame[:-2])
+_ASCII = _Frames(expected_ascii, find_ascii, strays_ascii, body)
 
 
 class ModbusClient:
@@ -44,14 +60,17 @@ class ModbusClient:
     def __init__(self, options: BusOptions) -> None:
         # It writes an error and a dump of the last frames at each time-out.
         logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL + 1)
-        self._rtu = options.framing == "rtu"
-        self._name = str(options.port) if self._rtu else f"{options.host}:{options.port}"
+        self._frames = {"tcp": None, "ascii": _ASCII}.get(options.framing, _RTU)
+        self._serial = options.framing not in NETWORK
+        self._name = str(options.port) if self._serial else f"{options.host}:{options.port}"
+        framer = {"tcp": FramerType.SOCKET, "ascii": FramerType.ASCII}.get(options.framing, FramerType.RTU)
         self._client: AsyncModbusSerialClient | AsyncModbusTcpClient
-        if self._rtu:
+        if self._serial:
             self._client = AsyncModbusSerialClient(
                 str(options.port),
-                framer=FramerType.RTU,
+                framer=framer,
                 baudrate=options.baud,
+                bytesize=databits_of(options),
                 parity=parity_of(options),
                 stopbits=options.stopbits,
                 reconnect_delay=0,
@@ -62,7 +81,7 @@ class ModbusClient:
         else:
             self._client = AsyncModbusTcpClient(
                 options.host,
-                framer=FramerType.SOCKET,
+                framer=framer,
                 port=int(options.port),
                 reconnect_delay=0,
                 timeout=_CONNECT,
@@ -110,7 +129,7 @@ class ModbusClient:
         except (OSError, ValueError, termios.error) as error:
             raise LinkDown("cannot_open", f"{self._name}: {error}") from error
         if not opened:
-            raise LinkDown("cannot_open" if self._rtu else "cannot_connect", self._name)
+            raise LinkDown("cannot_open" if self._serial else "cannot_connect", self._name)
 
     async def exchange(self, unit: int, request: Request, timeout: float) -> list[int]:
         """Send one read and return its registers (or bits), as many as were asked for.
@@ -149,15 +168,15 @@ class ModbusClient:
     @property
     def leftover(self) -> bool:
         """Whether anything came that was no answer and was not looked at yet."""
-        return bool(self._stray or (self._rtu and self._buffer))
+        return bool(self._stray or (self._frames is not None and self._buffer))
 
     def strays(self) -> tuple[Stray, ...]:
-        """Whole answers that nobody waited for since the last call; on RTU, what else came is noise, and forgotten."""
+        """Whole answers that nobody waited for since the last call; but for TCP, what else came is noise, and forgotten."""
         found = tuple(self._stray)
         self._stray.clear()
         self.unasked = 0
-        if self._rtu:
-            found = strays_rtu(self._buffer)
+        if self._frames is not None:
+            found = self._frames.strays(self._buffer)
             self._buffer = b""
         return found
 
@@ -167,10 +186,10 @@ class ModbusClient:
 
     def _values(self, request: Request) -> list[int]:
         """The answer read without pymodbus."""
-        body = self.answer[1:-2] if self._rtu else self.answer[7:]
-        if body[0] & 0x80:
-            raise Refused(body[1])
-        data = body[2:]
+        pdu = self._frames.body(self.answer)[1:] if self._frames is not None else self.answer[7:]
+        if pdu[0] & 0x80:
+            raise Refused(pdu[1])
+        data = pdu[2:]
         if is_bits(request.table):
             return [data[i // 8] >> i % 8 & 1 for i in range(request.count)]
         return list(struct.unpack(f">{request.count}H", data))
@@ -184,10 +203,10 @@ class ModbusClient:
     def _trace(self, sending: bool, data: bytes) -> bytes:
         """Called by pymodbus with each request, and with all bytes that it keeps each time that some arrive."""
         if sending:
-            self._wanted = expected_rtu(data) if self._rtu else expected_tcp(data)
+            self._wanted = self._frames.expected(data) if self._frames is not None else expected_tcp(data)
             self._kept = 0
             self.answer = b""
-            if self._rtu:
+            if self._frames is not None:
                 self._buffer = b""
             return data
         fresh = data[self._kept :] if len(data) >= self._kept else data
@@ -195,13 +214,13 @@ class ModbusClient:
         self._buffer = (self._buffer + fresh)[-_BUFFER:]
         if self._wanted is None:
             self.unasked += len(fresh)
-        passed = self._rtu_answer() if self._rtu else self._tcp_answer()
+        passed = self._line_answer(self._frames) if self._frames is not None else self._tcp_answer()
         self._kept = len(data) - len(passed)
         return passed
 
-    def _rtu_answer(self) -> bytes:
+    def _line_answer(self, frames: _Frames) -> bytes:
         data, wanted = self._buffer, self._wanted
-        found = find_rtu(data, wanted) if wanted is not None else None
+        found = frames.find(data, wanted) if wanted is not None else None
         if found is None:
             return b""
         self._wanted = None

@@ -6,13 +6,20 @@ from typing import Literal
 
 import msgspec
 
-Framing = Literal["tcp", "rtu", "wit", "cobs"]
+Framing = Literal["tcp", "rtu", "rtu_tcp", "ascii", "wit", "cobs"]
 Table = Literal["holding", "input", "coil", "discrete"]
+MODBUS = frozenset({"tcp", "rtu", "rtu_tcp", "ascii"})
+"""Framings that are asked; the others are streams, which speak when they want."""
+NETWORK = frozenset({"tcp", "rtu_tcp"})
+"""Framings over a TCP connection; the others have a serial port."""
 RegisterType = Literal["u16", "i16", "u32", "i32", "u64", "i64", "f32", "f64", "string", "bit"]
 
 
 class BusOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One physical link: a TCP connection or a serial port. `wit` and `cobs` are serial streams that carry no Modbus."""
+    """One physical link: a TCP connection or a serial port.
+
+    `rtu_tcp` are RTU frames through a serial device server that knows no Modbus; `wit` and `cobs` are serial streams that carry none.
+    """
 
     name: str
     framing: Framing
@@ -21,12 +28,15 @@ class BusOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     port: int | str = 502
     """TCP: number. Serial: path, best /dev/serial/by-id/..."""
     baud: int = 19200
+    """`rtu_tcp`: of the line behind the device server."""
     parity: Literal["N", "E", "O"] = "E"
     stopbits: Literal[1, 2] = 1
+    databits: Literal[7, 8] | None = None
+    """Default: 7 for `ascii`, else 8."""
     timeout: float = 0.5
     """Longest wait for one answer, s. The bus shortens it to what it observes, never below 0.05 s."""
     gap: float | None = None
-    """Silence between an answer and the next request, s; default: 3.5 characters at this baud rate (at least 1.75 ms) on RTU, 0 on TCP."""
+    """Silence between an answer and the next request, s; default: 3.5 characters at this baud rate (1.75 ms above 19200), 0 on TCP."""
 
 
 class SourceOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,6 +50,8 @@ class SourceOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Modbus unit; no meaning on a stream."""
     every: float = 0.1
     """Seconds between two readings (Modbus only; a stream speaks when it wants)."""
+    gap: float | None = None
+    """Silence that this device needs before a request to it and after its answers, s, where it is longer than that of its bus."""
 
 
 class Register(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

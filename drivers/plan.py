@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from drivers.options import BusOptions, Register, RegisterType, Table
+from drivers.wire_time import character, characters, silence
 
 FUNCTION: dict[Table, int] = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
 """Read function codes (Modbus Application Protocol V1.1b3, 6.1 to 6.4)."""
@@ -72,15 +73,12 @@ def most(table: Table, max_count: int) -> int:
 def worthwhile_hole(bus: BusOptions) -> int:
     """Registers that nobody wants and that are still cheaper to read than to ask a second time for what follows.
 
-    A request more costs 8 characters out, 5 back besides the data, and two silences; a register costs 2 characters. On TCP a round trip
-    costs more than any hole that fits into one answer. Source: Modbus over Serial Line V1.02, 2.5.1 (frame, 3.5 characters of silence,
-    11 bits a character, a fixed 1.75 ms above 19200 baud).
+    A request more costs its own characters, those of the answer besides the data, and two silences. On TCP a round trip costs more than
+    any hole that fits into one answer.
     """
-    if bus.framing != "rtu":
+    if bus.framing == "tcp":
         return MOST_REGISTERS
-    character = 11.0 / bus.baud
-    silence = max(3.5 * character, 0.00175) if bus.gap is None else bus.gap
-    return int((13 + 2 * silence / character) / 2)
+    return int((characters(bus, 0) + 2 * silence(bus) / character(bus)) / (characters(bus, 2) - characters(bus, 0)))
 
 
 def plan(registers: Sequence[Register], max_count: int, hole: int) -> tuple[Request, ...]:

@@ -41,6 +41,7 @@ class Poller:
         for source in self._sources:
             device = bus.device(source.options.address)
             device.max_count = min(device.max_count, source.max_count)
+            device.gap = max(device.gap, source.options.gap or 0.0)
         self._clock = clock
         self._deliver = deliver
         self._reopen = 0.0

@@ -91,12 +91,16 @@ def _page(file: MachineFile, texts: Texts) -> str:
 
 def _wires(file: MachineFile, texts: Texts) -> list[str]:
     from agent.machine_file.line_time import bus_uses
+    from drivers.options import NETWORK
+    from drivers.wire_time import databits
 
     say = texts.say
     lines = []
     for use in bus_uses(file.settings, file.maps, file.routes):
         bus = use.bus
-        manner = f"{bus.host}:{bus.port}" if bus.framing == "tcp" else f"{bus.port} {bus.baud} 8{bus.parity}{bus.stopbits}"
+        manner = f"{bus.host}:{bus.port}" if bus.framing in NETWORK else str(bus.port)
+        if bus.framing != "tcp":
+            manner += f" {bus.baud} {databits(bus)}{bus.parity}{bus.stopbits}"
         busy = f", {say('check.busy', percent=100.0 * use.share)}" if use.share is not None else ""
         lines.append(f"  {bus.name}: {bus.framing} {manner}{busy}")
         for source in use.sources:

@@ -20,6 +20,7 @@ LIMITS: dict[tuple[str, str], tuple[float, float]] = {
     ("bus", "baud"): (300, 4_000_000),
     ("bus", "timeout"): (0.01, 60.0),
     ("bus", "gap"): (0.0, 5.0),
+    ("source", "gap"): (0.0, 5.0),
     ("source", "address"): (0, 255),
     ("source", "every"): (0.005, 3600.0),
     ("channel", "hold"): (0.01, math.inf),

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from agent.settings import MachineSettings
 from agent.toml_file.found import Found
-from drivers.options import BusOptions, ChannelRoute, DeviceMap, SourceOptions
+from drivers.options import MODBUS, BusOptions, ChannelRoute, DeviceMap, SourceOptions
 from drivers.plan import Request, plan, worthwhile_hole
+from drivers.wire_time import character, characters, silence
 
 TIGHT = 0.7
 """Share of the line's time above which a slow answer or a repeated question no longer fits in."""
@@ -58,23 +59,20 @@ def check_time(uses: Sequence[BusUse], found: Found) -> None:
 def _source_use(source: SourceOptions, bus: BusOptions, maps: Mapping[str, DeviceMap], routes: Sequence[ChannelRoute]) -> SourceUse:
     device = maps[source.device]
     wanted = {route.register for route in routes if route.source == source.name}
-    if bus.framing not in {"tcp", "rtu"} or not wanted:
+    if bus.framing not in MODBUS or not wanted:
         return SourceUse(source, ())
     return SourceUse(source, plan([r for r in device.registers if r.name in wanted], device.max_count, worthwhile_hole(bus)))
 
 
 def _share(bus: BusOptions, sources: Sequence[SourceUse], maps: Mapping[str, DeviceMap]) -> float | None:
-    character = (9 + (bus.parity != "N") + bus.stopbits) / bus.baud
-    if bus.framing == "rtu":
-        silence = max(3.5 * character, 0.00175) if bus.gap is None else bus.gap
-        return sum(_seconds(request, character, silence) / use.source.every for use in sources for request in use.requests)
     if bus.framing == "cobs":
         devices = [maps[use.source.device] for use in sources]
-        return sum(_FRAME * 2 * device.rate * device.axes * character for device in devices)
-    return None
+        return sum(_FRAME * 2 * device.rate * device.axes * character(bus) for device in devices)
+    if bus.framing not in MODBUS or bus.framing == "tcp":
+        return None
+    return sum(_seconds(bus, use.source, request) / use.source.every for use in sources for request in use.requests)
 
 
-def _seconds(request: Request, character: float, silence: float) -> float:
-    """Line time of one question and its answer: 8 characters out, 5 and the data back, a silence after each (Modbus over Serial Line V1.02,
-    2.5.1)."""
-    return (13 + request.size) * character + 2.0 * silence
+def _seconds(bus: BusOptions, source: SourceOptions, request: Request) -> float:
+    """Line time of one question and its answer, a silence after each; a device that needs a longer one has it after its answer."""
+    return characters(bus, request.size) * character(bus) + silence(bus) + max(silence(bus), source.gap or 0.0)

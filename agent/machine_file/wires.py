@@ -13,7 +13,8 @@ from agent.settings import ChannelOptions, MachineSettings
 from agent.toml_file.found import Found
 from agent.toml_file.lines import Place
 from drivers.devices import MapError, find_map, load_map
-from drivers.options import BusOptions, ChannelRoute, DeviceMap, SourceOptions
+from drivers.options import NETWORK, BusOptions, ChannelRoute, DeviceMap, SourceOptions
+from drivers.wire_time import databits
 
 STREAMS = ("wit", "cobs")
 """Framings in which the device speaks when it wants; one device a line."""
@@ -28,10 +29,12 @@ def check_buses(settings: MachineSettings, document: dict[str, Any], found: Foun
     """Each bus says where it is, in the manner of its framing, and no two want the same serial port."""
     ports: dict[str, str] = {}
     for bus, place in placed(settings.bus, document, "bus"):
-        if bus.framing == "tcp":
+        if bus.framing in NETWORK:
             _check_tcp(bus, place, found)
         else:
             _check_serial(bus, place, found, ports)
+        if bus.framing != "ascii" and databits(bus) == 7:
+            found.wrong((*place, "databits"), "databits", framing=bus.framing)
         if not any(source.bus == bus.name for source in settings.source) and not found.partial:
             found.warn(place, "idle_bus", name=bus.name)
 
@@ -105,7 +108,7 @@ def unit_of(channel: ChannelOptions, settings: MachineSettings, maps: Mapping[st
 
 def _check_tcp(bus: BusOptions, place: Place, found: Found) -> None:
     if not bus.host:
-        found.wrong(place, "bus_host", name=bus.name)
+        found.wrong(place, "bus_host", name=bus.name, framing=bus.framing)
     if isinstance(bus.port, str):
         found.wrong((*place, "port"), "bus_port_number", value=found.shown(bus.port))
     elif bus.port == 0:
@@ -133,7 +136,7 @@ def _check_serial(bus: BusOptions, place: Place, found: Found, ports: dict[str, 
 
 
 def _check_unit(source: SourceOptions, bus: BusOptions, place: Place, units: dict[tuple[str, int], str], found: Found) -> None:
-    if bus.framing == "rtu" and not 1 <= source.address <= 247:
+    if bus.framing != "tcp" and not 1 <= source.address <= 247:
         found.wrong((*place, "address"), "unit", value=source.address)
     key = (bus.name, source.address)
     if key in units:

@@ -233,6 +233,67 @@ from = "s.tool"
     assert [(request.address, request.count) for request in use.sources[0].requests] == [(10, 1)]
 
 
+@pytest.mark.parametrize(
+    ("framing", "where", "share"),
+    [
+        ("rtu_tcp", 'host = "192.168.0.7"', (8 + 7 + 7) * 11 / 9600 / 0.1),
+        ("ascii", 'port = "/dev/x"', (17 + 15 + 7) * 10 / 9600 / 0.1),
+    ],
+)
+def test_line_time_of_other_framings(tmp_path: Path, framing: str, where: str, share: float) -> None:
+    """ASCII: 17 characters out, 15 back, 10 bits each (7E1)."""
+    text = f"""
+[machine]
+name = "m"
+[[bus]]
+name = "b"
+framing = "{framing}"
+{where}
+baud = 9600
+[[source]]
+name = "s"
+bus = "b"
+device = "plc"
+every = 0.1
+gap = 0.0
+[[source]]
+name = "t"
+bus = "b"
+device = "plc"
+address = 2
+every = 0.1
+gap = 0.05
+[[channel]]
+name = "tool"
+role = "tool"
+from = "s.tool"
+[[channel]]
+name = "other"
+role = "other"
+from = "t.tool"
+"""
+    file = load(written(tmp_path, text), paths=SHOP)
+    (use,) = bus_uses(file.settings, file.maps, file.routes)
+    silence = 3.5 * (10 if framing == "ascii" else 11) / 9600
+    assert use.share == pytest.approx(2 * share + (0.05 - silence) / 0.1)
+
+
+def test_seven_data_bits_carry_ascii_alone(tmp_path: Path) -> None:
+    text = """
+[machine]
+name = "m"
+[[bus]]
+name = "b"
+framing = "{framing}"
+port = "/dev/x"
+databits = 7
+"""
+    load(written(tmp_path, text.format(framing="ascii")), paths=SHOP)
+    with pytest.raises(MachineFileError) as caught:
+        load(written(tmp_path, text.format(framing="rtu")), paths=SHOP)
+    assert [(mistake.code, mistake.line) for mistake in caught.value.mistakes] == [("databits", 8)]
+
+
 def test_limits_belong_to_keys_that_exist() -> None:
     tables = {field.name: field.type for field in msgspec.structs.fields(MachineSettings)}
     for table, key in LIMITS:
