@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from agent.machine_file.streams import carries, needs
 from agent.settings import MachineSettings
 from agent.toml_file.found import Found
 from drivers.options import BusOptions, ChannelRoute, DeviceMap, SourceOptions
@@ -12,9 +13,6 @@ from drivers.plan import Request, plan, worthwhile_hole
 
 TIGHT = 0.7
 """Share of the line's time above which a slow answer or a repeated question no longer fits in."""
-
-_FRAME = 1.06
-"""Bytes on the wire to bytes of samples in a COBS stream: header, CRC and stuffing (docs/stream-frame.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +47,9 @@ def bus_uses(settings: MachineSettings, maps: Mapping[str, DeviceMap], routes: S
 
 
 def check_time(uses: Sequence[BusUse], found: Found) -> None:
-    """A warning for each bus that is asked for more than it carries, or for nearly all of it."""
+    """A warning for each bus that is asked for more than it carries, or for nearly all of it. Streams: `agent.machine_file.streams`."""
     for i, use in enumerate(uses):
-        if use.share is not None and use.share > TIGHT:
+        if use.share is not None and use.bus.framing != "cobs" and use.share > TIGHT:
             found.warn(("bus", i), "bus_full" if use.share > 1.0 else "bus_tight", name=use.bus.name, percent=100.0 * use.share)
 
 
@@ -69,8 +67,7 @@ def _share(bus: BusOptions, sources: Sequence[SourceUse], maps: Mapping[str, Dev
         silence = max(3.5 * character, 0.00175) if bus.gap is None else bus.gap
         return sum(_seconds(request, character, silence) / use.source.every for use in sources for request in use.requests)
     if bus.framing == "cobs":
-        devices = [maps[use.source.device] for use in sources]
-        return sum(_FRAME * 2 * device.rate * device.axes * character for device in devices)
+        return sum(needs(maps[use.source.device]) for use in sources) / carries(bus)
     return None
 
 
