@@ -35,7 +35,7 @@ WIT_CLASSIC_WORDS = 4
 
 _BYTES = nb.types.Array(nb.uint8, 1, "C", readonly=True)
 _COBS = nb.types.UniTuple(nb.int64, 2)(_BYTES, nb.int64, nb.int64[::1], nb.int16[:, ::1], nb.int64[:, ::1])  # type: ignore[no-untyped-call]
-_WIT = nb.types.UniTuple(nb.int64, 2)(_BYTES, nb.int64, nb.int64[::1], nb.int64[::1], nb.int64[::1], nb.int16[:, ::1], nb.int64[::1])  # type: ignore[no-untyped-call]
+_WIT = nb.types.UniTuple(nb.int64, 2)(_BYTES, nb.int64, nb.int64[:, ::1], nb.int64[::1], nb.int16[:, ::1])  # type: ignore[no-untyped-call]
 
 
 def _crc_tables() -> np.ndarray[tuple[int, int], np.dtype[np.uint16]]:
@@ -162,7 +162,7 @@ def _header(data, at):  # type: ignore[no-untyped-def]
 
 
 @nb.njit([_WIT], **jit.options())
-def wit(data, quiet, low, high, state, words, kinds):  # type: ignore[no-untyped-def]
+def wit(data, quiet, limits, state, words):  # type: ignore[no-untyped-def]
     """Take the frames that can be believed out of `data`; both kinds may come on one line.
 
     55 61 has no checksum: such a frame counts if every word lies within its limits, and if the next frame begins right behind it or the
@@ -173,10 +173,10 @@ def wit(data, quiet, low, high, state, words, kinds):  # type: ignore[no-untyped
     ----------
     data: (n,) uint8, all bytes that were not done with.
     quiet: 1: behind the last byte the line was silent, as far as one knows; 0: it was not.
-    low, high: (13,) int64, limits of each word of a 55 61 frame as it is written (signed), both included.
+    limits: (2, 13) int64, lowest and highest value of each word of a 55 61 frame as it is written (signed), both included.
     state: (2,) int64; see REFUSED and IN_STEP.
-    words: (m, 13) int16, out, one row a frame, of which a classic frame fills the first four; m >= n / 11.
-    kinds: (m,) int64, out: second byte of each frame.
+    words: (m, 14) int16, out, one row a frame: its words, of which a classic one has four, and last its second byte; m >= n / 11. (One array
+        for both: unpacking an argument costs as much as a frame.)
 
     Returns
     -------
@@ -214,14 +214,14 @@ def wit(data, quiet, low, high, state, words, kinds):  # type: ignore[no-untyped
             for k in range(WIT_WORDS):
                 word = np.int16(np.int64(data[at + 2 + 2 * k]) + 256 * np.int64(data[at + 3 + 2 * k]))
                 words[good, k] = word
-                plausible = plausible and low[k] <= word <= high[k]
+                plausible = plausible and limits[0, k] <= word <= limits[1, k]
         if not plausible:
             state[REFUSED] += 1
             state[IN_STEP] = 0
             at += 1
             continue
         state[IN_STEP] = 1
-        kinds[good] = kind
+        words[good, WIT_WORDS] = kind
         good += 1
         at = end
     # A frame of another kind, or half a header, may be the beginning of one of ours.

@@ -50,35 +50,29 @@ class WitParser:
 
     def __init__(self, kernels: ModuleType) -> None:
         self._kernels = kernels
-        self._low = np.array([low for low, _ in _LIMITS], np.int64)
-        self._high = np.array([high for _, high in _LIMITS], np.int64)
+        self._limits = np.array(_LIMITS, np.int64).T.copy()
         self._state = np.zeros(2, np.int64)
         self._tail = b""
-        self._words = np.empty((_MOST, WORDS), np.int16)
-        self._kinds = np.empty(_MOST, np.int64)
+        self._words = np.empty((_MOST, WORDS + 1), np.int16)
         self.frames = self.refused = 0
 
-    def feed(self, data: bytes, quiet: bool = False) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
-        """Second byte (n,) and words (n, 13) of the frames that are whole now; word i stands at offset 2 + 2 i, a classic frame has 4.
+    def feed(self, data: bytes, quiet: bool = False) -> NDArray[np.int16]:
+        """The frames that are whole now, (n, 14): word i stands at offset 2 + 2 i, a classic frame has 4; last the second byte.
 
         `quiet`: nothing more was on the line. Then a frame that ends with the data counts; otherwise the next one must begin behind it,
         unless its checksum is right and the frame before it was good.
         """
-        kinds: list[NDArray[np.int64]] = []
         rows: list[NDArray[np.int16]] = []
         for at in range(0, len(data), _CHUNK):
             joined = self._tail + data[at : at + _CHUNK]
             bytes_ = np.frombuffer(joined, np.uint8)
             last = quiet and at + _CHUNK >= len(data)
-            good, done = self._kernels.wit(bytes_, int(last), self._low, self._high, self._state, self._words, self._kinds)
+            good, done = self._kernels.wit(bytes_, int(last), self._limits, self._state, self._words)
             self._tail = joined[done:]
             self.frames += good
-            kinds.append(self._kinds[:good].copy())
             rows.append(self._words[:good].copy())
         self.refused = int(self._state[self._kernels.REFUSED])
-        if not rows:
-            return np.empty(0, np.int64), np.empty((0, WORDS), np.int16)
-        return np.concatenate(kinds), np.concatenate(rows)
+        return np.concatenate(rows) if rows else np.empty((0, WORDS + 1), np.int16)
 
     def cut(self) -> None:
         """The line was closed: what was left of a frame will not go on."""
@@ -121,27 +115,28 @@ class WitDecoder:
 
     def feed(self, data: bytes, arrival: float) -> list[Readings | Waveform]:
         """One block of rows, if a frame is whole that says something. All of its rows arrived together; they keep their order in time."""
-        kinds, words = self.parser.feed(data, quiet=True)
+        rows = self.parser.feed(data, quiet=True)
         wanted = {kind for kind, _ in self._places}
         groups: list[dict[int, list[int]]] = []
-        for kind, row in zip(kinds.tolist(), words, strict=True):
+        for row in rows.tolist():
+            kind = row[WORDS]
             if kind not in wanted:
                 continue
             if not groups or kind in groups[-1]:
                 groups.append({})
-            groups[-1][kind] = row.tolist()
+            groups[-1][kind] = row
         if not groups:
             return []
         values = np.full((len(groups), len(self._fields)), np.nan)
         quality = np.full(values.shape, Quality.ABSENT, np.uint8)
         for column, (field, (kind, index)) in enumerate(zip(self._fields, self._places, strict=True)):
-            for row, group in enumerate(groups):
+            for line, group in enumerate(groups):
                 if kind not in group:
                     continue
                 raw = [word & 0xFFFF for word in group[kind][index : index + (2 if field.type in {"i32", "u32"} else 1)]]
                 value, mark = decode(field, raw, self._words)
-                values[row, column] = value
-                quality[row, column] = Quality.UNCERTAIN if mark == Quality.GOOD and kind == _UNPROVEN else mark
+                values[line, column] = value
+                quality[line, column] = Quality.UNCERTAIN if mark == Quality.GOOD and kind == _UNPROVEN else mark
         first = max(self._last, arrival - 1e-3 * (len(groups) - 1))
         time = np.linspace(first, max(first, arrival), len(groups)) if len(groups) > 1 else np.array([max(self._last, arrival)])
         self._last = float(time[-1])

@@ -75,10 +75,8 @@ def naive(data: bytes, quiet: bool, in_step: bool = False) -> tuple[list[Frame],
 
 
 def rows_of(parser: WitParser, data: bytes, quiet: bool = False) -> list[Frame]:
-    kinds, rows = parser.feed(data, quiet)
-    return [
-        (kind, tuple(int(w) for w in row[: 13 if kind == 0x61 else 4])) for kind, row in zip(kinds.tolist(), rows, strict=True)
-    ]
+    rows = [tuple(int(w) for w in row) for row in parser.feed(data, quiet)]
+    return [(row[-1], row[: 13 if row[-1] == 0x61 else 4]) for row in rows]
 
 
 def parse(data: bytes) -> list[Words]:
