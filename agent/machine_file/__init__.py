@@ -11,6 +11,7 @@ from agent.machine_file.checks import check_machine, check_names, check_outlets,
 from agent.machine_file.costs import costs
 from agent.machine_file.decode import LIMITS, decode
 from agent.machine_file.line_time import bus_uses, check_time
+from agent.machine_file.streams import check_streams
 from agent.machine_file.wires import check_buses, check_channels, check_sources, unit_of
 from agent.mistakes import FileMistakes, Mistake
 from agent.paths import DataPaths
@@ -77,6 +78,7 @@ def load(path: Path, *, paths: DataPaths | None = None, replay: bool = False) ->
     check_outlets(settings, path.absolute().parent, wires)
     check_buses(settings, document, wires)
     maps = check_sources(settings, document, paths, wires)
+    check_streams(settings, document, maps, wires)
     routes = check_channels(settings, document, maps, wires)
     if found.mistakes:
         raise MachineFileError(found.mistakes)
