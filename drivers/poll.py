@@ -22,6 +22,8 @@ _NOT_NOW = frozenset({5, 6, 10, 11})
 _ILLEGAL = frozenset({2, 3})
 _REST = 10.0
 """Seconds until a request that the device refuses is tried again."""
+_GLANCE = 0.25
+"""Most seconds between two looks at who is overdue."""
 _FIRST_REOPEN = 0.2
 _LAST_REOPEN = 5.0
 """Seconds between two attempts to open a link: doubled from the first to the last."""
@@ -137,6 +139,7 @@ class Poller:
         trouble: BusTrouble | None = None
         whole = True
         for slot in [s for s in source.slots if s.rest_until <= now]:
+            began = self._clock.monotonic()
             try:
                 answer = await self._bus.read(source.options.address, slot.request)
             except BusTrouble as caught:
@@ -152,7 +155,7 @@ class Poller:
                     # Silent at the first question: it is taken for lost unless another question, asked next time, is answered.
                     source.slots.append(source.slots.pop(source.slots.index(slot)))
                     break
-                self._rest(slot, self._clock.monotonic())
+                self._rest(slot, self._clock.monotonic(), self._clock.monotonic() - began)
                 continue
             slot.presence.answered(self._clock.monotonic())
             slot.unread = Quality.ABSENT
@@ -166,13 +169,14 @@ class Poller:
         if trouble is not None and not read:
             source.advance(now)
             self._failed(source, trouble, asked, now)
-            source.due = source.presence.again(now, source.next)
+            source.due = source.presence.again(now, source.next, self._cost(source, now - asked))
             return
         if read or not whole or trouble is not None:
             self._reopen = 0.0
             before = source.presence.state
             whole = whole and trouble is None and not any(slot.unread == Quality.UNAVAILABLE for slot in source.slots)
-            source.presence.answered(now, whole)
+            # Patience is counted from the time that the row bears.
+            source.presence.answered((asked + now) / 2, whole)
             if trouble is not None:
                 source.error, source.detail = trouble.key, trouble.detail
             elif whole:
@@ -191,12 +195,16 @@ class Poller:
         slot.unread = Quality.UNAVAILABLE
         slot.rest_until = now + _REST
 
-    def _rest(self, slot: Slot, now: float) -> None:
+    def _cost(self, source: PolledSource, seconds: float) -> float:
+        """What a question that took so long cost the other devices, as far as they are there."""
+        return seconds if any(other.presence.state != "offline" for other in self._sources if other is not source) else 0.0
+
+    def _rest(self, slot: Slot, now: float, cost: float) -> None:
         """One of several requests is not answered while others are."""
         slot.presence.failed(now)
         if slot.presence.state == "offline":
             slot.unread = Quality.UNAVAILABLE
-            slot.rest_until = slot.presence.again(now, now)
+            slot.rest_until = slot.presence.again(now, now, cost)
 
     def _failed(self, source: PolledSource, trouble: BusTrouble, asked: float, now: float) -> None:
         before = source.presence.state
@@ -218,8 +226,9 @@ class Poller:
                     self._lost(source)
                     source.due = source.presence.again(now, source.next)
                     self._changed(source, before)
-            deadlines = [s.presence.deadline for s in self._sources if s.presence.state != "offline"]
-            await self._clock.sleep(max(0.02, min([d - now for d in deadlines if d > now], default=0.1)))
+            deadlines = [s.presence.deadline - now for s in self._sources if s.presence.state != "offline"]
+            # A device that comes back in the meantime has a deadline of its own.
+            await self._clock.sleep(max(0.002, min([_GLANCE, *(wait for wait in deadlines if wait > 0)])))
 
     def _link_down(self, down: LinkDown) -> None:
         self._link_state("down", down.key, down.detail)

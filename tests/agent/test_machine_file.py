@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agent.machine_file import for_replay, load
+from agent.machine_file import MachineFileError, for_replay, load
 from agent.machine_file.decode import LIMITS
 from agent.machine_file.line_time import bus_uses
 from agent.paths import DataPaths

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.health import FIRST_PROBE, LAST_PROBE, Presence
+from drivers.health import FIRST_PROBE, LAST_PROBE, PROBE_SHARE, Presence
 from drivers.late import LateAnswers
 from drivers.latency import ReplyTime
 
@@ -119,6 +119,15 @@ def test_probes_of_a_lost_device_grow_rarer() -> None:
     presence.answered(now)
     presence.failed(now)
     assert presence.again(now, now + 0.1) == pytest.approx(now + 0.025), "one lost answer: asked again soon"
+
+
+def test_a_probe_that_costs_the_others_time_comes_so_much_later() -> None:
+    presence = Presence(every=0.1, timeout=0.5)
+    presence.begin(0.0)
+    presence.failed(0.5)
+    assert presence.again(1.0, 1.1, cost=0.1) == pytest.approx(1.0 + PROBE_SHARE * 0.1)
+    assert presence.again(1.0, 1.1, cost=0.001) == 1.0 + FIRST_PROBE
+    assert presence.again(1.0, 1.1, cost=5.0) == 1.0 + LAST_PROBE
 
 
 def test_a_device_that_was_never_there() -> None:

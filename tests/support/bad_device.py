@@ -109,6 +109,8 @@ class _BadLine:
     choose: what to do with a request, one of GOOD, FAULTS, NOISE, or with `delay` seconds (drawn for each): `late`, this answer alone
         comes late; `slow`, so do all behind it, as from a device that does one thing at a time. Units that are not in `units` are silent.
     framing: rtu, ascii.
+    character: seconds that each takes on the line, the request's and the answer's; all of an answer comes with its last one.
+    turn: seconds from the end of a request to the beginning of its answer.
     """
 
     def __init__(
@@ -118,6 +120,8 @@ class _BadLine:
         seed: int = 0,
         framing: str = "rtu",
         delay: Callable[[str, random.Random], float] = lambda *_: 0.0,
+        character: float = 0.0,
+        turn: float = 0.0,
     ) -> None:
         self.choose = choose
         self.units = units
@@ -129,6 +133,8 @@ class _BadLine:
         self.heard: list[int] = []
         """Units that were asked, in order, silent ones too."""
         self.did: dict[str, int] = {}
+        self.character = character
+        self.turn = turn
         self._ascii = framing == "ascii"
         self._wrap = wrap_ascii if self._ascii else wrap_rtu
         self._random = random.Random(seed)
@@ -184,7 +190,7 @@ class _BadLine:
     def _send(self, data: bytes, delay: float = 0.0) -> None:
         """In turn behind what a slow device is busy with."""
         loop = asyncio.get_running_loop()
-        wait = max(delay, self._busy_until - loop.time())
+        wait = max(delay, self._busy_until - loop.time()) + self.turn + self.character * ((17 if self._ascii else 8) + len(data))
         if wait > 0:
             loop.call_later(wait, self.write, data)
         else:
