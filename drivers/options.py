@@ -181,7 +181,7 @@ class DeviceMap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     update: float = 0.0
     """Seconds between two updates inside the device; 0: unknown or faster than any poll."""
     update_verified: bool = True
-    """False: `update` is a guess. It is warned of, but equal readings are not taken for repeats by it (docs/decisions/0007-device-maps.md)."""
+    """False: `update` is a guess: equal readings are not taken for repeats by it (docs/decisions/0007-device-maps.md)."""
     smoothing: float = 0.0
     """Seconds over which the device averages; 0: unknown or none."""
     cautions: tuple[str, ...] = ()

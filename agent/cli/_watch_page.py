@@ -44,7 +44,7 @@ def page(board: Board, health: Sequence[BusHealth], buses: Mapping[str, BusOptio
         for device in bus.devices:
             lines.append(f"  {_device(device, board.period(device.source), texts)}")
             if device.error and device.error != bus.error:
-                lines.append(f"  ! {say(f'bus.{device.error}', detail=device.detail)}")
+                lines.append(f"  ! {say(f'bus.{device.error}', detail=device.detail, lost_samples=device.lost_samples)}")
             lines += [_line(cells[row.channel], width) for row in board.sources.get(device.source, ())]
     return lines
 

@@ -12,6 +12,7 @@ from agent.machine_file.checks import check_machine, check_names, check_outlets,
 from agent.machine_file.costs import costs
 from agent.machine_file.decode import LIMITS, decode
 from agent.machine_file.line_time import bus_uses, check_time
+from agent.machine_file.streams import check_streams
 from agent.machine_file.wires import check_buses, check_channels, check_sources, check_supply, unit_of
 from agent.mistakes import FileMistakes, Mistake
 from agent.paths import DataPaths
@@ -79,6 +80,7 @@ def load(path: Path, *, paths: DataPaths | None = None, replay: bool = False) ->
     check_buses(settings, document, wires)
     maps = check_sources(settings, document, paths, wires)
     check_supply(settings, document, wires)
+    check_streams(settings, document, maps, wires)
     routes = check_channels(settings, document, maps, wires)
     check_beacon(settings, document, maps, wires)
     if found.mistakes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from agent.machine_file.streams import carries, needs
 from agent.settings import MachineSettings
 from agent.toml_file.found import Found
 from drivers.options import MODBUS, BusOptions, ChannelRoute, DeviceMap, SourceOptions
@@ -13,9 +14,6 @@ from drivers.wire_time import character, characters, silence
 
 TIGHT = 0.7
 """Share of the line's time above which a slow answer or a repeated question no longer fits in."""
-
-_FRAME = 1.06
-"""Bytes on the wire to bytes of samples in a COBS stream: header, CRC and stuffing (docs/stream-frame.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +48,9 @@ def bus_uses(settings: MachineSettings, maps: Mapping[str, DeviceMap], routes: S
 
 
 def check_time(uses: Sequence[BusUse], found: Found) -> None:
-    """A warning for each bus that is asked for more than it carries, or for nearly all of it."""
+    """A warning for each bus that is asked for more than it carries, or for nearly all of it. Streams: `agent.machine_file.streams`."""
     for i, use in enumerate(uses):
-        if use.share is not None and use.share > TIGHT:
+        if use.share is not None and use.bus.framing != "cobs" and use.share > TIGHT:
             found.warn(("bus", i), "bus_full" if use.share > 1.0 else "bus_tight", name=use.bus.name, percent=100.0 * use.share)
 
 
@@ -66,8 +64,7 @@ def _source_use(source: SourceOptions, bus: BusOptions, maps: Mapping[str, Devic
 
 def _share(bus: BusOptions, sources: Sequence[SourceUse], maps: Mapping[str, DeviceMap]) -> float | None:
     if bus.framing == "cobs":
-        devices = [maps[use.source.device] for use in sources]
-        return sum(_FRAME * 2 * device.rate * device.axes * character(bus) for device in devices)
+        return sum(needs(maps[use.source.device]) for use in sources) / carries(bus)
     if bus.framing not in MODBUS or bus.framing == "tcp":
         return None
     return sum(_seconds(bus, use.source, request) / use.source.every for use in sources for request in use.requests)

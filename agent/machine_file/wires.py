@@ -15,6 +15,7 @@ from agent.toml_file.lines import Place
 from drivers.devices import MapError, find_map, load_map
 from drivers.options import NETWORK, BusOptions, ChannelRoute, DeviceMap, SourceOptions
 from drivers.wire_time import databits
+from drivers.wit import place_of
 
 STREAMS = ("wit", "cobs")
 """Framings in which the device speaks when it wants; one device a line."""
@@ -83,6 +84,7 @@ def check_channels(
     """Each channel comes out of a register that exists; the routes."""
     sources = {source.name: source for source in settings.source}
     names = names_in(document, "source")
+    framings = {bus.name: bus.framing for bus in settings.bus}
     routes: list[ChannelRoute] = []
     taken: dict[tuple[str, str], str] = {}
     for channel, place in placed(settings.channel, document, "channel"):
@@ -90,7 +92,7 @@ def check_channels(
             if sources:
                 found.warn(place, "spare_channel", name=channel.name)
             continue
-        route = _route(channel, (*place, "from"), sources, names, maps, found)
+        route = _route(channel, (*place, "from"), sources, names, maps, framings, found)
         if route is None:
             continue
         key = (route.source, route.register)
@@ -175,6 +177,7 @@ def _route(
     sources: Mapping[str, SourceOptions],
     names: set[str],
     maps: Mapping[str, DeviceMap],
+    framings: Mapping[str, str],
     found: Found,
 ) -> ChannelRoute | None:
     name, dot, register = channel.source.partition(".")
@@ -190,6 +193,9 @@ def _route(
         if register in known or (device.rate > 0 and not device.registers):
             if device.rate > 0 and channel.role != "vibration":
                 found.wrong(place, "stream_role", name=channel.name, role=channel.role)
+                return None
+            if framings.get(source.bus) == "wit" and not all(place_of(known) for known in device.registers if known.name == register):
+                found.wrong(place, "no_wit_field", name=found.shown(register), device=source.device)
                 return None
             return ChannelRoute(channel=channel.name, source=name, register=register)
         meant = found.nearest(register, known)

@@ -139,6 +139,7 @@ def telemetry(snapshot: Snapshot, topics: Topics) -> Message:
         believed = view.quality <= Quality.UNCERTAIN and not view.validity
         for name in ("velocity_rms", "acceleration_rms", "peak", "crest", "kurtosis"):
             out[f"{view.channel}.{name}"] = figure(getattr(view, name)) if believed else None
+        out[f"{view.channel}.lost_samples"] = view.lost
     several = len(snapshot.spindles) > 1
     for tool in snapshot.tools:
         out[f"{tool.spindle}.T{tool.tool}.wear" if several else f"T{tool.tool}.wear"] = figure(tool.wear)

@@ -377,11 +377,34 @@ def test_raw_vibration_over_a_pty_that_is_pulled_out_and_put_back(tmp_path: Path
                 while len(shop.waves()) < seen + 2:
                     await pty.send(vibration_frames(sent + 50, 20))
                     sent += 20
-                assert only(links.health()).state == "ok"
+                assert (only(links.health()).state, only(links.health()).error) == ("degraded", "samples_lost")
                 # What was in the line when it was pulled is lost as well; nothing is lost without being counted.
                 await until(lambda: 41 * only(links.health()).frames + only(links.health()).lost_samples == 41 * (sent + 50))
                 assert only(links.health()).lost_samples >= 50 * 41
                 assert shop.waves()[seen].lost >= 50 * 41
+
+    run(main())
+
+
+def test_lost_samples_are_shown_and_forgiven_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drivers.listen._CALM", 0.3)
+
+    async def main() -> None:
+        shop = Shop()
+        with Pty(tmp_path / "line") as pty:
+            async with running(stream_links(pty, "cobs", VIBRATION, routes("xyz"), shop)) as links:
+                await until(lambda: links.health()[0].state == "open")
+                await pty.send(vibration_frames(0, 20))
+                await until(lambda: only(links.health()).frames == 20)
+                assert (only(links.health()).state, only(links.health()).lost_samples) == ("ok", 0)
+                await pty.send(vibration_frames(23, 1))
+                await until(lambda: only(links.health()).frames == 21)
+                assert (only(links.health()).state, only(links.health()).error) == ("degraded", "samples_lost")
+                sent = 24
+                while only(links.health()).state != "ok":
+                    await pty.send(vibration_frames(sent, 1))
+                    sent += 1
+                assert (only(links.health()).error, only(links.health()).lost_samples) == ("", 3 * 41)
 
     run(main())
 
