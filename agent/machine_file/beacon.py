@@ -12,7 +12,7 @@ from drivers.coils import FLASH_COILS
 from drivers.options import NETWORK, BusOptions, DeviceMap
 
 COLOURS = ("amber", "blue")
-REFUSED = ("red", "green")
+REFUSED = {"red": "beacon_red", "green": "beacon_green"}
 """Colours with a meaning that Broche may not claim: danger, and all is well (IEC 60204-1, 10.3.2)."""
 SYNONYMS = {"ambre": "amber", "orange": "amber", "jaune": "amber", "yellow": "amber", "bleu": "blue", "rouge": "red", "vert": "green"}
 
@@ -71,7 +71,7 @@ def _check_coils(settings: MachineSettings, found: Found) -> None:
         colour = coil.colour.casefold().strip()
         colour = SYNONYMS.get(colour, colour)
         if colour in REFUSED:
-            found.wrong((*place, "colour"), "beacon_red" if colour == "red" else "beacon_green", value=found.shown(coil.colour))
+            found.wrong((*place, "colour"), REFUSED[colour], value=found.shown(coil.colour))
         elif coil.colour not in COLOURS:
             meant = colour if colour in COLOURS else found.nearest(coil.colour, COLOURS)
             found.wrong((*place, "colour"), "not_listed", value=found.shown(coil.colour), meant=meant, known=", ".join(COLOURS))
