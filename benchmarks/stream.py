@@ -171,7 +171,9 @@ def drive(n_frames: int, seed: int = 1, parser: StreamParser | None = None) -> O
             spent += time.perf_counter() - began
             for block in found:
                 begins = number(block.samples[0])
-                wrong += (expected is not None and begins != expected + block.lost) or not np.array_equal(block.samples, signal(begins, size))
+                wrong += (expected is not None and begins != expected + block.lost) or not np.array_equal(
+                    block.samples, signal(begins, size)
+                )
                 expected = begins + size
                 blocks += 1
         before = sent
@@ -326,7 +328,9 @@ def main(argv: list[str] | None = None) -> int:
     if not args.speed:
         done = drive(round(args.seconds * RATE / COUNT), args.seed)
         right = done.counted
-        print(f"{done.sent * COUNT / RATE:.0f} s of {AXES} axes at {RATE:.0f} Hz: {done.sent:,} frames, {done.wire / 1e6:.1f} MB on the wire")
+        print(
+            f"{done.sent * COUNT / RATE:.0f} s of {AXES} axes at {RATE:.0f} Hz: {done.sent:,} frames, {done.wire / 1e6:.1f} MB on the wire"
+        )
         print("damage: " + ", ".join(f"{name} {n:,}" for name, n in sorted(done.line.done.items())))
         print("| | sent | counted |\n|---|---|---|")
         print(f"| samples an axis lost | {COUNT * done.line.lost:,} | {done.parser.lost:,} |")
@@ -340,7 +344,9 @@ def main(argv: list[str] | None = None) -> int:
         print("| frame | a call | plain Python, ns | with C helpers | ours | all of a read | plain / ours |\n|---|---|---|---|---|---|---|")
         for name, n, ns in speed():
             helped = f"{ns['helped']:,.0f}" if "helped" in ns else "-"
-            print(f"| {name} | {n} | {ns['plain']:,.0f} | {helped} | {ns['ours']:,.0f} | {ns['whole']:,.0f} | {ns['plain'] / ns['ours']:.0f} |")
+            print(
+                f"| {name} | {n} | {ns['plain']:,.0f} | {helped} | {ns['ours']:,.0f} | {ns['whole']:,.0f} | {ns['plain'] / ns['ours']:.0f} |"
+            )
     return 0 if right else 1
 
 
