@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agent.cli import CommandError, dispatch
 from agent.cli._board import Board, Changes
 from agent.cli._ports import taken
 from agent.cli._watch_page import page, raw_text
@@ -233,10 +234,10 @@ def test_on_a_terminal_the_picture_is_renewed_in_place_and_ctrl_c_leaves_it_as_i
 
 
 def test_elsewhere_plain_tables_until_the_time_is_over(machine: Path) -> None:
-    done = watched(str(machine), "--seconds", "2.2", "--lang", "en")
+    done = watched(str(machine), "--seconds", "1.2", "--lang", "en")
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout
-    assert done.stdout.count("drive.load") >= 2
+    assert done.stdout.count("drive.load") >= 1
     assert re.search(r"drive, unit 2: good, \d+ answers, .*stale replies 0.*missed periods \d+", done.stdout)
 
 
@@ -268,10 +269,13 @@ def test_whoever_runs_broche_hears_of_its_page(monkeypatch: pytest.MonkeyPatch) 
 
 def test_what_cannot_begin(tmp_path: Path) -> None:
     empty = written(tmp_path, '[machine]\nname = "m"\n')
-    done = watched(str(empty), "--lang", "en")
-    assert (done.returncode, "names no device" in done.stderr) == (2, True)
-    done = watched(str(ROOT / "config" / "demo.toml"), "--lang", "en")
-    assert (done.returncode, "waits to be replaced" in done.stderr) == (2, True)
+    for given, said in (
+        ((str(empty),), "names no device"),
+        ((str(ROOT / "config" / "demo.toml"),), "waits to be replaced"),
+        ((str(empty), "--seconds", "-1"), "cannot be negative"),
+    ):
+        with pytest.raises(CommandError, match=said):
+            dispatch(["watch", *given, "--lang", "en"])
     done = watched(str(written(tmp_path, POLLED)), "--once", "--lang", "en")
     assert done.returncode == 1
     assert "Nobody accepts the connection" in done.stdout
