@@ -50,6 +50,8 @@ class SourceOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Modbus unit; no meaning on a stream."""
     every: float = 0.1
     """Seconds between two readings (Modbus only; a stream speaks when it wants)."""
+    update: float | None = None
+    """Seconds between two updates inside the device, as `broche watch` measures them; default: as its map knows."""
     gap: float | None = None
     """Silence that this device needs before a request to it and after its answers, s, where it is longer than that of its bus."""
 

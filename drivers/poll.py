@@ -66,7 +66,7 @@ class Poller:
                 if not self._bus.connected:
                     await self._open()
                     continue
-                source = min(self._sources, key=lambda s: s.due)
+                source = self._next(self._clock.monotonic())
                 wait = source.due - self._clock.monotonic()
                 if wait > 0:
                     await self._clock.sleep(wait)
@@ -75,6 +75,11 @@ class Poller:
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
             self._bus.close()
+
+    def _next(self, now: float) -> PolledSource:
+        """Who is asked next: of those that are due the one whose reading would be too late first, else the one that is due first."""
+        due = [source for source in self._sources if source.due <= now]
+        return min(due, key=lambda s: s.deadline) if due else min(self._sources, key=lambda s: s.due)
 
     async def stop(self, task: asyncio.Task[None]) -> None:
         """End the task that runs `run()`, but not in the middle of a transaction."""
@@ -138,7 +143,7 @@ class Poller:
         read: list[tuple[Slot, list[int]]] = []
         trouble: BusTrouble | None = None
         whole = True
-        for slot in [s for s in source.slots if s.rest_until <= now]:
+        for slot in source.take(now):
             began = self._clock.monotonic()
             try:
                 answer = await self._bus.read(source.options.address, slot.request)
@@ -167,7 +172,7 @@ class Poller:
     ) -> None:
         now = self._clock.monotonic()
         if trouble is not None and not read:
-            source.advance(now)
+            source.advance(now, everything=True)
             self._failed(source, trouble, asked, now)
             source.due = source.presence.again(now, source.next, self._cost(source, now - asked))
             return
@@ -183,7 +188,9 @@ class Poller:
                 source.error = source.detail = ""
             self._changed(source, before)
         if read or any(slot.unread == Quality.UNAVAILABLE for slot in source.slots):
-            self._deliver(source.row(time, read))
+            row = source.row(time, read)
+            if (row.quality != Quality.ABSENT).any():
+                self._deliver(row)
         source.advance(now)
 
     def _refuse(self, source: PolledSource, slot: Slot, refused: Refused) -> None:
@@ -214,6 +221,7 @@ class Poller:
         self._changed(source, before)
 
     def _lost(self, source: PolledSource) -> None:
+        source.forget()
         self._deliver(lost_row(source.options.name, source.channels, self._clock.wall(), source.words.seen()))
 
     async def _watch(self) -> None:

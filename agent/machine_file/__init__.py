@@ -10,9 +10,10 @@ import msgspec
 from agent.machine_file.checks import check_machine, check_names, check_outlets, check_roles
 from agent.machine_file.costs import costs
 from agent.machine_file.decode import LIMITS, decode
-from agent.machine_file.line_time import bus_uses, check_time
+from agent.machine_file.fit import check_time
+from agent.machine_file.line_time import bus_uses
 from agent.machine_file.streams import check_streams
-from agent.machine_file.wires import check_buses, check_channels, check_sources, unit_of
+from agent.machine_file.wires import check_buses, check_channels, check_sources, hold_of, unit_of
 from agent.mistakes import FileMistakes, Mistake
 from agent.paths import DataPaths
 from agent.settings import MachineSettings
@@ -84,7 +85,9 @@ def load(path: Path, *, paths: DataPaths | None = None, replay: bool = False) ->
         raise MachineFileError(found.mistakes)
     costs(settings, {} if replay else maps, found)
     if not replay:
-        check_time(bus_uses(settings, maps, routes), found)
+        check_time(bus_uses(settings, maps, routes), maps, routes, found)
+        if found.mistakes:
+            raise MachineFileError(found.mistakes)
     settings = _resolved(settings, maps, path.absolute().parent)
     if replay:
         return MachineFile(path, for_replay(settings), paths, {}, (), found.warnings)
@@ -94,7 +97,8 @@ def load(path: Path, *, paths: DataPaths | None = None, replay: bool = False) ->
 def for_replay(settings: MachineSettings) -> MachineSettings:
     """The same machine without wires and outlets: channels are matched with a recording's columns by name, no port is opened.
 
-    Values of a channel hold as long as they would live: where the machine file does not say, three periods of the source, at least 1 s.
+    Values of a channel hold as long as they would live: where the machine file does not say, three periods of the source, at least 1 s
+    (of a channel or a device with a longer period of its own: `load` says so).
     """
     every = {source.name: source.every for source in settings.source}
     channels = tuple(
@@ -109,7 +113,10 @@ def for_replay(settings: MachineSettings) -> MachineSettings:
 def _resolved(settings: MachineSettings, maps: dict[str, DeviceMap], folder: Path) -> MachineSettings:
     return msgspec.structs.replace(
         settings,
-        channel=tuple(msgspec.structs.replace(channel, unit=unit_of(channel, settings, maps)) for channel in settings.channel),
+        channel=tuple(
+            msgspec.structs.replace(channel, unit=unit_of(channel, settings, maps), hold=hold_of(channel, settings, maps))
+            for channel in settings.channel
+        ),
         broker=tuple(
             msgspec.structs.replace(broker, password_file=str(folder / broker.password_file)) if broker.password_file else broker
             for broker in settings.broker

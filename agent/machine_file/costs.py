@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from agent.settings import ChannelOptions, MachineSettings, Role
 from agent.toml_file.found import Found
-from drivers.options import DeviceMap, Register
+from drivers.options import DeviceMap, Register, SourceOptions
 
 BREAKAGE_EVERY = 0.25
 """s between two readings of the load above which a break within a cut of 1 to 2 s has too few readings to be told (8 a cut)."""
@@ -43,12 +43,23 @@ def _look_at_source(settings: MachineSettings, channel: ChannelOptions, i: int, 
     if source is None or device is None or device.rate > 0:
         return
     register: Register | None = next((known for known in device.registers if known.name == register_name), None)
-    if register is not None and not register.verified:
+    if register is not None and not (register.verified and register.scale_verified):
         found.warn(("channel", i, "from"), "unverified", register=register.name, device=device.name)
-    every = max(source.every, device.update)
-    if device.update > source.every and channel.role in ("spindle.load", "axis.load"):
-        found.warn(("channel", i, "from"), "slow_device", name=channel.name, update=device.update, every=source.every)
+    asked = channel.every or source.every
+    update, smoothing = slowness(source, device, register)
+    every = max(asked, update, smoothing)
+    if update > asked and channel.role in ("spindle.load", "axis.load"):
+        found.warn(("channel", i, "from"), "slow_device", name=channel.name, update=update, every=asked)
+        if source.update is None and not device.update_verified:
+            found.warn(("channel", i, "from"), "update_guessed", name=channel.name, update=update, source=source.name, device=device.name)
     if channel.role == "spindle.load" and every > WEAR_EVERY:
         found.warn(("channel", i, "from"), "load_very_slow", every=every)
     elif channel.role == "spindle.load" and every > BREAKAGE_EVERY:
         found.warn(("channel", i, "from"), "load_slow", every=every)
+
+
+def slowness(source: SourceOptions, device: DeviceMap, register: Register | None) -> tuple[float, float]:
+    """How slow the device itself is with a register, guesses included: s between two updates, s over which it averages."""
+    update = device.update if register is None or register.update is None else register.update
+    smoothing = device.smoothing if register is None or register.smoothing is None else register.smoothing
+    return update if source.update is None else source.update, smoothing

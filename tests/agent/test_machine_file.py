@@ -236,8 +236,8 @@ from = "s.tool"
 @pytest.mark.parametrize(
     ("framing", "where", "share"),
     [
-        ("rtu_tcp", 'host = "192.168.0.7"', (8 + 7 + 7) * 11 / 9600 / 0.1),
-        ("ascii", 'port = "/dev/x"', (17 + 15 + 7) * 10 / 9600 / 0.1),
+        ("rtu_tcp", 'host = "192.168.0.7"', (8 + 7 + 7) * 11 / 9600 / 0.2),
+        ("ascii", 'port = "/dev/x"', (17 + 15 + 7) * 10 / 9600 / 0.2),
     ],
 )
 def test_line_time_of_other_framings(tmp_path: Path, framing: str, where: str, share: float) -> None:
@@ -254,14 +254,14 @@ baud = 9600
 name = "s"
 bus = "b"
 device = "plc"
-every = 0.1
+every = 0.2
 gap = 0.0
 [[source]]
 name = "t"
 bus = "b"
 device = "plc"
 address = 2
-every = 0.1
+every = 0.2
 gap = 0.05
 [[channel]]
 name = "tool"
@@ -275,7 +275,7 @@ from = "t.tool"
     file = load(written(tmp_path, text), paths=SHOP)
     (use,) = bus_uses(file.settings, file.maps, file.routes)
     silence = 3.5 * (10 if framing == "ascii" else 11) / 9600
-    assert use.share == pytest.approx(2 * share + (0.05 - silence) / 0.1)
+    assert use.share == pytest.approx(2 * share + (0.05 - silence) / 0.2)
 
 
 def test_seven_data_bits_carry_ascii_alone(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def test_json_of_a_right_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert (report["ok"], report["mistakes"], report["machine"]["name"]) == (True, [], "lathe-03")
     assert [(row["key"], row["code"]) for row in report["warnings"]] == [("display.bind", "bind_public")]
     assert report["warnings"][0]["line"] > 0
-    assert report["buses"][1]["sources"][0]["requests"] == [{"table": "holding", "address": 0, "count": 3}]
+    assert report["buses"][1]["sources"][0]["requests"] == [{"table": "holding", "address": 0, "count": 3, "every": 0.05}]
     assert report["buses"][1]["share"] == pytest.approx((19 * 11 / 115_200 + 2 * 0.00175) / 0.05)
     assert report["channels"][0] == {"name": "load", "role": "spindle.load", "from": "drive.load", "unit": "%"}
     assert all(report["watch"].values())
