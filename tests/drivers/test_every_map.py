@@ -164,7 +164,7 @@ def test_a_golden_frame_asks_and_says_what_the_map_does(device: DeviceMap, frame
     if known.data is None:
         return
     values = frame.values
-    assert len(values) >= 4
+    assert values
     request, response = bytes.fromhex(frame.request), bytes.fromhex(frame.response)
     far = MapDevice(device, known.unit, answers={request: response})
 
