@@ -145,7 +145,7 @@ class PolledSource:
 
 
 def update_of(options: SourceOptions, device: DeviceMap, register: Register) -> float:
-    """Seconds between two updates of a register, by which equal readings are repeats: as the machine file says, or the map; 0: not known."""
+    """Seconds between two updates of a register, by which equal readings are repeats: as machine file or map say; 0: not known."""
     if options.update is not None:
         return options.update
     if not device.update_verified:
