@@ -6,8 +6,8 @@ from typing import Literal
 
 import msgspec
 
-Framing = Literal["tcp", "rtu", "wit", "cobs"]
-Table = Literal["holding", "input", "coil", "discrete"]
+Framing = Literal["tcp", "rtu", "wit", "cobs", "mdc"]
+Table = Literal["holding", "input", "coil", "discrete", "query"]
 RegisterType = Literal["u16", "i16", "u32", "i32", "f32", "bit"]
 
 

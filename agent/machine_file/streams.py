@@ -60,4 +60,11 @@ def check_streams(settings: MachineSettings, document: dict[str, Any], maps: Map
             found.wrong(place, "stream_too_fast", **stream, carries=carries(bus) / 1000.0)
         else:
             key = (*place, "baud")
-            found.wrong(key if key in found.lines else place, "stream_slow", **stream, baud=str(bus.baud), carries=carries(bus) / 1000.0, enough=str(enough))
+            found.wrong(
+                key if key in found.lines else place,
+                "stream_slow",
+                **stream,
+                baud=str(bus.baud),
+                carries=carries(bus) / 1000.0,
+                enough=str(enough),
+            )

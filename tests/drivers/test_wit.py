@@ -169,7 +169,9 @@ def test_a_cut_costs_the_classic_frame_that_it_hits_and_at_most_its_neighbours(
 
 def test_golden_classic_frames() -> None:
     """Worked out by hand from the formulas of the WT901 datasheet v20-0702, 5.1.2 to 5.1.7; no capture of a real one was to be had."""
-    line = bytes.fromhex("5551 0004 00f8 0000 c409 6f 5552 6606 0000 9af9 c409 73 5553 0020 00e0 0040 5110 49 5556 cd8b0100 e8030000 ef".replace(" ", ""))
+    line = bytes.fromhex(
+        "5551 0004 00f8 0000 c409 6f 5552 6606 0000 9af9 c409 73 5553 0020 00e0 0040 5110 49 5556 cd8b0100 e8030000 ef".replace(" ", "")
+    )
     (readings,) = decoder(
         *((name, name) for name in ("ax", "ay", "az", "temperature", "wx", "wz", "roll", "pitch", "yaw", "pressure", "height")),
         device=CLASSIC_MAP,
