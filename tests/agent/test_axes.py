@@ -99,7 +99,7 @@ def test_how_readings_were_batched_does_not_matter(batch: int) -> None:
 
 
 def test_before_idle_is_known_there_is_no_figure() -> None:
-    cuts = closed(passed(rows(1))[1])
+    cuts = closed(passed(rows(2))[1])
     assert cuts[0].opened - lathe.START < 2.0, "fewer than twenty readings that are old enough"
     assert cuts[0].features.axis_load == {}
     assert set(cuts[-1].features.axis_load) == {"z", "x"}
