@@ -30,6 +30,8 @@ Role = Literal[
     "feed_override",
     "speed_override",
     "feed_hold",
+    "single_block",
+    "dry_run",
     "power_on",
     "other",
 ]

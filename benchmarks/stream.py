@@ -140,7 +140,7 @@ class Outcome:
 
 
 def pieces(line: BadLine, n_frames: int) -> Iterator[tuple[bytes, int]]:
-    """The stream in pieces, and how many frames were sent so far. First and last frame are sound: what is lost lies between two good ones."""
+    """The stream in pieces, and how many frames were sent so far. The first and the last are sound: losses lie between."""
     for first in range(0, n_frames, PIECE):
         last = min(first + PIECE, n_frames)
         samples = signal(first * COUNT, (last - first) * COUNT)
@@ -171,7 +171,9 @@ def drive(n_frames: int, seed: int = 1, parser: StreamParser | None = None) -> O
             spent += time.perf_counter() - began
             for block in found:
                 begins = number(block.samples[0])
-                wrong += (expected is not None and begins != expected + block.lost) or not np.array_equal(block.samples, signal(begins, size))
+                wrong += (expected is not None and begins != expected + block.lost) or not np.array_equal(
+                    block.samples, signal(begins, size)
+                )
                 expected = begins + size
                 blocks += 1
         before = sent
@@ -297,7 +299,7 @@ def _kernel(name: str, data: bytes) -> Callable[[], object]:
             return frames.cobs(np.frombuffer(data, np.uint8), AXES, state, out, table)
 
         return parse
-    limits, words, step = WitParser(frames)._limits, np.empty((len(data) // 11 + 1, 14), np.int16), np.zeros(2, np.int64)
+    limits, words, step = WitParser(frames).limits, np.empty((len(data) // 11 + 1, 14), np.int16), np.zeros(2, np.int64)
     return lambda: frames.wit(np.frombuffer(data, np.uint8), 1, limits, step, words)
 
 
@@ -309,7 +311,7 @@ def _whole(name: str, data: bytes) -> Callable[[], object]:
     parser = StreamParser(AXES, RATE, frames)
 
     def feed() -> object:
-        parser._state[frames.STARTED] = 0
+        parser._state[frames.STARTED] = 0  # noqa: SLF001 - otherwise all of it came before
         return parser.feed(data, 1000.0)
 
     return feed
@@ -326,7 +328,9 @@ def main(argv: list[str] | None = None) -> int:
     if not args.speed:
         done = drive(round(args.seconds * RATE / COUNT), args.seed)
         right = done.counted
-        print(f"{done.sent * COUNT / RATE:.0f} s of {AXES} axes at {RATE:.0f} Hz: {done.sent:,} frames, {done.wire / 1e6:.1f} MB on the wire")
+        print(
+            f"{done.sent * COUNT / RATE:.0f} s of {AXES} axes at {RATE:.0f} Hz: {done.sent:,} frames, {done.wire / 1e6:.1f} MB on the wire"
+        )
         print("damage: " + ", ".join(f"{name} {n:,}" for name, n in sorted(done.line.done.items())))
         print("| | sent | counted |\n|---|---|---|")
         print(f"| samples an axis lost | {COUNT * done.line.lost:,} | {done.parser.lost:,} |")
@@ -340,7 +344,8 @@ def main(argv: list[str] | None = None) -> int:
         print("| frame | a call | plain Python, ns | with C helpers | ours | all of a read | plain / ours |\n|---|---|---|---|---|---|---|")
         for name, n, ns in speed():
             helped = f"{ns['helped']:,.0f}" if "helped" in ns else "-"
-            print(f"| {name} | {n} | {ns['plain']:,.0f} | {helped} | {ns['ours']:,.0f} | {ns['whole']:,.0f} | {ns['plain'] / ns['ours']:.0f} |")
+            ours = f"{ns['ours']:,.0f} | {ns['whole']:,.0f} | {ns['plain'] / ns['ours']:.0f}"
+            print(f"| {name} | {n} | {ns['plain']:,.0f} | {helped} | {ours} |")
     return 0 if right else 1
 
 

@@ -11,6 +11,7 @@ from drivers.bus import Bus
 from drivers.clock import Clock
 from drivers.health import BusHealth
 from drivers.listen import Listener, LoadKernels
+from drivers.mdc_poll import MdcPoller, MdcSource
 from drivers.model import Readings, Waveform
 from drivers.options import MODBUS, BusOptions, ChannelRoute, DeviceMap, SourceOptions
 from drivers.poll import Poller
@@ -55,7 +56,7 @@ class Links:
         lost = [source.name for source in sources if source.bus not in names]
         if lost:
             raise ValueError(f"no bus for {', '.join(lost)}")
-        self._links: list[Poller | Listener] = []
+        self._links: list[Poller | MdcPoller | Listener] = []
         self._load = load
         self._loading: asyncio.Task[ModuleType] | None = None
         for bus in buses:
@@ -66,6 +67,9 @@ class Links:
             if bus.framing in MODBUS:
                 polled = [PolledSource(source, bus, maps[source.device], own) for source, own in wanted]
                 self._links.append(Poller(Bus(bus, clock), polled, clock, deliver))
+            elif bus.framing == "mdc":
+                asked = [MdcSource(source, bus, maps[source.device], own) for source, own in wanted]
+                self._links.append(MdcPoller(bus, asked, clock, deliver))
             elif len(wanted) == 1:
                 source, own = wanted[0]
                 self._links.append(Listener(bus, source, maps[source.device], own, clock, deliver, self._kernels))

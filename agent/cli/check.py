@@ -99,8 +99,8 @@ def _wires(file: MachineFile, texts: Texts) -> list[str]:
     lines = []
     for use in bus_uses(file.settings, file.maps, file.routes):
         bus = use.bus
-        manner = f"{bus.host}:{bus.port}" if bus.framing in NETWORK else str(bus.port)
-        if bus.framing != "tcp":
+        manner = f"{bus.host}:{bus.port}" if bus.framing in NETWORK or (bus.host and bus.framing == "mdc") else str(bus.port)
+        if bus.framing != "tcp" and not (bus.host and bus.framing == "mdc"):
             manner += f" {bus.baud} {databits(bus)}{bus.parity}{bus.stopbits}"
         busy = f", {say('check.busy', percent=100.0 * use.share)}" if use.share is not None else ""
         lines.append(f"  {bus.name}: {bus.framing} {manner}{busy}")
@@ -112,10 +112,22 @@ def _wires(file: MachineFile, texts: Texts) -> list[str]:
                 unit = str(options.address)
                 said = say("check.polled", n=len(requests), device=options.device, unit=unit, every=every, spans=spans)
                 lines.append(f"    {options.name}: {said}")
-            if not source.requests:
+            if bus.framing == "mdc":
+                asked = say("check.asked", device=options.device, every=options.every, asked=_asked(file, options.name))
+                lines.append(f"    {options.name}: {asked}")
+            elif not source.requests:
                 rate = file.maps[options.device].rate
                 lines.append(f"    {options.name}: {say('check.stream', device=options.device, rate=rate or None)}")
     return lines or [f"  {say('check.no_wires')}"]
+
+
+def _asked(file: MachineFile, source: str) -> str:
+    """The questions to a control that answers in text."""
+    from drivers.mdc import questions
+
+    device = next(file.maps[s.device] for s in file.settings.source if s.name == source)
+    wanted = {route.register for route in file.routes if route.source == source}
+    return ", ".join(q.line.decode().strip() for q in questions([r for r in device.registers if r.name in wanted]))
 
 
 def _channels(file: MachineFile, texts: Texts) -> list[str]:

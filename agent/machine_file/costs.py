@@ -15,8 +15,12 @@ WEAR_EVERY = 1.0
 
 CONTEXT: frozenset[Role] = frozenset({"tool", "program", "section"})
 """Roles of which one is needed to know which operation a cut belongs to."""
-PER_SPINDLE: tuple[Role, ...] = ("spindle.load", "spindle.speed", "tool")
-PER_MACHINE: tuple[Role, ...] = ("part", "feed_override", "mode", "power_on", "vibration")
+PER_SPINDLE: tuple[Role, ...] = ("spindle.load", "spindle.speed", "tool", "program", "section", "axis.load")
+PER_MACHINE: tuple[Role, ...] = (
+    *("part", "cycle", "feed_override", "speed_override", "feed_hold", "single_block", "dry_run", "mode", "door", "power_on", "vibration"),
+)
+INSTEAD: dict[Role, Role] = {"part": "cycle", "cycle": "section", "feed_hold": "execution"}
+"""What stands in for a role."""
 
 
 def costs(settings: MachineSettings, maps: Mapping[str, DeviceMap], found: Found) -> None:
@@ -25,12 +29,13 @@ def costs(settings: MachineSettings, maps: Mapping[str, DeviceMap], found: Found
     for spindle in settings.spindle:
         roles = {channel.role for channel in settings.channel if (channel.spindle or first) == spindle.name}
         for role in PER_SPINDLE:
-            if role not in roles:
-                code = "context" if role == "tool" and not CONTEXT & roles else role.replace(".", "_")
-                found.warn((), f"cost_{code}", spindle=spindle.name)
+            if role in roles or (role in CONTEXT and role != "tool" and not CONTEXT & roles):
+                continue
+            code = "context" if role == "tool" and not CONTEXT & roles else role.replace(".", "_")
+            found.warn((), f"cost_{code}", spindle=spindle.name)
     roles = {channel.role for channel in settings.channel}
     for role in PER_MACHINE:
-        if role not in roles and not (role == "part" and "cycle" in roles):
+        if role not in roles and INSTEAD.get(role) not in roles:
             found.warn((), f"cost_{role}")
     for i, channel in enumerate(settings.channel):
         _look_at_source(settings, channel, i, maps, found)

@@ -13,6 +13,7 @@ from agent.settings import ChannelOptions, MachineSettings
 from agent.toml_file.found import Found
 from agent.toml_file.lines import Place
 from drivers.devices import MapError, find_map, load_map
+from drivers.mdc import place_of as answer_field
 from drivers.options import NETWORK, BusOptions, ChannelRoute, DeviceMap, SourceOptions
 from drivers.polled import update_of
 from drivers.wire_time import databits
@@ -31,8 +32,10 @@ def check_buses(settings: MachineSettings, document: dict[str, Any], found: Foun
     """Each bus says where it is, in the manner of its framing, and no two want the same serial port."""
     ports: dict[str, str] = {}
     for bus, place in placed(settings.bus, document, "bus"):
-        if bus.framing in NETWORK:
+        if bus.framing in NETWORK or (bus.framing == "mdc" and (bus.host or isinstance(bus.port, int))):
             _check_tcp(bus, place, found)
+            if bus.framing == "mdc" and (*place, "port") not in found.lines:
+                found.wrong(place, "mdc_port", name=bus.name)
         else:
             _check_serial(bus, place, found, ports)
         if bus.framing != "ascii" and databits(bus) == 7:
@@ -62,9 +65,9 @@ def check_sources(settings: MachineSettings, document: dict[str, Any], paths: Da
             if bus.name in alone:
                 found.wrong((*place, "bus"), "stream_shared", bus=bus.name, framing=bus.framing, other=alone[bus.name])
             alone.setdefault(bus.name, source.name)
-        else:
+        elif bus.framing != "mdc":
             _check_unit(source, bus, place, units, found)
-        if device is not None and (device.rate > 0) != (bus.framing == "cobs"):
+        if device is not None and not _speaks(device, bus.framing):
             found.wrong((*place, "device"), "framing", device=source.device, framing=bus.framing, bus=bus.name)
     return maps
 
@@ -121,6 +124,12 @@ def hold_of(channel: ChannelOptions, settings: MachineSettings, maps: Mapping[st
     update = update_of(source, device, register) if register is not None else 0.0
     slowest = max(channel.every or 0.0, update)
     return max(3.0 * slowest, 1.0) if slowest > source.every else None
+
+
+def _speaks(device: DeviceMap, framing: str) -> bool:
+    """Whether this is the framing for such a device."""
+    asked = any(register.table == "query" for register in device.registers)
+    return (device.rate > 0) == (framing == "cobs") and asked == (framing == "mdc")
 
 
 def _check_tcp(bus: BusOptions, place: Place, found: Found) -> None:
@@ -205,6 +214,9 @@ def _route(
                 return None
             if framings.get(source.bus) == "wit" and not all(place_of(known) for known in device.registers if known.name == register):
                 found.wrong(place, "no_wit_field", name=found.shown(register), device=source.device)
+                return None
+            if framings.get(source.bus) == "mdc" and not all(answer_field(known) for known in device.registers if known.name == register):
+                found.wrong(place, "no_mdc_field", name=found.shown(register), device=source.device)
                 return None
             if channel.every is not None and channel.every < source.every:
                 found.wrong(
