@@ -98,17 +98,13 @@ def for_replay(settings: MachineSettings) -> MachineSettings:
     every = {source.name: source.every for source in settings.source}
     # Which channels fall silent together says whether the machine was switched off, in a replay, too.
     fed = any(source.supply == "machine" for source in settings.source)
-    channels = tuple(
-        msgspec.structs.replace(
-            channel,
-            source=channel.source if fed else "",
-            hold=max(1.0, 3.0 * every.get(channel.source.partition(".")[0], 0.0))
-            if channel.hold is None and channel.source
-            else channel.hold,
-        )
-        for channel in settings.channel
-    )
-    return msgspec.structs.replace(settings, bus=(), source=settings.source if fed else (), broker=(), channel=channels)
+    channels = []
+    for channel in settings.channel:
+        hold = channel.hold
+        if hold is None and channel.source:
+            hold = max(1.0, 3.0 * every.get(channel.source.partition(".")[0], 0.0))
+        channels.append(msgspec.structs.replace(channel, source=channel.source if fed else "", hold=hold))
+    return msgspec.structs.replace(settings, bus=(), source=settings.source if fed else (), broker=(), channel=tuple(channels))
 
 
 def _resolved(settings: MachineSettings, maps: dict[str, DeviceMap], folder: Path) -> MachineSettings:
