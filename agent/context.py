@@ -99,6 +99,11 @@ class Context:
         self._cycle: bool | None = None
 
     @property
+    def knows_power(self) -> bool:
+        """Whether a register says if the machine is on."""
+        return "power_on" in self._roles
+
+    @property
     def knows_parts(self) -> bool:
         """Whether the control tells one part from the next."""
         return "part" in self._roles or "cycle" in self._roles

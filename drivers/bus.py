@@ -153,7 +153,12 @@ class Bus:
             parts = self._parts(device, request)
             values, repeated = await self._ask(device, parts, request.count)
             if repeated:
-                parts = self._parts(device, request, frozenset(part.size for part in parts))
+                taken = frozenset(part.size for part in parts)
+                parts = self._parts(device, request, taken)
+                if all(part.size not in taken for part in parts):
+                    # If it was a copy, the answer proper is still to come.
+                    for size in taken:
+                        device.late.missed(request.function, size, self._clock.monotonic())
                 start = self._clock.wall()
                 values, _ = await self._ask(device, parts, request.count)
             return Answer(values, (start + self._clock.wall()) / 2)

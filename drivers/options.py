@@ -54,6 +54,8 @@ class SourceOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Seconds between two updates inside the device, as `broche watch` measures them; default: as its map knows."""
     gap: float | None = None
     """Silence that this device needs before a request to it and after its answers, s, where it is longer than that of its bus."""
+    supply: Literal["own", "machine"] = "own"
+    """What feeds it: 'machine' falls silent with the main switch."""
 
 
 class Register(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

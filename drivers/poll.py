@@ -50,6 +50,8 @@ class Poller:
         self._state: LinkState = "starting"
         self._since = clock.wall()
         self._error = self._detail = ""
+        self._told: tuple[LinkState, str] | None = None
+        """Link state and error that the log was told last."""
         for source in self._sources:
             source.since = self._since
 
@@ -178,6 +180,7 @@ class Poller:
             return
         if read or not whole or trouble is not None:
             self._reopen = 0.0
+            self._tell_link()
             before = source.presence.state
             whole = whole and trouble is None and not any(slot.unread == Quality.UNAVAILABLE for slot in source.slots)
             # Patience is counted from the time that the row bears.
@@ -243,9 +246,18 @@ class Poller:
 
     def _link_state(self, state: LinkState, error: str, detail: str) -> None:
         if (state, error) != (self._state, self._error):
-            _log.log(logging.INFO if state == "open" else logging.WARNING, "bus %s: %s %s %s", self._bus.options.name, state, error, detail)
             self._since = self._clock.wall()
         self._state, self._error, self._detail = state, error, detail
+        # A link that opens and brings nothing, again and again, is no news.
+        if state == "down" or self._told is None:
+            self._tell_link()
+
+    def _tell_link(self) -> None:
+        """Log what the link is now, once."""
+        if self._told != (self._state, self._error):
+            self._told = (self._state, self._error)
+            level = logging.INFO if self._state == "open" else logging.WARNING
+            _log.log(level, "bus %s: %s %s %s", self._bus.options.name, self._state, self._error, self._detail)
 
     def _changed(self, source: PolledSource, before: str) -> None:
         """Log a device that goes or comes; single lost answers are counted, not logged."""

@@ -13,7 +13,7 @@ from agent.machine_file.decode import LIMITS, decode
 from agent.machine_file.fit import check_time
 from agent.machine_file.line_time import bus_uses
 from agent.machine_file.streams import check_streams
-from agent.machine_file.wires import check_buses, check_channels, check_sources, hold_of, unit_of
+from agent.machine_file.wires import check_buses, check_channels, check_sources, check_supply, hold_of, unit_of
 from agent.mistakes import FileMistakes, Mistake
 from agent.paths import DataPaths
 from agent.settings import MachineSettings
@@ -80,6 +80,7 @@ def load(path: Path, *, paths: DataPaths | None = None, replay: bool = False) ->
     check_buses(settings, document, wires)
     maps = check_sources(settings, document, paths, wires)
     check_streams(settings, document, maps, wires)
+    check_supply(settings, document, wires)
     routes = check_channels(settings, document, maps, wires)
     if found.mistakes:
         raise MachineFileError(found.mistakes)
@@ -101,13 +102,15 @@ def for_replay(settings: MachineSettings) -> MachineSettings:
     (of a channel or a device with a longer period of its own: `load` says so).
     """
     every = {source.name: source.every for source in settings.source}
-    channels = tuple(
-        msgspec.structs.replace(channel, source="", hold=max(1.0, 3.0 * every.get(channel.source.partition(".")[0], 0.0)))
-        if channel.hold is None and channel.source
-        else msgspec.structs.replace(channel, source="")
-        for channel in settings.channel
-    )
-    return msgspec.structs.replace(settings, bus=(), source=(), broker=(), channel=channels)
+    # Which channels fall silent together says whether the machine was switched off, in a replay, too.
+    fed = any(source.supply == "machine" for source in settings.source)
+    channels = []
+    for channel in settings.channel:
+        hold = channel.hold
+        if hold is None and channel.source:
+            hold = max(1.0, 3.0 * every.get(channel.source.partition(".")[0], 0.0))
+        channels.append(msgspec.structs.replace(channel, source=channel.source if fed else "", hold=hold))
+    return msgspec.structs.replace(settings, bus=(), source=settings.source if fed else (), broker=(), channel=tuple(channels))
 
 
 def _resolved(settings: MachineSettings, maps: dict[str, DeviceMap], folder: Path) -> MachineSettings:

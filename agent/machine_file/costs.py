@@ -35,7 +35,8 @@ def costs(settings: MachineSettings, maps: Mapping[str, DeviceMap], found: Found
             found.warn((), f"cost_{code}", spindle=spindle.name)
     roles = {channel.role for channel in settings.channel}
     for role in PER_MACHINE:
-        if role not in roles and INSTEAD.get(role) not in roles:
+        fed = role == "power_on" and any(source.supply == "machine" for source in settings.source)
+        if role not in roles and INSTEAD.get(role) not in roles and not fed:
             found.warn((), f"cost_{role}")
     for i, channel in enumerate(settings.channel):
         _look_at_source(settings, channel, i, maps, found)

@@ -72,6 +72,16 @@ def check_sources(settings: MachineSettings, document: dict[str, Any], paths: Da
     return maps
 
 
+def check_supply(settings: MachineSettings, document: dict[str, Any], found: Found) -> None:
+    """Where all that the machine feeds hangs on one cable, and nothing else does, a pulled cable looks like the main switch."""
+    fed = {source.bus for source in settings.source if source.supply == "machine"}
+    own = {source.bus for source in settings.source if source.supply == "own"}
+    if len(fed) != 1 or fed & own or any(channel.role == "power_on" for channel in settings.channel):
+        return
+    place = next(place for source, place in placed(settings.source, document, "source") if source.supply == "machine")
+    found.warn((*place, "supply"), "supply_one_bus", bus=next(iter(fed)))
+
+
 def check_channels(
     settings: MachineSettings, document: dict[str, Any], maps: Mapping[str, DeviceMap], found: Found
 ) -> tuple[ChannelRoute, ...]:

@@ -19,6 +19,7 @@ from agent.commands import Acknowledge, Command, CommandResult, FalseAlarm, Tick
 from agent.context import Context
 from agent.detect import coverage
 from agent.detect.sensor import Sensors
+from agent.detect.supply import Supply
 from agent.detect.watch import Watch, WatchState
 from agent.maintenance import MaintenancePlan
 from agent.model import Alert, Checklist, Counters, Coverage, Cut, Event, Finding, Indicator, Snapshot
@@ -72,6 +73,7 @@ class Monitor:
         }
         self.watch = Watch(settings.monitoring, alarms_per_hour(settings.monitoring.false_alarms) or 1.0 / 160.0)
         self.sensors = Sensors(settings)
+        self.supply = Supply(settings)
         self.vibration = VibrationWatch(settings, self.watch.p)
         self.axes = AxisWatch(settings, self.timeline)
         self.alerts = AlertBook()
@@ -91,6 +93,11 @@ class Monitor:
     def settings(self) -> MachineSettings:
         """The machine file."""
         return self._settings
+
+    @property
+    def off(self) -> bool:
+        """Whether the machine is switched off: a register says so, or all that it feeds has gone quiet together."""
+        return self.context.off or self.supply.off
 
     def feed(self, item: Readings | Waveform) -> list[Event]:
         """Take a block in; returns what it made known."""
@@ -159,7 +166,7 @@ class Monitor:
                 alerts=self.alerts.saved(),
                 checklists=self.checklists,
                 counters=self.counters,
-                off=self.context.off,
+                off=self.off,
                 axes=self.axes.saved(),
             )
         )
@@ -182,7 +189,10 @@ class Monitor:
         self.sensors.resume(alert.channel for alert in state.alerts.values() if alert.kind == "sensor" and not alert.returned)
         self.checklists = dict(state.checklists)
         self.counters = state.counters
-        self.context.off = state.off
+        if state.off and not self.context.knows_power:
+            self.supply.resume()
+        else:
+            self.context.off = state.off
 
     def _release(self, now: float | None, *, all_of_it: bool = False) -> list[Event]:
         out: list[Event] = []
@@ -228,7 +238,9 @@ class Monitor:
         ends = self._looked + SILENCE
         while self._looked < last:
             self._looked = last if self._looked >= ends else round((self._looked + LOOK) / LOOK) * LOOK
-            out.extend(self._act(self.sensors.look(self._looked, self._held, off=self.context.off)))
+            cutting = any(segmenter.cutting for segmenter in self.segmenters.values())
+            self.supply.look(self._looked, self._held, cutting=cutting)
+            out.extend(self._act(self.sensors.look(self._looked, self._held, off=self.off, undecided=self.supply.undecided)))
             if self.sensors.lost():
                 self.watch.begin_again()
             out.extend(self._cover(self._looked))
@@ -311,7 +323,7 @@ class Monitor:
         operations = [coverage.of_operation(baseline, self._settings.monitoring, now) for baseline in self.watch.current()]
         machine = coverage.of_machine(
             operations,
-            off=self.context.off,
+            off=self.off,
             lost=self.sensors.lost() or ("no_signal" if self.context.lost else ""),
             held=self.context.held,
             unwatched="" if self.segmenters else "no_load_channel",

@@ -90,6 +90,11 @@ def test_for_replay_keeps_how_long_a_value_may_stand(tmp_path: Path) -> None:
     assert hold["tool"] == math.inf, "as written"
     bare = MachineSettings(machine=settings.machine, channel=for_replay(settings).channel)
     assert for_replay(bare) == bare
+    assert for_replay(settings).source == ()
+    fed = msgspec.structs.replace(settings, source=(msgspec.structs.replace(settings.source[0], supply="machine"), *settings.source[1:]))
+    assert for_replay(fed).source == fed.source
+    assert [channel.source for channel in for_replay(fed).channel] == [channel.source for channel in settings.channel]
+    assert for_replay(for_replay(fed)) == for_replay(fed)
 
 
 @pytest.mark.parametrize("name", ["Europe", "../../etc/passwd", "/etc/passwd", "europe/paris x", "Mars/Olympus"])
@@ -294,6 +299,48 @@ databits = 7
     with pytest.raises(MachineFileError) as caught:
         load(written(tmp_path, text.format(framing="rtu")), paths=SHOP)
     assert [(mistake.code, mistake.line) for mistake in caught.value.mistakes] == [("databits", 8)]
+
+
+def test_one_cable_for_all_that_the_machine_feeds_is_said(tmp_path: Path) -> None:
+    text = """
+[machine]
+name = "m"
+[[bus]]
+name = "b"
+framing = "tcp"
+host = "10.0.0.1"
+[[bus]]
+name = "c"
+framing = "tcp"
+host = "10.0.0.2"
+[[source]]
+name = "s"
+bus = "b"
+device = "plc"
+supply = "machine"
+[[source]]
+name = "t"
+bus = "{bus}"
+device = "plc"
+address = 2
+supply = "{supply}"
+[[channel]]
+name = "tool"
+role = "tool"
+from = "s.tool"
+[[channel]]
+name = "other"
+role = "other"
+from = "t.tool"
+"""
+
+    def warned(bus: str, supply: str) -> set[str]:
+        return {warning.code for warning in load(written(tmp_path, text.format(bus=bus, supply=supply)), paths=SHOP).warnings}
+
+    assert "supply_one_bus" in warned("b", "machine")
+    assert "supply_one_bus" not in warned("b", "own"), "what answers on the same cable tells them apart"
+    assert "supply_one_bus" not in warned("c", "machine")
+    assert "cost_power_on" not in warned("c", "machine")
 
 
 def test_limits_belong_to_keys_that_exist() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import termios
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.support.aio import bounded, run, until
 from tests.support.bad_device import FAULTS, GOOD, NOISE, Asked, BadRtu, register
 from tests.support.hostile import Judge
 from tests.support.ptys import Pty
+from tests.support.virtual_time import LoopClock, run_virtual
 
 FLOOR = 0.02
 
@@ -103,6 +105,30 @@ def test_a_copy_that_is_held_back_is_not_taken_for_the_next_answer(tmp_path: Pat
             assert judge.count["wrong"] == 0
 
     run(main())
+
+
+def test_the_answer_whose_copy_came_first_may_come_late(tmp_path: Path) -> None:
+    async def main() -> None:
+        # Trouble; then a copy comes instead of an answer, which comes itself when its size is asked for again.
+        acts = script("cut", GOOD, GOOD, "double_hold", "hold_long", GOOD, GOOD, "silent")
+        with Pty(tmp_path / "line") as pty:
+            device = BadRtu(pty, acts)
+            device.start()
+            clock = LoopClock()
+            bus = Bus(options(pty), clock, floor=FLOOR)
+            await bus.open()
+            judge = Judge(bus, device)
+            await judge.read(100, 6)
+            await judge.read(100, 6)
+            await clock.sleep(2.0)
+            for _ in range(6):
+                await judge.read(100, 6)
+            assert device.did["hold_long"] == 1
+            assert judge.count["wrong"] == 0
+            bus.close()
+            device.stop()
+
+    run_virtual(main())
 
 
 def test_an_answer_that_never_changes_costs_nothing_on_a_good_line(tmp_path: Path) -> None:
@@ -261,6 +287,26 @@ def test_pulled_out_while_an_answer_is_awaited(tmp_path: Path) -> None:
             with pytest.raises(LinkDown):
                 await bounded(reading)
             bus.close()
+
+    run(main())
+
+
+def test_an_adapter_that_is_half_there_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A USB adapter that is being put in opens, and fails at the first tcflush with termios.error, which is no OSError."""
+
+    def fail(*_: object) -> None:
+        raise termios.error(5, "Input/output error")
+
+    async def main() -> None:
+        async with line(tmp_path, script()) as (bus, _):
+            with monkeypatch.context() as half:
+                half.setattr(termios, "tcflush", fail)
+                with pytest.raises(LinkDown) as caught:
+                    await bus.open()
+            assert caught.value.key == "cannot_open"
+            assert not bus.connected
+            await bus.open()
+            assert (await bus.read(1, Request("holding", 0, 5))).values[0] == register(0, 1)
 
     run(main())
 
