@@ -30,6 +30,8 @@ Role = Literal[
     "feed_override",
     "speed_override",
     "feed_hold",
+    "single_block",
+    "dry_run",
     "power_on",
     "other",
 ]
@@ -79,6 +81,8 @@ class ChannelOptions(_Table, frozen=True, kw_only=True):
     spindle: str = ""
     """Which spindle it belongs to; empty: the first one."""
     unit: str = ""
+    every: float | None = None
+    """Seconds between two readings, where it may be read more rarely than its source; default: as often as that."""
     hold: float | None = None
     """Seconds for which a value may stand until the next; default: three periods of its source, at least 1 s. `inf` for on-change."""
     off_value: float | None = None

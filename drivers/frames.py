@@ -1,7 +1,8 @@
 """Parser kernels of the serial streams: COBS frames with a checksum, and WIT frames: 55 50 to 55 5A with one, 55 61 without.
 
 Both look at all bytes that are there and say how many they are done with; the caller keeps the rest and puts the next bytes behind it.
-Formats: docs/stream-frame.md; config/devices/wit_5561.toml and wit_classic.toml. Importing this module compiles or loads machine code: do it in a thread.
+Formats: docs/stream-frame.md; config/devices/wit_5561.toml and wit_classic.toml. Importing this module compiles or loads machine
+code: do it in a thread.
 """
 
 from __future__ import annotations
@@ -175,8 +176,8 @@ def wit(data, quiet, limits, state, words):  # type: ignore[no-untyped-def]
     quiet: 1: behind the last byte the line was silent, as far as one knows; 0: it was not.
     limits: (2, 13) int64, lowest and highest value of each word of a 55 61 frame as it is written (signed), both included.
     state: (2,) int64; see REFUSED and IN_STEP.
-    words: (m, 14) int16, out, one row a frame: its words, of which a classic one has four, and last its second byte; m >= n / 11. (One array
-        for both: unpacking an argument costs as much as a frame.)
+    words: (m, 14) int16, out, one row a frame: its words, of which a classic one has four, and last its second byte; m >= n / 11. (One
+        array for both: unpacking an argument costs as much as a frame.)
 
     Returns
     -------
@@ -195,9 +196,7 @@ def wit(data, quiet, limits, state, words):  # type: ignore[no-untyped-def]
         end = at + (WIT_CLASSIC if classic else WIT_FRAME)
         if end > n:
             break
-        if classic and state[IN_STEP] != 0:
-            plausible = True
-        elif end == n and quiet != 0:
+        if (classic and state[IN_STEP] != 0) or (end == n and quiet != 0):
             plausible = True
         elif end + 1 >= n:
             break

@@ -13,6 +13,7 @@ from drivers.coils import AllowList
 from drivers.health import BusHealth
 from drivers.lamps import Lamps
 from drivers.listen import Listener, LoadKernels
+from drivers.mdc_poll import MdcPoller, MdcSource
 from drivers.model import Readings, Waveform
 from drivers.options import MODBUS, BusOptions, ChannelRoute, DeviceMap, SourceOptions
 from drivers.poll import Poller
@@ -59,7 +60,7 @@ class Links:
         lost = [source.name for source in sources if source.bus not in names]
         if lost:
             raise ValueError(f"no bus for {', '.join(lost)}")
-        self._links: list[Poller | Listener] = []
+        self._links: list[Poller | MdcPoller | Listener] = []
         self._asked: dict[str, Bus] = {}
         self._options = {bus.name: bus for bus in buses}
         self._clock = clock
@@ -76,6 +77,9 @@ class Links:
                     one.listener = raw
                 self._asked[bus.name] = Bus(bus, clock)
                 self._links.append(Poller(self._asked[bus.name], polled, clock, deliver))
+            elif bus.framing == "mdc":
+                asked = [MdcSource(source, bus, maps[source.device], own) for source, own in wanted]
+                self._links.append(MdcPoller(bus, asked, clock, deliver))
             elif len(wanted) == 1:
                 source, own = wanted[0]
                 self._links.append(Listener(bus, source, maps[source.device], own, clock, deliver, self._kernels))

@@ -6,10 +6,10 @@ from typing import Literal
 
 import msgspec
 
-Framing = Literal["tcp", "rtu", "rtu_tcp", "ascii", "wit", "cobs"]
-Table = Literal["holding", "input", "coil", "discrete"]
+Framing = Literal["tcp", "rtu", "rtu_tcp", "ascii", "wit", "cobs", "mdc"]
+Table = Literal["holding", "input", "coil", "discrete", "query"]
 MODBUS = frozenset({"tcp", "rtu", "rtu_tcp", "ascii"})
-"""Framings that are asked; the others are streams, which speak when they want."""
+"""Framings that are asked registers; the others are streams, which speak when they want, or are asked in text."""
 NETWORK = frozenset({"tcp", "rtu_tcp"})
 """Framings over a TCP connection; the others have a serial port."""
 RegisterType = Literal["u16", "i16", "u32", "i32", "u64", "i64", "f32", "f64", "string", "bit"]
@@ -50,6 +50,8 @@ class SourceOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Modbus unit; no meaning on a stream."""
     every: float = 0.1
     """Seconds between two readings (Modbus only; a stream speaks when it wants)."""
+    update: float | None = None
+    """Seconds between two updates inside the device, as `broche watch` measures them; default: as its map knows."""
     gap: float | None = None
     """Silence that this device needs before a request to it and after its answers, s, where it is longer than that of its bus."""
     supply: Literal["own", "machine"] = "own"

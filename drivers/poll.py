@@ -50,6 +50,8 @@ class Poller:
         self._state: LinkState = "starting"
         self._since = clock.wall()
         self._error = self._detail = ""
+        self._told: tuple[LinkState, str] | None = None
+        """Link state and error that the log was told last."""
         for source in self._sources:
             source.since = self._since
 
@@ -66,7 +68,7 @@ class Poller:
                 if not self._bus.connected:
                     await self._open()
                     continue
-                source = min(self._sources, key=lambda s: s.due)
+                source = self._next(self._clock.monotonic())
                 wait = source.due - self._clock.monotonic()
                 if wait > 0:
                     await self._clock.sleep(wait)
@@ -75,6 +77,11 @@ class Poller:
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
             self._bus.close()
+
+    def _next(self, now: float) -> PolledSource:
+        """Who is asked next: of those that are due the one whose reading would be too late first, else the one that is due first."""
+        due = [source for source in self._sources if source.due <= now]
+        return min(due, key=lambda s: s.deadline) if due else min(self._sources, key=lambda s: s.due)
 
     async def stop(self, task: asyncio.Task[None]) -> None:
         """End the task that runs `run()`, but not in the middle of a transaction."""
@@ -138,7 +145,7 @@ class Poller:
         read: list[tuple[Slot, list[int]]] = []
         trouble: BusTrouble | None = None
         whole = True
-        for slot in [s for s in source.slots if s.rest_until <= now]:
+        for slot in source.take(now):
             began = self._clock.monotonic()
             try:
                 answer = await self._bus.read(source.options.address, slot.request)
@@ -167,12 +174,13 @@ class Poller:
     ) -> None:
         now = self._clock.monotonic()
         if trouble is not None and not read:
-            source.advance(now)
+            source.advance(now, everything=True)
             self._failed(source, trouble, asked, now)
             source.due = source.presence.again(now, source.next, self._cost(source, now - asked))
             return
         if read or not whole or trouble is not None:
             self._reopen = 0.0
+            self._tell_link()
             before = source.presence.state
             whole = whole and trouble is None and not any(slot.unread == Quality.UNAVAILABLE for slot in source.slots)
             # Patience is counted from the time that the row bears.
@@ -183,7 +191,9 @@ class Poller:
                 source.error = source.detail = ""
             self._changed(source, before)
         if read or any(slot.unread == Quality.UNAVAILABLE for slot in source.slots):
-            self._deliver(source.row(time, read))
+            row = source.row(time, read)
+            if (row.quality != Quality.ABSENT).any():
+                self._deliver(row)
         source.advance(now)
 
     def _refuse(self, source: PolledSource, slot: Slot, refused: Refused) -> None:
@@ -214,6 +224,7 @@ class Poller:
         self._changed(source, before)
 
     def _lost(self, source: PolledSource) -> None:
+        source.forget()
         self._deliver(lost_row(source.options.name, source.channels, self._clock.wall(), source.words.seen()))
 
     async def _watch(self) -> None:
@@ -235,9 +246,18 @@ class Poller:
 
     def _link_state(self, state: LinkState, error: str, detail: str) -> None:
         if (state, error) != (self._state, self._error):
-            _log.log(logging.INFO if state == "open" else logging.WARNING, "bus %s: %s %s %s", self._bus.options.name, state, error, detail)
             self._since = self._clock.wall()
         self._state, self._error, self._detail = state, error, detail
+        # A link that opens and brings nothing, again and again, is no news.
+        if state == "down" or self._told is None:
+            self._tell_link()
+
+    def _tell_link(self) -> None:
+        """Log what the link is now, once."""
+        if self._told != (self._state, self._error):
+            self._told = (self._state, self._error)
+            level = logging.INFO if self._state == "open" else logging.WARNING
+            _log.log(level, "bus %s: %s %s %s", self._bus.options.name, self._state, self._error, self._detail)
 
     def _changed(self, source: PolledSource, before: str) -> None:
         """Log a device that goes or comes; single lost answers are counted, not logged."""

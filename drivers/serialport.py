@@ -78,6 +78,10 @@ class SerialPort:
                 break
         return b"".join(parts)
 
+    def fileno(self) -> int:
+        """Its descriptor, non-blocking."""
+        return self._fd
+
     def close(self) -> None:
         """Close it; a port that is gone already is no trouble."""
         try:

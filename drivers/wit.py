@@ -46,11 +46,12 @@ class WitParser:
     ----------
     frames: good ones so far.
     refused: headers behind which no frame stood that can be believed.
+    limits: (2, 13) int64, lowest and highest value of each word of a 55 61 frame.
     """
 
     def __init__(self, kernels: ModuleType) -> None:
         self._kernels = kernels
-        self._limits = np.array(_LIMITS, np.int64).T.copy()
+        self.limits = np.array(_LIMITS, np.int64).T.copy()
         self._state = np.zeros(2, np.int64)
         self._tail = b""
         self._words = np.empty((_MOST, WORDS + 1), np.int16)
@@ -67,7 +68,7 @@ class WitParser:
             joined = self._tail + data[at : at + _CHUNK]
             bytes_ = np.frombuffer(joined, np.uint8)
             last = quiet and at + _CHUNK >= len(data)
-            good, done = self._kernels.wit(bytes_, int(last), self._limits, self._state, self._words)
+            good, done = self._kernels.wit(bytes_, int(last), self.limits, self._state, self._words)
             self._tail = joined[done:]
             self.frames += good
             rows.append(self._words[:good].copy())

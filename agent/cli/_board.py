@@ -115,9 +115,11 @@ class Board:
             self.sources.setdefault(route.source, []).append(row)
 
     def take_raw(self, raw: RawWords) -> None:
-        """The words of a row, which comes right after."""
+        """The words of a row, which comes right after; there, words that only repeat those before are no reading."""
         for channel, words in raw.words.items():
-            self.rows[channel].raw = words
+            row = self.rows[channel]
+            row.raw, row.time = words, raw.time
+            row.changes.seen(words, raw.time)
 
     def take(self, item: Readings | Waveform) -> None:
         """A row or a block."""
@@ -137,7 +139,8 @@ class Board:
                     continue
                 row.time = float(item.time[line])
                 row.word = word_of(row.value, item.words) if row.worded and quality != Quality.BAD else ""
-                row.changes.seen(row.raw or row.value, row.time)
+                if not row.raw:
+                    row.changes.seen(row.value, row.time)
 
     def _take_block(self, block: Waveform) -> None:
         row = self.rows[block.channel]

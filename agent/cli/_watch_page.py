@@ -122,7 +122,7 @@ def _facts(device: DeviceHealth) -> dict[str, Any]:
 def _device(device: DeviceHealth, period: Period | None, texts: Texts) -> str:
     say = texts.say
     said = [say("watch.device", source=device.source, unit=device.unit or None, state=say(f"bus.{device.state}"))]
-    if device.unit:
+    if device.unit or device.answers or device.timeouts:
         latency = None if device.latency is None else 1000.0 * device.latency
         said.append(say("watch.answers", n=device.answers, latency=latency, timeout=1000.0 * device.timeout))
         counts: dict[str, int] = {

@@ -12,6 +12,7 @@ from agent.cli import Say
 if TYPE_CHECKING:
     from agent.machine_file import MachineFile
     from agent.mistakes import Mistake
+    from agent.settings import ChannelOptions
     from agent.texts import Texts
 
 UNREADABLE = {"no_file", "folder", "not_a_file", "unreadable"}
@@ -99,25 +100,23 @@ def _wires(file: MachineFile, texts: Texts) -> list[str]:
     lines = []
     for use in bus_uses(file.settings, file.maps, file.routes):
         bus = use.bus
-        manner = f"{bus.host}:{bus.port}" if bus.framing in NETWORK else str(bus.port)
-        if bus.framing != "tcp":
+        manner = f"{bus.host}:{bus.port}" if bus.framing in NETWORK or (bus.host and bus.framing == "mdc") else str(bus.port)
+        if bus.framing != "tcp" and not (bus.host and bus.framing == "mdc"):
             manner += f" {bus.baud} {databits(bus)}{bus.parity}{bus.stopbits}"
         busy = f", {say('check.busy', percent=100.0 * use.share)}" if use.share is not None else ""
         lines.append(f"  {bus.name}: {bus.framing} {manner}{busy}")
         for source in use.sources:
             options = source.source
-            if source.requests:
-                spans = ", ".join(f"{r.table} {r.address}–{r.address + r.count - 1}" for r in source.requests)
-                said = say(
-                    "check.polled",
-                    n=len(source.requests),
-                    device=options.device,
-                    unit=str(options.address),
-                    every=options.every,
-                    spans=spans,
-                )
+            for every in sorted({request.every for request in source.requests}):
+                requests = [request for request in source.requests if request.every == every]
+                spans = ", ".join(f"{r.table} {r.address}–{r.address + r.count - 1}" for r in requests)
+                unit = str(options.address)
+                said = say("check.polled", n=len(requests), device=options.device, unit=unit, every=every, spans=spans)
                 lines.append(f"    {options.name}: {said}")
-            else:
+            if bus.framing == "mdc":
+                asked = say("check.asked", device=options.device, every=options.every, asked=_asked(file, options.name))
+                lines.append(f"    {options.name}: {asked}")
+            elif not source.requests:
                 rate = file.maps[options.device].rate
                 lines.append(f"    {options.name}: {say('check.stream', device=options.device, rate=rate or None)}")
     return lines or [f"  {say('check.no_wires')}"]
@@ -138,6 +137,15 @@ def _beacon(file: MachineFile, texts: Texts) -> list[str]:
     return [f"  {told}", *(f"    {line}" for line in coils)]
 
 
+def _asked(file: MachineFile, source: str) -> str:
+    """The questions to a control that answers in text."""
+    from drivers.mdc import questions
+
+    device = next(file.maps[s.device] for s in file.settings.source if s.name == source)
+    wanted = {route.register for route in file.routes if route.source == source}
+    return ", ".join(q.line.decode().strip() for q in questions([r for r in device.registers if r.name in wanted]))
+
+
 def _channels(file: MachineFile, texts: Texts) -> list[str]:
     channels = file.settings.channel
     if not channels:
@@ -152,10 +160,9 @@ def _watch(file: MachineFile) -> dict[str, bool]:
 
     settings = file.settings
     roles = {channel.role for channel in settings.channel}
-    every = {source.name: max(source.every, file.maps[source.device].update) for source in settings.source}
     devices = {source.name: file.maps[source.device] for source in settings.source}
     sources = {role: {c.source.partition(".")[0] for c in settings.channel if c.role == role and c.source} for role in roles}
-    loads = [every.get(source, 0.0) for source in sources.get("spindle.load", ())]
+    loads = [_resolution(file, channel) for channel in settings.channel if channel.role == "spindle.load" and channel.source]
     load = "spindle.load" in roles and bool(roles & CONTEXT)
     return {
         "wear": load and all(seconds <= WEAR_EVERY for seconds in loads),
@@ -166,6 +173,17 @@ def _watch(file: MachineFile) -> dict[str, bool]:
         "tool": "tool" in roles,
         "part": bool(roles & {"part", "cycle"}),
     }
+
+
+def _resolution(file: MachineFile, channel: ChannelOptions) -> float:
+    """Seconds that a change of this channel takes to be seen: the period of the reading, or what the device itself takes."""
+    from agent.machine_file.costs import slowness
+
+    name, _, wanted = channel.source.partition(".")
+    source = next(source for source in file.settings.source if source.name == name)
+    device = file.maps[source.device]
+    register = next((register for register in device.registers if register.name == wanted), None)
+    return max(channel.every or source.every, *slowness(source, device, register))
 
 
 def _budget(file: MachineFile) -> dict[str, float]:
@@ -221,7 +239,8 @@ def _report(file: MachineFile, texts: Texts) -> dict[str, Any]:
                         "name": source.source.name,
                         "device": source.source.device,
                         "every": source.source.every,
-                        "requests": [{"table": r.table, "address": r.address, "count": r.count} for r in source.requests],
+                        "share": source.share,
+                        "requests": [{"table": r.table, "address": r.address, "count": r.count, "every": r.every} for r in source.requests],
                     }
                     for source in use.sources
                 ],

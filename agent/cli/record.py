@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from drivers.recording import ChannelSettings, Writer
 
 CONTEXT_ROLES = frozenset(
-    ["tool", "program", "section", "part", "cycle", "door", "mode", "execution", "feed_override", "speed_override", "feed_hold", "power_on"]
+    (
+        *("tool", "program", "section", "part", "cycle", "door", "mode", "execution", "feed_override", "speed_override"),
+        *("feed_hold", "single_block", "dry_run", "power_on"),
+    )
 )
 """Roles whose values hold until they change, and may be words: only changes are written."""
 WAITING = 20_000

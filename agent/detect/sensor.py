@@ -13,7 +13,11 @@ PATIENCE = 5.0
 NEVER = 30.0
 """s for a channel that has not been read at all since the start: a stream's parser is compiled, a sensor boots."""
 NEEDED = ("spindle.load", "spindle.speed")
-LOOKED_AFTER = (*NEEDED, "vibration", "tool", "program", "section", "part", "cycle", "mode", "execution", "feed_override", "feed_hold")
+LOOKED_AFTER = (
+    *NEEDED,
+    *("axis.load", "vibration", "tool", "program", "section", "part", "cycle", "mode", "execution", "feed_override", "speed_override"),
+    *("feed_hold", "single_block", "dry_run"),
+)
 TOGETHER = 1.0
 """s within which channels that went have gone for one reason: one cable, one alert."""
 

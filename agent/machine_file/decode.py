@@ -23,6 +23,8 @@ LIMITS: dict[tuple[str, str], tuple[float, float]] = {
     ("source", "gap"): (0.0, 5.0),
     ("source", "address"): (0, 255),
     ("source", "every"): (0.005, 3600.0),
+    ("source", "update"): (0.0, 3600.0),
+    ("channel", "every"): (0.005, 3600.0),
     ("channel", "hold"): (0.01, math.inf),
     ("channel", "off_value"): (-1e9, 1e9),
     ("monitoring", "lateness"): (0.0, 10.0),

@@ -13,6 +13,7 @@ import numpy as np
 
 from agent import __version__
 from agent.alerts.book import AlertBook
+from agent.axes import AxisState, AxisWatch
 from agent.budget import alarms_per_hour
 from agent.commands import Acknowledge, Command, CommandResult, FalseAlarm, TickStep, ToolChanged
 from agent.context import Context
@@ -49,6 +50,7 @@ class MonitorState(msgspec.Struct):
     counters: Counters
     off: bool = False
     """The machine's own supply was off"""
+    axes: dict[str, AxisState] = {}
 
 
 class Monitor:
@@ -73,6 +75,7 @@ class Monitor:
         self.sensors = Sensors(settings)
         self.supply = Supply(settings)
         self.vibration = VibrationWatch(settings, self.watch.p)
+        self.axes = AxisWatch(settings, self.timeline)
         self.alerts = AlertBook()
         self.checklists: dict[str, Checklist] = {}
         self.counters = Counters(parts=0, cuts=0, cutting_time=0.0, rows=0, dropped=0)
@@ -164,6 +167,7 @@ class Monitor:
                 checklists=self.checklists,
                 counters=self.counters,
                 off=self.off,
+                axes=self.axes.saved(),
             )
         )
 
@@ -180,6 +184,7 @@ class Monitor:
                 segmenter.restore(state.segmenters[name])
         self.watch.restore(state.watch)
         self.vibration.restore(state.vibration)
+        self.axes.restore(state.axes)
         self.alerts.restore(state.alerts)
         self.sensors.resume(alert.channel for alert in state.alerts.values() if alert.kind == "sensor" and not alert.returned)
         self.checklists = dict(state.checklists)
@@ -212,6 +217,7 @@ class Monitor:
 
     def _piece(self, rows: Rows) -> list[Event]:
         out: list[Event] = []
+        self.axes.take(rows)
         for frames in self.context.frames(rows):
             if self.context.knows_parts:
                 out.extend(self._follow_part(self.context.part))
@@ -252,12 +258,13 @@ class Monitor:
         for cut in segmenter.walk(frame):
             self._in_the_dark(segmenter)
             key = cut.operation.key
+            indicators: list[Indicator] = []
             if cut.phase == "opened":
                 if not self.context.knows_parts and key in self._part_seen:
                     out.extend(self._end_part(self.counters.parts + 1))
                 self._part_seen.add(key)
             if cut.phase == "closed":
-                cut = self.vibration.of_cut(name, cut)
+                cut, indicators = self.axes.of_cut(name, self.vibration.of_cut(name, cut))
                 self.last_cut[name] = cut
                 self.counters = msgspec.structs.replace(
                     self.counters,
@@ -265,9 +272,11 @@ class Monitor:
                     cutting_time=self.counters.cutting_time + cut.features.duration,
                 )
             out.append(cut)
+            out.extend(indicators)
             out.extend(self._act(self.watch.on_cut(cut, segmenter.noise)))
         self._in_the_dark(segmenter)
         self.vibration.listen(name, frame, segmenter.air)
+        self.axes.listen(name, frame, segmenter.air, segmenter.opened)
         return out
 
     def _in_the_dark(self, segmenter: SpindleSegmenter) -> None:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from agent.monitor.monitor import Monitor
 
 SHOWN_ELSEWHERE = frozenset({"vibration"})
+WORDS = frozenset(
+    ("tool", "program", "section", "mode", "execution", "door", "cycle", "feed_hold", "single_block", "dry_run", "power_on", "other")
+)
+"""Roles whose values may be words."""
 WORST_FIRST = (Word.NOT_MONITORABLE, Word.LEARNING, Word.PROVISIONAL, Word.MONITORING)
 
 
@@ -150,7 +154,7 @@ class Overview:
 
 
 def _is_word(channel: ChannelOptions) -> bool:
-    return channel.role in {"tool", "program", "section", "mode", "execution", "door", "cycle", "feed_hold", "power_on", "other"}
+    return channel.role in WORDS
 
 
 def _order(item: tuple[tuple[str, str], list[Baseline]]) -> tuple[str, int, str]:

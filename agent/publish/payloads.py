@@ -261,6 +261,7 @@ def cut(cut: Cut, topics: Topics) -> Message:
         "largest_rise": figure(features.largest_rise),
         "largest_fall": figure(features.largest_fall),
         "vibration_rms": figure(features.vibration_rms),
+        "axis_load": {name: figure(value) for name, value in features.axis_load.items()},
     }
     return Message(topic=topics.cut, payload=_encode(body), kind="cut", time=cut.time, expiry=CUT_KEPT)
 

@@ -1,4 +1,4 @@
-"""What benchmarks/stream.py shows of an hour, of half a minute here: nothing is lost without being counted, whatever is done to the bytes."""
+"""What benchmarks/stream.py shows of an hour, of half a minute: nothing is lost without being counted, whatever is done to the bytes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_samples_lost_equal_those_counted(seed: int) -> None:
 
 
 def test_a_much_worse_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "DAMAGE", {kind: 0.1 for kind in stream.DAMAGE})
+    monkeypatch.setattr(stream, "DAMAGE", dict.fromkeys(stream.DAMAGE, 0.1))
     done = stream.drive(4000, 5)
     assert done.counted
     assert done.line.lost > 1000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import termios
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -286,6 +287,26 @@ def test_pulled_out_while_an_answer_is_awaited(tmp_path: Path) -> None:
             with pytest.raises(LinkDown):
                 await bounded(reading)
             bus.close()
+
+    run(main())
+
+
+def test_an_adapter_that_is_half_there_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A USB adapter that is being put in opens, and fails at the first tcflush with termios.error, which is no OSError."""
+
+    def fail(*_: object) -> None:
+        raise termios.error(5, "Input/output error")
+
+    async def main() -> None:
+        async with line(tmp_path, script()) as (bus, _):
+            with monkeypatch.context() as half:
+                half.setattr(termios, "tcflush", fail)
+                with pytest.raises(LinkDown) as caught:
+                    await bus.open()
+            assert caught.value.key == "cannot_open"
+            assert not bus.connected
+            await bus.open()
+            assert (await bus.read(1, Request("holding", 0, 5))).values[0] == register(0, 1)
 
     run(main())
 

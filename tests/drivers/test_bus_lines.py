@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,13 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 from drivers.bus import Bus
 from drivers.clock import SystemClock
-from drivers.options import BusOptions
+from drivers.links import Links
+from drivers.model import Quality, Readings
+from drivers.options import BusOptions, ChannelRoute, DeviceMap, Register, SourceOptions
 from drivers.plan import Request
 from drivers.trouble import BusTrouble, LinkDown, NoAnswer, Refused
 from tests.support.aio import bounded, run, until
-from tests.support.bad_device import GOOD, Asked, BadRtu, BadRtuTcp, register
+from tests.support.bad_device import GOOD, Asked, BadRtu, BadRtuTcp, BadTcp, register
 from tests.support.libmodbus import LibModbus, holding, inputs, missing
 from tests.support.ptys import Pty
 from tests.support.virtual_time import LoopClock, run_virtual
@@ -161,3 +164,106 @@ def test_an_answer_that_waits_in_the_device_server_is_not_taken_by_the_next_conn
         await device.stop()
 
     run(main())
+
+
+@pytest.mark.parametrize("manner", ["11", "silent"])
+def test_a_dead_unit_behind_a_gateway_costs_the_others_its_probes(manner: str) -> None:
+    """Three units on one connection: one is answered for with exception 11 (gateway target failed to respond), or not at all."""
+
+    async def main() -> None:
+        device = BadTcp(lambda asked: manner if asked.unit == 2 else GOOD)
+        await device.start()
+        rows: list[Readings] = []
+        clock = LoopClock()
+        links = Links(
+            [BusOptions(name="g", framing="tcp", host="127.0.0.1", port=device.port, timeout=0.4)],
+            [SourceOptions(name=f"u{unit}", bus="g", device="m", address=unit, every=0.1) for unit in (1, 2, 3)],
+            {"m": DeviceMap(name="m", registers=(Register(name="a", address=20),))},
+            [ChannelRoute(channel=f"u{unit}.a", source=f"u{unit}", register="a") for unit in (1, 2, 3)],
+            clock,
+            rows.append,  # type: ignore[arg-type]
+        )
+        task = asyncio.create_task(links.run())
+        await clock.sleep(30.0)
+        states = {d.source: (d.state, d.error) for d in links.health()[0].devices}
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert states == {"u1": ("ok", ""), "u2": ("offline", "refused" if manner == "11" else "no_answer"), "u3": ("ok", "")}
+        for source in ("u1", "u3"):
+            mine = [row for row in rows if row.source == source]
+            assert all((row.quality == Quality.GOOD).all() for row in mine)
+            assert len(mine) >= 270, "of 300 in 30 s"
+            assert {int(row.values[0, 0]) >> 8 for row in mine} == {20}
+        assert all((row.quality == Quality.UNAVAILABLE).all() for row in rows if row.source == "u2")
+        assert device.connections == 1, "no reason to open the link again"
+        await device.stop()
+
+    run_virtual(main(), sockets=True)
+
+
+def test_a_question_behind_one_that_a_gateway_still_waits_for_is_given_time() -> None:
+    """The gateway asks its line one by one: the living unit's answer comes when it has given up the dead one."""
+
+    async def main() -> None:
+        device = BadTcp(lambda asked: "silent" if asked.unit == 2 else GOOD)
+        await device.start()
+        clock = LoopClock()
+        bus = Bus(BusOptions(name="g", framing="tcp", host="127.0.0.1", port=device.port, timeout=0.5), clock)
+        await bus.open()
+        request = Request("holding", 20, 3)
+        for _ in range(20):
+            await bus.read(1, request)
+        learned = bus.device(1).replies.timeout()
+        assert learned < 0.1
+        with pytest.raises(NoAnswer):
+            await bus.read(2, request)
+        device.delay = 0.4
+        assert (await bus.read(1, request)).values[0] >> 8 == 20
+        assert bus.device(1).replies.timeout() == learned, "that was not its own doing"
+        device.delay = 0.0
+        await bus.read(1, request)
+        device.delay = 0.4
+        with pytest.raises(NoAnswer):
+            await bus.read(1, request)
+        bus.close()
+        await device.stop()
+
+    run_virtual(main(), sockets=True)
+
+
+@pytest.mark.parametrize("framing", ["rtu", "tcp"])
+def test_a_device_gets_the_silence_that_it_needs_before_and_after(tmp_path: Path, framing: str) -> None:
+    async def main() -> None:
+        clock = LoopClock()
+        times: list[tuple[float, int]] = []
+
+        def act(asked: Asked) -> str:
+            times.append((clock.monotonic(), asked.unit))
+            return GOOD
+
+        with Pty(tmp_path / "line") as pty:
+            device: BadRtu | BadTcp
+            if framing == "tcp":
+                device = BadTcp(act)
+                await device.start()
+                options = BusOptions(name="b", framing="tcp", host="127.0.0.1", port=device.port)
+            else:
+                device = BadRtu(pty, act, (1, 2))
+                device.start()
+                options = BusOptions(name="b", framing="rtu", port=str(pty.path), baud=115200)
+            bus = Bus(options, clock)
+            bus.device(2).gap = 0.05
+            await bus.open()
+            await clock.sleep(1.0)
+            for unit in (1, 1, 2, 1, 1, 2, 2):
+                await bus.read(unit, Request("holding", 0, 4))
+            bus.close()
+            if isinstance(device, BadTcp):
+                await device.stop()
+            else:
+                device.stop()
+        waits = [(round(b[0] - a[0], 3), a[1], b[1]) for a, b in pairwise(times)]
+        for wait, before, after in waits:
+            assert wait >= 0.05 - 1e-6 if 2 in {before, after} else wait < 0.01, waits
+
+    run_virtual(main(), sockets=framing == "tcp")

@@ -302,7 +302,7 @@ def test_cancelled_while_an_answer_is_awaited(tmp_path: Path) -> None:
 
 def test_periods_that_passed_are_missed_and_the_grid_stays() -> None:
     polled = PolledSource(source(every=1.0), BusOptions(name="line", framing="tcp"), LATHE, routes("load"))
-    polled.due = polled.next = 10.0
+    polled.begin(10.0)
     polled.advance(10.01)
     assert (polled.due, polled.missed) == (11.0, 0)
     polled.advance(10.3)

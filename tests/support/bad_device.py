@@ -359,6 +359,8 @@ class BadTcp:
     def __init__(self, choose: Callable[[Asked], str], clients: int = 8) -> None:
         self.choose = choose
         self.clients = clients
+        self.delay = 0.0
+        """s after which every answer comes, the next request waiting behind it."""
         self.number = 0
         self.asked: list[Asked] = []
         self.connections = 0
@@ -418,6 +420,8 @@ class BadTcp:
             held = b""
             act = self.choose(asked)
             good = mbap(asked, answer_pdu(asked))
+            if self.delay:
+                await asyncio.sleep(self.delay)
             if act == "hold":
                 held = good
             elif act == "close":

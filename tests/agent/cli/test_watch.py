@@ -173,6 +173,21 @@ def test_raw_words_as_a_manual_shows_them() -> None:
     assert raw_text(()) == ""
 
 
+def test_a_reading_that_only_repeats_the_one_before_is_fresh_and_counts_for_the_period(tmp_path: Path) -> None:
+    """A slow device gives the same words again and again; the drivers hand those on as 'nothing was read'."""
+    board = Board(load(written(tmp_path, POLLED)))
+    absent = np.full((1, 1), Quality.ABSENT, np.uint8)
+    for i in range(200):
+        fresh = i % 10 == 0
+        board.take_raw(RawWords("drive", 0.1 * i, {"load": (i // 10,)}))
+        values, quality = (np.array([[float(i)]]), np.zeros((1, 1), np.uint8)) if fresh else (np.full((1, 1), np.nan), absent)
+        board.take(Readings("drive", ("load",), np.array([0.1 * i]), values, quality))
+    row = board.rows["load"]
+    assert (row.value, row.quality, row.time) == (190.0, Quality.GOOD, pytest.approx(19.9))
+    assert row.changes.period is not None
+    assert row.changes.period.seconds == pytest.approx(1.0)
+
+
 # ------------------------------------------------------------------ the command
 def test_once_as_json_says_raw_and_scaled_of_every_channel(machine: Path) -> None:
     done = watched(str(machine), "--once", "--json")
