@@ -23,8 +23,8 @@ LIVE = 0.25
 """s between two pictures on a terminal; a person reads no faster."""
 PLAIN = 1.0
 """s between two tables, or JSON lines, anywhere else."""
-ONCE = 30.0
-"""s that --once waits for a device at most: a stream waits until its parser is compiled."""
+ONCE = 120.0
+"""s that --once waits for a device at most: a stream waits until its parser is compiled, which takes long on a Pi that never did."""
 
 
 def add_arguments(parser: argparse.ArgumentParser, say: Say) -> None:
