@@ -5,8 +5,8 @@ PyPI that is measured only if it is told where: it wants an older pymodbus, so g
 `python3 -m venv VENV && VENV/bin/pip install modpoll`. Without it that row is left out, and said so.
 
 Serial: the far end of a pty is a process of its own that lets each byte go at its time. Theory is the time of the bytes, 11 bits each, and
-the two silences of the standard: 8 characters, silence, 5 characters and the data, silence. TCP: all clients ask the same libmodbus server on
-loopback, in turns, a process of its own.
+the two silences of the standard: 8 characters, silence, 5 characters and the data, silence. TCP: all clients ask the same libmodbus server
+on loopback, in turns, a process of its own.
 """
 
 from __future__ import annotations
@@ -95,8 +95,8 @@ async def on_the_line(port: str, baud: int, count: int, seconds: float) -> tuple
 
 def serial_table(seconds: float) -> None:
     print("serial: poll time through a line that lets bytes go at its rate")
-    head = f"{'baud':>6} {'registers':>9} {'theory ms':>9} {'median ms':>9} {'ratio':>6} {'95 % ms':>8} {'ratio':>6} {'mean':>6} {'polls/s':>7}"
-    print(f"{head} {'processor µs':>12}", flush=True)
+    head = f"{'baud':>6} {'registers':>9} {'theory ms':>9} {'median ms':>9} {'ratio':>6} {'95 % ms':>8} {'ratio':>6} {'mean':>6}"
+    print(f"{head} {'polls/s':>7} {'processor µs':>12}", flush=True)
     for baud in (19200, 115200):
         options = BusOptions(name="line", framing="rtu", baud=baud)
         with subprocess.Popen([sys.executable, __file__, "--far-end", str(baud)], stdout=subprocess.PIPE, text=True) as process:
