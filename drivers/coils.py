@@ -1,16 +1,15 @@
 """The one thing that Broche writes: a coil of an own beacon, on a list that the machine file allows. Function code 5 and no other.
 
-Every write of the whole program is a `CoilOrder`, which cannot be made for a coil that is not on its list; `send` is the only place that
-hands pymodbus anything but a read, and `may_leave` lets no other bytes out, whoever made them. Why it is like that: docs/beacon.md.
+Every write of the whole program is a `CoilOrder`, which cannot be made for a coil that is not on its list; `pdu_of` is the only place that
+makes of it what pymodbus puts on a wire, and `may_leave` lets no other bytes out, whoever made them. Why it is like that: docs/beacon.md.
 Source of the frame: Modbus Application Protocol V1.1b3, 6.5 (write single coil; the answer repeats the request).
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Literal, Protocol, cast
+from typing import Literal
 
 from pymodbus.pdu import ModbusPDU
 from pymodbus.pdu.bit_message import WriteSingleCoilRequest
@@ -106,14 +105,6 @@ class CoilOrder:
         return struct.pack(">BHH", WRITE_COIL, self.address, self.value)
 
 
-class _Execute(Protocol):
-    """What is used of pymodbus' client."""
-
-    def execute(self, no_response_expected: bool, request: ModbusPDU) -> object:
-        """Send a PDU."""
-        ...
-
-
 class _Request(WriteSingleCoilRequest):
     """Write single coil with any value: pymodbus knows on and off only."""
 
@@ -126,9 +117,9 @@ class _Request(WriteSingleCoilRequest):
         return struct.pack(">HH", self.address, self._value)
 
 
-async def send(client: _Execute, order: CoilOrder) -> ModbusPDU:
-    """Send one order: the only write of the program."""
-    return await cast(Awaitable[ModbusPDU], client.execute(False, _Request(order)))
+def pdu_of(order: CoilOrder) -> ModbusPDU:
+    """The one PDU of pymodbus that writes."""
+    return _Request(order)
 
 
 def may_leave(unit: int, pdu: bytes, order: CoilOrder | None) -> bool:
