@@ -72,6 +72,8 @@ class Beacon:
         self._lit: dict[int, bool | None] = dict.fromkeys((coil.coil for coil in options.coil), None)
         """What each coil was told last; None: not known what it does."""
         self._news = asyncio.Event()
+        self._failed = 0
+        """Rounds in a row in which the coupler did not do what it was told."""
         self._ending = False
         self._ended = asyncio.Event()
         self.error = ""
@@ -97,9 +99,12 @@ class Beacon:
                 self._news.clear()
                 await self._tell(self._wanted())
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(RETRY if self.error else min(self._hold / ORDERS, STALL)):
+                    async with asyncio.timeout(min(self._hold / ORDERS, STALL) if self._failed < ORDERS else RETRY):
                         await self._news.wait()
-            await self._tell(frozenset())
+            for _ in range(ORDERS):
+                await self._tell(frozenset())
+                if not self._failed:
+                    break
         finally:
             self._lamps.close()
             self._ended.set()
@@ -128,13 +133,16 @@ class Beacon:
                 await self._lamps.set(coil.coil, self._hold if lit else 0.0)
             except BusTrouble as trouble:
                 self._lit[coil.coil] = None
-                self._trouble(trouble.key, trouble.detail)
+                self._failed += 1
+                if self._failed >= ORDERS:
+                    self._trouble(trouble.key, trouble.detail)
                 return
             self._lit[coil.coil] = lit
+        self._failed = 0
         self._trouble("", "")
 
     def _trouble(self, key: str, detail: str) -> None:
-        """Log once a change."""
+        """Log once a change; a single lost answer is none."""
         if key != self.error:
             _log.log(logging.WARNING if key else logging.INFO, "beacon (bus %s): %s %s", self._options.bus, key or "ok", detail)
         self.error = key

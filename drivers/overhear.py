@@ -21,6 +21,8 @@ NOISE = 3
 """Bytes that may be a glitch of the line as a port is opened; the shortest frame of a Modbus line has 4."""
 _MOST = 8192
 """Bytes that are looked at; a talking line has said enough by then."""
+_LONGEST = 16
+"""Bytes before what is new in which a frame of these kinds may have begun."""
 _REQUEST = 8
 """Bytes of a request of functions 1 to 6."""
 _HUANYANG = {0x01: (3, 8), 0x02: (3, 8), 0x03: (1, 6), 0x04: (3, 8), 0x05: (2, 7)}
@@ -45,7 +47,12 @@ class Heard:
     @property
     def quiet(self) -> bool:
         """Whether nobody talks."""
-        return self.size <= NOISE and not self.asked and not self.huanyang
+        return self.size <= NOISE and not self.known
+
+    @property
+    def known(self) -> bool:
+        """Whether it is understood who asks whom."""
+        return bool(self.asked or self.huanyang)
 
 
 def judge(data: bytes) -> Heard:
@@ -65,7 +72,7 @@ def judge(data: bytes) -> Heard:
 
 
 async def overhear(options: BusOptions, clock: Clock, seconds: float) -> Heard:
-    """Listen for so long, or until it is certain that somebody talks.
+    """Listen for so long, or until it is understood who talks.
 
     Raises
     ------
@@ -78,8 +85,11 @@ async def overhear(options: BusOptions, clock: Clock, seconds: float) -> Heard:
         while (left := end - clock.monotonic()) > 0 and len(data) < _MOST:
             try:
                 async with asyncio.timeout(left):
-                    data += await port.read()
+                    fresh = await port.read()
             except TimeoutError:
+                break
+            data += fresh
+            if judge(data[-len(fresh) - _LONGEST :]).known:
                 break
     finally:
         port.close()

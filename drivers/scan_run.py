@@ -73,7 +73,8 @@ class ScanRun:
         total = len(self._ways) * len(self._units)
         left, begun, done = self.estimate, self._clock.monotonic(), 0
         for way in self._ways:
-            bus = Bus(way, self._clock)
+            # A device is asked too seldom here to learn how long it takes.
+            bus = Bus(way, self._clock, floor=way.timeout)
             try:
                 for unit in self._units:
                     if self._stopped():

@@ -161,7 +161,10 @@ def _listen(args: argparse.Namespace, ways: Sequence[BusOptions], say: Say) -> s
     print(told, file=sys.stderr, flush=True)
     heard: list[tuple[BusOptions, Heard]] = []
     try:
-        heard.extend((way, asyncio.run(overhear(way, SystemClock(), args.listen))) for way in rates)
+        for way in rates:
+            heard.append((way, asyncio.run(overhear(way, SystemClock(), args.listen))))
+            if heard[-1][1].known:
+                break
     except LinkDown as down:
         raise CommandError(say(f"bus.{down.key}", detail=down.detail)) from down
     found = loudest(heard)

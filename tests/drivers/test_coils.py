@@ -27,12 +27,20 @@ TIMED = AllowList(3, frozenset({0, 2}), "timed")
 WATCHED = AllowList(3, frozenset({0, 700}), "watchdog")
 
 
+PATIENT = 5.0
+"""s to wait for an answer that comes; a busy machine is no fault of the code."""
+
+
+def patient(options: BusOptions) -> Bus:
+    return Bus(options, SystemClock(), floor=options.timeout)
+
+
 def tcp(relay: TcpRelay) -> BusOptions:
-    return BusOptions(name="io", framing="tcp", host="127.0.0.1", port=relay.port)
+    return BusOptions(name="io", framing="tcp", host="127.0.0.1", port=relay.port, timeout=PATIENT)
 
 
-def serial(relay: RtuRelay) -> BusOptions:
-    return BusOptions(name="io", framing="rtu", port=str(relay.pty.path), baud=115200, parity="N", timeout=0.3)
+def serial(relay: RtuRelay, timeout: float = 2.0) -> BusOptions:
+    return BusOptions(name="io", framing="rtu", port=str(relay.pty.path), baud=115200, parity="N", timeout=timeout)
 
 
 # ------------------------------------------------------------------ what can be ordered
@@ -84,7 +92,7 @@ def test_pymodbus_itself_cannot_write_through_our_client() -> None:
 
 def test_lit_for_a_time_and_put_out_over_tcp() -> None:
     async def main(relay: TcpRelay) -> None:
-        lamps = Links([tcp(relay)], [], {}, [], SystemClock(), lambda _: None).lamps("io", TIMED)
+        lamps = Lamps(patient(tcp(relay)), TIMED, own=True)
         await lamps.set(2, 60.0)
         assert relay.lit(2)
         await lamps.set(2, 0.0)
@@ -102,8 +110,7 @@ def test_lit_for_a_time_and_put_out_over_tcp() -> None:
 @pytest.mark.parametrize("hears_itself", [False, True])
 def test_on_a_serial_line_the_coil_is_read_back(tmp_path: Path, hears_itself: bool) -> None:
     async def main(relay: RtuRelay) -> None:
-        bus = Bus(serial(relay), SystemClock())
-        lamps = Lamps(bus, TIMED, own=True)
+        lamps = Lamps(patient(serial(relay)), TIMED, own=True)
         await lamps.set(0, 60.0)
         assert relay.lit(0)
         relay.obeys = False
@@ -120,7 +127,7 @@ def test_an_adapter_that_hears_itself_is_not_taken_for_a_relay(tmp_path: Path) -
     """The echo of a write is the same as its answer: without the module behind it, nothing may count as done."""
 
     async def main(relay: RtuRelay) -> None:
-        bus = Bus(serial(relay), SystemClock())
+        bus = Bus(serial(relay, 0.3), SystemClock())
         lamps = Lamps(bus, AllowList(3, frozenset({0}), "watchdog"), own=True)  # not recognised first
         with pytest.raises((NoAnswer, WrongAnswer)):
             await lamps.set(0, 6.0)
@@ -132,7 +139,7 @@ def test_an_adapter_that_hears_itself_is_not_taken_for_a_relay(tmp_path: Path) -
 
 def test_what_does_not_answer_like_a_relay_module_is_never_written_to() -> None:
     async def main(relay: TcpRelay) -> None:
-        lamps = Lamps(Bus(tcp(relay), SystemClock()), TIMED, own=True)
+        lamps = Lamps(patient(tcp(relay)), TIMED, own=True)
         for _ in range(3):
             with pytest.raises(WrongAnswer, match="no_coupler"):
                 await lamps.set(0, 6.0)

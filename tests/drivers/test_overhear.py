@@ -81,7 +81,7 @@ def test_on_a_port_nothing_is_sent(tmp_path: Path) -> None:
         thread = threading.Thread(target=master)
         thread.start()
         try:
-            said = run(overhear(options, SystemClock(), 1.0))
+            said = run(overhear(options, SystemClock(), 30.0))
         finally:
             heard.set()
             thread.join()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import io
 import os
 import pty
 import re
@@ -19,6 +21,7 @@ import pytest
 
 from agent.cli import CommandError, dispatch
 from agent.cli._scan_file import found_lines, machine_file
+from agent.cli.scan import _listen
 from agent.machine_file import load
 from agent.paths import DataPaths
 from agent.texts import Texts
@@ -59,7 +62,7 @@ def test_a_line_is_listened_to_asked_and_written_down(tmp_path: Path) -> None:
     """The shop's drive at unit 2 of a pty. A pty has no rate and no parity: that other settings are silent cannot be shown here."""
     (tmp_path / "devices").mkdir()
     text = (ROOT / "config" / "devices" / "simulated_drive.toml").read_text(encoding="utf-8")
-    tests = 'tests = [{ register = "load", min = -400, max = 400 }, { register = "current", min = 0.1, max = 100 }]'
+    tests = 'tests = [{ register = "load", min = -400, max = 400 }, { register = "speed", min = -6000, max = 6000 }]'
     own = text.replace('name = "simulated_drive"', 'name = "own_drive"').replace("[[registers]]", f"[identify]\n{tests}\n[[registers]]", 1)
     (tmp_path / "devices" / "own_drive.toml").write_text(own, encoding="utf-8")
     out = tmp_path / "lathe.toml"
@@ -100,8 +103,10 @@ def test_a_host_is_asked_and_an_existing_file_is_never_overwritten(tmp_path: Pat
 
 # ------------------------------------------------------------------ refused
 def test_a_line_on_which_another_master_talks_is_refused_and_nothing_is_sent(tmp_path: Path) -> None:
-    out = tmp_path / "lathe.toml"
+    say = Texts.load(DataPaths((ROOT / "config",)), "en").say
     with Pty(tmp_path / "line") as line:
+        way = BusOptions(name="line", framing="rtu", port=str(line.path), baud=19200, parity="N")
+        assert _listen(argparse.Namespace(listen=0.1), [way], say) == ""
         ended = threading.Event()
         question = bytes.fromhex("02 03 0000 0003")
 
@@ -109,27 +114,26 @@ def test_a_line_on_which_another_master_talks_is_refused_and_nothing_is_sent(tmp
             while not ended.is_set():
                 with contextlib.suppress(BlockingIOError):  # nobody listens yet
                     os.write(line.fd, question + crc(question))
-                ended.wait(0.1)
+                ended.wait(0.02)
 
         thread = threading.Thread(target=master)
         thread.start()
         try:
-            done = scan(str(line.path), "--bauds", "19200", "--out", str(out), "--lang", "en", *LOOKED)
+            said = _listen(argparse.Namespace(listen=30.0), [way], say)
         finally:
             ended.set()
             thread.join()
         with pytest.raises(BlockingIOError):
             os.read(line.fd, 1)
-    assert done.returncode == 1
-    assert "another master talks on this line at 19200 baud (unit/function asked: 2/3)" in done.stderr
-    assert not out.exists()
+    assert "another master talks on this line at 19200 baud (unit/function asked: 2/3)" in said
 
 
-def test_without_a_terminal_somebody_must_have_looked() -> None:
+def test_without_a_terminal_somebody_must_have_looked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("stopped\nnone\n"))
     with TcpRelay() as relay:
         for given in (LOOKED[:1], LOOKED[1:]):
-            done = scan(f"127.0.0.1:{relay.port}", "--lang", "en", *given)
-            assert (done.returncode, "--yes-stopped" in done.stderr) == (2, True)
+            with pytest.raises(CommandError, match="--yes-stopped"):
+                dispatch(["scan", f"127.0.0.1:{relay.port}", "--lang", "en", *given])
         assert relay.asked == []
 
 
@@ -175,10 +179,10 @@ def test_ctrl_c_ends_between_two_questions_and_writes_nothing(tmp_path: Path) ->
     assert not out.exists()
 
 
-def test_nobody_and_what_cannot_begin(tmp_path: Path) -> None:
+def test_nobody_and_what_cannot_begin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with silent_host() as where:
-        done = scan(where, "--units", "1", "--timeout", "0.1", "--lang", "en", *LOOKED)
-        assert (done.returncode, "nobody answered" in done.stderr) == (1, True)
+        assert dispatch(["scan", where, "--units", "1", "--timeout", "0.1", "--lang", "en", *LOOKED]) == 1
+    assert "nobody answered" in capsys.readouterr().err
     line = tmp_path / "line"
     line.touch()
     for given, said in (
