@@ -47,6 +47,8 @@ class Stray:
     unit: int
     function: int
     size: int
+    frame: bytes = field(default=b"", compare=False)
+    """As it stood on the wire."""
 
 
 def _crc_table() -> tuple[int, ...]:
@@ -108,7 +110,7 @@ def strays_rtu(data: bytes) -> tuple[Stray, ...]:
         plain = function & 0x7F
         length = 5 if function & 0x80 else data[at + 2] + 5
         if plain in TABLE_OF and length > (0 if function & 0x80 else 5) and _sound(data, at, at + length):
-            strays.append(Stray(data[at], plain, 0 if function & 0x80 else data[at + 2]))
+            strays.append(Stray(data[at], plain, 0 if function & 0x80 else data[at + 2], data[at : at + length]))
             at += length
         else:
             at += 1

@@ -43,10 +43,10 @@ def find_ascii(data: bytes, wanted: Expected) -> Found | None:
 def strays_ascii(data: bytes) -> tuple[Stray, ...]:
     """Every whole and sound answer to a read in characters that nobody waited for, in order."""
     strays: list[Stray] = []
-    for _, _, frame in _frames(data):
+    for start, end, frame in _frames(data):
         plain = frame[1] & 0x7F
         if plain in TABLE_OF and (frame[1] & 0x80 or len(frame) == frame[2] + 3):
-            strays.append(Stray(frame[0], plain, 0 if frame[1] & 0x80 else frame[2]))
+            strays.append(Stray(frame[0], plain, 0 if frame[1] & 0x80 else frame[2], data[start:end]))
     return tuple(strays)
 
 

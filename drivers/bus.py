@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import deque
 from dataclasses import dataclass, field
 
 from drivers.clock import Clock
@@ -22,6 +23,8 @@ _LEAST_ANSWER = 5
 """Bytes of the shortest answer (RTU); fewer behind an answer are a glitch of the line as its driver lets go."""
 _ILLEGAL = frozenset({2, 3})
 """Exceptions that mean: not this address, not so many."""
+_SEEN = 8
+"""Answers of which a copy is known for one."""
 _ROUNDS = 40
 """Most times that a line that will not fall silent is waited for."""
 _SILENT = 15.0
@@ -52,8 +55,8 @@ class Device:
     stale_replies: int = 0
     mismatches: int = 0
     exceptions: int = 0
-    last: bytes = b""
-    """The last answer as it stood on the wire."""
+    seen: deque[bytes] = field(default_factory=lambda: deque(maxlen=_SEEN))
+    """Its last answers as they stood on the wire, those that nobody waited for, too."""
 
 
 @dataclass(slots=True)
@@ -189,8 +192,8 @@ class Bus:
             values += await self._transact(device, part, padded=part.count > count)
             if self._client is not None and not self._numbered:
                 frame = self._client.answer
-                repeated |= frame == device.last and self._clock.monotonic() - self._line.troubled < self._life
-                device.last = frame
+                repeated |= frame in device.seen and self._clock.monotonic() - self._line.troubled < self._life
+                device.seen.append(frame)
         return values[:count], repeated
 
     async def _transact(self, device: Device, part: Request, padded: bool) -> list[int]:
@@ -309,6 +312,10 @@ class Bus:
                 continue
             device.stale_replies += 1
             self._line.troubled = now
+            if stray.frame in device.seen:
+                continue  # a copy: the answer that is waited for may be another
+            if not self._numbered:
+                device.seen.append(stray.frame)
             delay = device.late.came(stray.function, stray.size, now)
             if delay is not None:
                 device.replies.answered(min(delay, self.options.timeout))

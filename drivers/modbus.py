@@ -1,23 +1,25 @@
 """The only door to pymodbus: one client that sends one read at a time and lets nothing through but the answer to it.
 
-pymodbus checks the device of an RTU or ASCII answer and nothing else, so a late answer passes for the next one (measured with 3.16.1). Its
-trace hook sees every byte before its framer does; there the answer is checked against the request as it was sent, and only the bytes of
-that answer are handed on. pymodbus' own retries and reconnection are off: what happens after a silence is for the Bus to decide.
+pymodbus checks the device of an RTU or ASCII answer and nothing else, so a late answer passes for the next one (measured with 3.16.1). So
+it opens and keeps the connection and builds the requests, and its trace hook gives us every byte as it comes; there the answer is checked
+against the request as it was sent. Its own waiting, retries and reconnection are not used: what happens after a silence is for the Bus to
+decide, and its way through a request takes longer than libmodbus takes for three.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import struct
 import termios
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
 
 from pymodbus import FramerType
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
-from pymodbus.exceptions import ConnectionException, ModbusIOException
 from pymodbus.pdu import ModbusPDU
+from pymodbus.pdu.bit_message import ReadCoilsRequest, ReadDiscreteInputsRequest
+from pymodbus.pdu.register_message import ReadHoldingRegistersRequest, ReadInputRegistersRequest
 
 from drivers.answer import Expected, Found, NotModbus, Stray, expected_rtu, expected_tcp, find_rtu, find_tcp, strays_rtu
 from drivers.answer_ascii import body, expected_ascii, find_ascii, strays_ascii
@@ -31,6 +33,16 @@ _CONNECT = 3.0
 
 _BUFFER = 4096
 """pymodbus throws its receive buffer away above 264 bytes, which two answers in one read exceed."""
+
+_PDU: dict[Table, type[ModbusPDU]] = {
+    "coil": ReadCoilsRequest,
+    "discrete": ReadDiscreteInputsRequest,
+    "holding": ReadHoldingRegistersRequest,
+    "input": ReadInputRegistersRequest,
+}
+_MOST_FRAMES = 1000
+"""Requests of which the bytes are kept."""
+_TRANSACTIONS = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,7 @@ class ModbusClient:
                 timeout=_CONNECT,
                 retries=0,
                 trace_packet=self._trace,
+                trace_connect=self._connection,
             )
         else:
             self._client = AsyncModbusTcpClient(
@@ -87,20 +100,12 @@ class ModbusClient:
                 timeout=_CONNECT,
                 retries=0,
                 trace_packet=self._trace,
+                trace_connect=self._connection,
             )
-        # Otherwise pymodbus closes a TCP connection after a few silences; whether to do so is for the Bus to say.
-        self._client.set_max_no_responses(1 << 62)
         self._client.ctx.max_buffer_size = _BUFFER
-        client = self._client
-        self._calls = cast(
-            dict[Table, Callable[..., Awaitable[ModbusPDU]]],
-            {
-                "coil": client.read_coils,
-                "discrete": client.read_discrete_inputs,
-                "holding": client.read_holding_registers,
-                "input": client.read_input_registers,
-            },
-        )
+        self._sent: dict[tuple[int, Table, int, int], bytes] = {}
+        self._transaction = 0
+        self._answered: asyncio.Future[None] | None = None
         self._wanted: Expected | None = None
         self._kept = 0
         self._buffer = b""
@@ -122,7 +127,6 @@ class ModbusClient:
         ------
         LinkDown: 'cannot_open' (serial) or 'cannot_connect' (TCP).
         """
-        self._client.ctx.comm_params.timeout_connect = _CONNECT
         try:
             opened = await self._client.connect()
         # A USB adapter that is half gone raises termios.error, which is no OSError; pyserial raises ValueError for a baud rate.
@@ -141,29 +145,29 @@ class ModbusClient:
         Refused: the device answered with an exception.
         LinkDown: the link is closed, or it carries no Modbus.
         """
-        before = self.arrived
-        self._client.ctx.comm_params.timeout_connect = timeout
-        try:
-            pdu = await self._calls[request.table](request.address, count=request.count, device_id=unit)
-        except ModbusIOException:
-            self._check()
-            if self.answer:
-                # It came between the time-out and here, in a loop that was held up.
-                return self._values(request)
-            if self.arrived != before:
-                raise WrongAnswer("wrong_answer", f"unit {unit}: {self.arrived - before} bytes") from None
-            raise NoAnswer("no_answer", f"unit {unit}, {timeout:.3f} s") from None
-        except ConnectionException:
-            raise LinkDown("closed", self._name) from None
-        finally:
-            self._wanted = None
+        frame = self._frame(unit, request)
         self._check()
-        if pdu.isError():
-            raise Refused(pdu.exception_code)
-        values = [int(bit) for bit in pdu.bits[: request.count]] if is_bits(request.table) else list(pdu.registers)
-        if (pdu.function_code, pdu.dev_id, len(values)) != (request.function, unit, request.count):
-            raise WrongAnswer("wrong_answer", f"unit {pdu.dev_id}, function {pdu.function_code}, {len(values)} values")
-        return values
+        self._wanted = expected_tcp(frame) if self._frames is None else self._frames.expected(frame)
+        self.answer = b""
+        self._kept = 0
+        if self._frames is not None:
+            self._buffer = b""
+        before = self.arrived
+        loop = asyncio.get_running_loop()
+        answered = self._answered = loop.create_future()
+        timer = loop.call_later(timeout, _wake, answered)
+        self._client.ctx.send(frame)
+        try:
+            await answered
+        finally:
+            timer.cancel()
+            self._wanted = self._answered = None
+        if self.answer:
+            return self._values(request)
+        self._check()
+        if self.arrived != before:
+            raise WrongAnswer("wrong_answer", f"unit {unit}: {self.arrived - before} bytes")
+        raise NoAnswer("no_answer", f"unit {unit}, {timeout:.3f} s")
 
     @property
     def leftover(self) -> bool:
@@ -185,7 +189,7 @@ class ModbusClient:
         self._client.close()
 
     def _values(self, request: Request) -> list[int]:
-        """The answer read without pymodbus."""
+        """What the answer says."""
         pdu = self._frames.body(self.answer)[1:] if self._frames is not None else self.answer[7:]
         if pdu[0] & 0x80:
             raise Refused(pdu[1])
@@ -200,46 +204,66 @@ class ModbusClient:
         if not self._client.connected:
             raise LinkDown("closed", self._name)
 
+    def _frame(self, unit: int, request: Request) -> bytes:
+        """The request as it goes on the wire."""
+        key = (unit, request.table, request.address, request.count)
+        frame = self._sent.get(key)
+        if frame is None:
+            if len(self._sent) >= _MOST_FRAMES:
+                self._sent.clear()
+            pdu = _PDU[request.table](address=request.address, count=request.count, dev_id=unit)
+            frame = self._sent[key] = self._client.ctx.framer.buildFrame(pdu)
+        if self._frames is not None:
+            return frame
+        self._transaction = self._transaction % _TRANSACTIONS + 1
+        return self._transaction.to_bytes(2, "big") + frame[2:]
+
+    def _connection(self, connected: bool) -> None:
+        """Called by pymodbus when the connection is made or lost; whoever waits need not wait any longer."""
+        if not connected and self._answered is not None:
+            _wake(self._answered)
+
     def _trace(self, sending: bool, data: bytes) -> bytes:
-        """Called by pymodbus with each request, and with all bytes that it keeps each time that some arrive."""
+        """Called by pymodbus with all bytes since the last request each time that some arrive; it gets none of them."""
         if sending:
-            self._wanted = self._frames.expected(data) if self._frames is not None else expected_tcp(data)
-            self._kept = 0
-            self.answer = b""
-            if self._frames is not None:
-                self._buffer = b""
             return data
         fresh = data[self._kept :] if len(data) >= self._kept else data
+        self._kept = len(data)
         self.arrived += len(fresh)
         self._buffer = (self._buffer + fresh)[-_BUFFER:]
         if self._wanted is None:
             self.unasked += len(fresh)
-        passed = self._line_answer(self._frames) if self._frames is not None else self._tcp_answer()
-        self._kept = len(data) - len(passed)
-        return passed
+        if (self._line_answer(self._frames) if self._frames is not None else self._tcp_answer()) or self._broken:
+            self._wanted = None
+            if self._answered is not None:
+                _wake(self._answered)
+        return b""
 
-    def _line_answer(self, frames: _Frames) -> bytes:
+    def _line_answer(self, frames: _Frames) -> bool:
         data, wanted = self._buffer, self._wanted
         found = frames.find(data, wanted) if wanted is not None else None
         if found is None:
-            return b""
-        self._wanted = None
+            return False
         self._buffer = data[: found.start] + data[found.end :]
         self.unasked = len(data) - found.end
         self.answer = data[found.start : found.end]
-        return self.answer
+        return True
 
-    def _tcp_answer(self) -> bytes:
+    def _tcp_answer(self) -> bool:
         data = self._buffer
         try:
             found, strays, done = find_tcp(data, self._wanted)
         except NotModbus:
             self._broken = True
-            return b""
+            return False
         self._stray += strays
         self._buffer = data[done:]
         if found is None:
-            return b""
-        self._wanted = None
+            return False
         self.answer = data[found.start : found.end]
-        return self.answer
+        return True
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -139,6 +139,20 @@ def test_a_device_that_was_never_there() -> None:
     assert presence.state == "offline"
 
 
+def test_a_late_answer_out_of_its_turn_may_be_another_one() -> None:
+    late = LateAnswers(life=10.0, overtaken=1.0)
+    late.missed(3, 10, 1.0)
+    late.missed(3, 8, 2.0)
+    assert late.came(3, 8, 5.0) is None, "or the answer of 1.0, miscounted"
+    assert late.sizes(3, 5.9) == {8, 10}
+    assert late.sizes(3, 6.1) == frozenset()
+    late.missed(3, 8, 7.0)
+    late.missed(3, 10, 8.0)
+    assert late.came(3, 8, 9.0) == 2.0
+    assert late.came(3, 10, 9.5) == 1.5
+    assert late.sizes(3, 9.5) == frozenset()
+
+
 def test_a_slow_stream_is_given_time() -> None:
     presence = Presence(every=0.1, timeout=0.5)
     presence.heard_every(0.01)
