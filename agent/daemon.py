@@ -23,6 +23,7 @@ from agent.compute import Answered, Asked, Compute, Ready, Result
 from agent.display.health import Health
 from agent.display.server import Display
 from agent.installation import Installation
+from agent.load import shown_unit
 from agent.maintenance import plan
 from agent.model import Alert, Checklist, Coverage, Cut, Event, Snapshot, Word
 from agent.notify import Notify
@@ -100,7 +101,7 @@ class Daemon:
         self._tell = tell
         self._texts: dict[Language, Texts] = {"fr": Texts.load(paths, "fr"), "en": Texts.load(paths, "en")}
         self._plan = plan(paths)
-        self._units = {channel.name: channel.unit for channel in settings.channel}
+        self._units = {channel.name: shown_unit(channel, settings.spindle) for channel in settings.channel}
         self._installation = Installation(settings)
         self._notify = Notify.from_environment()
         self._trouble: StoreTrouble | None = None

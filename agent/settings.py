@@ -58,6 +58,8 @@ class SpindleOptions(_Table, frozen=True, kw_only=True):
     name: str = "S1"
     rated_power: float | None = None
     """kW, S1."""
+    base_speed: float | None = None
+    """rpm above which the drive holds the power instead of the torque."""
     minimum_speed: float = 30.0
     """rpm below which the spindle counts as standing."""
 
@@ -81,6 +83,10 @@ class ChannelOptions(_Table, frozen=True, kw_only=True):
     spindle: str = ""
     """Which spindle it belongs to; empty: the first one."""
     unit: str = ""
+    rated: float | None = None
+    """A load in kW, W, A or Nm: what 100 % is, in the unit of the register."""
+    rated_channel: str = ""
+    """... or the channel that says so, read from the device."""
     every: float | None = None
     """Seconds between two readings, where it may be read more rarely than its source; default: as often as that."""
     hold: float | None = None

@@ -31,6 +31,8 @@ _SILENT = 15.0
 @dataclass(slots=True)
 class _Asked:
     question: Question
+    every: float
+    """s between two of them: the shortest of its channels."""
     rest_until: float = 0.0
     lost: bool = False
     """The control says that it does not know this question."""
@@ -46,7 +48,11 @@ class MdcSource:
             raise ValueError(f"{options.device} has no register {', '.join(missing)}")
         self.options = options
         self.channels = tuple(route.channel for route in routes)
-        self.asked = [_Asked(question) for question in questions([by_name[route.register] for route in routes])]
+        every = [route.every or options.every for route in routes]
+        self.asked = [
+            _Asked(question, min(every[index] for index, _, _ in question.fields))
+            for question in questions([by_name[route.register] for route in routes])
+        ]
         self.presence = Presence(options.every, bus.timeout)
         self.words = Words()
         self.due = 0.0
@@ -197,7 +203,11 @@ class MdcPoller:
         started = self._clock.wall()
         read: list[tuple[Question, Heard, bool]] = []
         trouble: BusTrouble | None = None
-        for asked in [a for a in source.asked if a.rest_until <= now]:
+        due = [asked for asked in source.asked if asked.rest_until <= now]
+        if not due:
+            source.advance(now)
+            return
+        for asked in due:
             began = self._clock.monotonic()
             try:
                 answer = await line.ask(asked.question, self._bus.timeout)
@@ -212,6 +222,8 @@ class MdcPoller:
                 source.mismatches += caught.key == "wrong_answer"
                 break
             asked.lost = False
+            # As often as its channels want it, on the grid of the source.
+            asked.rest_until = now + asked.every - source.options.every / 2.0
             took = self._clock.monotonic() - began
             source.latency = took if source.latency is None else 0.9 * source.latency + 0.1 * took
             source.answers += 1

@@ -76,6 +76,7 @@ def _page(file: MachineFile, texts: Texts) -> str:
         "",
         say("check.heading.channels"),
         *_channels(file, texts),
+        *_loads(file, texts),
         "",
         say("check.heading.watch"),
     ]
@@ -116,7 +117,7 @@ def _wires(file: MachineFile, texts: Texts) -> list[str]:
             if bus.framing == "mdc":
                 asked = say("check.asked", device=options.device, every=options.every, asked=_asked(file, options.name))
                 lines.append(f"    {options.name}: {asked}")
-            elif not source.requests:
+            elif bus.framing in {"wit", "cobs"}:
                 rate = file.maps[options.device].rate
                 lines.append(f"    {options.name}: {say('check.stream', device=options.device, rate=rate or None)}")
     return lines or [f"  {say('check.no_wires')}"]
@@ -152,6 +153,31 @@ def _channels(file: MachineFile, texts: Texts) -> list[str]:
         return [f"  {texts.say('check.no_channels')}"]
     name, role, source = (max(len(word) for word in words) for words in zip(*((c.name, c.role, c.source) for c in channels), strict=True))
     return [f"  {c.name:{name}}  {c.role:{role}}  {c.source:{source}}  {c.unit}".rstrip() for c in channels]
+
+
+def _loads(file: MachineFile, texts: Texts) -> list[str]:
+    """Which derivation each load takes, and what full load means above the base speed."""
+    from agent.load import derivation, torque_limit
+
+    lines = []
+    for channel in file.settings.channel:
+        how = derivation(channel, file.settings.spindle)
+        if how is None:
+            continue
+        manner = "percent" if how.kind == "percent" else "channel" if how.channel else "fixed" if how.rated is not None else "own"
+        values: dict[str, str | float] = {
+            "name": channel.name,
+            "unit": channel.unit or "?",
+            "channel": how.channel,
+            "rated": how.rated or 0.0,
+        }
+        lines.append(f"  {texts.say(f'check.load.{manner}', **values)}")
+    for spindle in file.settings.spindle:
+        if spindle.base_speed is not None and lines:
+            speed = 2.0 * spindle.base_speed
+            percent = 100.0 * torque_limit(speed, spindle.base_speed)
+            lines.append(f"  {texts.say('check.load.base', base=spindle.base_speed, speed=speed, percent=percent)}")
+    return ["", texts.say("check.heading.load"), *lines] if lines else []
 
 
 def _watch(file: MachineFile) -> dict[str, bool]:

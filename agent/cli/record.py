@@ -96,7 +96,7 @@ def settings_of(machine: MachineFile) -> dict[str, ChannelSettings]:
             continue
         register = registers.get((devices[route.source], route.register))
         on_change = channel.role in CONTEXT_ROLES or (register is not None and bool(register.words))
-        rate = None if on_change or channel.role == "vibration" else 1.0 / every[route.source]
+        rate = None if on_change or channel.role == "vibration" else 1.0 / (route.every or every[route.source])
         told[channel.name] = ChannelSettings(unit=channel.unit, rate=rate, on_change=on_change)
     return told
 

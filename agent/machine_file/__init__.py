@@ -13,6 +13,7 @@ from agent.machine_file.costs import costs
 from agent.machine_file.decode import LIMITS, decode
 from agent.machine_file.fit import check_time
 from agent.machine_file.line_time import bus_uses
+from agent.machine_file.loads import check_loads
 from agent.machine_file.streams import check_streams
 from agent.machine_file.wires import check_buses, check_channels, check_sources, check_supply, hold_of, unit_of
 from agent.mistakes import FileMistakes, Mistake
@@ -84,6 +85,7 @@ def load(path: Path, *, paths: DataPaths | None = None, replay: bool = False) ->
     check_supply(settings, document, wires)
     routes = check_channels(settings, document, maps, wires)
     check_beacon(settings, document, maps, wires)
+    check_loads(settings, document, maps, wires)
     if found.mistakes:
         raise MachineFileError(found.mistakes)
     costs(settings, {} if replay else maps, found)

@@ -14,6 +14,7 @@ from agent.toml_file.found import Found
 
 LIMITS: dict[tuple[str, str], tuple[float, float]] = {
     ("spindle", "rated_power"): (0.01, 1000.0),
+    ("spindle", "base_speed"): (1.0, 100_000.0),
     ("spindle", "minimum_speed"): (0.0, 100_000.0),
     ("tool", "number"): (0, 99_999_999),
     ("tool", "life_parts"): (1, 10_000_000),
@@ -24,6 +25,7 @@ LIMITS: dict[tuple[str, str], tuple[float, float]] = {
     ("source", "address"): (0, 255),
     ("source", "every"): (0.005, 3600.0),
     ("source", "update"): (0.0, 3600.0),
+    ("channel", "rated"): (1e-6, 1e9),
     ("channel", "every"): (0.005, 3600.0),
     ("channel", "hold"): (0.01, math.inf),
     ("channel", "off_value"): (-1e9, 1e9),

@@ -11,6 +11,7 @@ from agent.machine_file.checks import placed
 from agent.settings import MachineSettings
 from agent.toml_file.found import Found
 from drivers.options import BusOptions, DeviceMap
+from drivers.wire_time import character
 
 FULL = 0.9
 """Share of the line's bytes above which samples get lost: a sensor that runs a little fast, and a sender that waits between frames, want
@@ -45,7 +46,7 @@ def needs(device: DeviceMap) -> float:
 
 def carries(bus: BusOptions) -> float:
     """Bytes a second of a line that carries a stream."""
-    return _USB if usb_cdc(str(bus.port)) else bus.baud / (9 + (bus.parity != "N") + bus.stopbits)
+    return _USB if usb_cdc(str(bus.port)) else 1.0 / character(bus)
 
 
 def check_streams(settings: MachineSettings, document: dict[str, Any], maps: Mapping[str, DeviceMap], found: Found) -> None:

@@ -65,7 +65,7 @@ class Monitor:
     def __init__(self, settings: MachineSettings, plan: MaintenancePlan) -> None:
         self._settings = settings
         self._plan = plan
-        self.timeline = Timeline(settings.channel, settings.monitoring.lateness, holds(settings))
+        self.timeline = Timeline(settings.channel, settings.monitoring.lateness, holds(settings), settings.spindle)
         self.latest = self.timeline.latest()
         self.context = Context(settings, self.timeline)
         self.segmenters = {

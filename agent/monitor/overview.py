@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from agent.detect import coverage
 from agent.detect.baseline import Baseline
+from agent.load import shown_unit
 from agent.model import Coverage, Cut, CutView, Snapshot, SpindleView, ToolView, Word
 from agent.settings import ChannelOptions
 from drivers.model import Quality, word_of
@@ -149,7 +150,12 @@ class Overview:
             if channel.role == role and (channel.spindle or first) == spindle:
                 value, time, quality = monitor.latest.held(channel.name, now)
                 known = quality <= Quality.UNCERTAIN and value == value
-                return (value if known else None), (time if time > 0 or known else None), quality, channel.unit
+                return (
+                    (value if known else None),
+                    (time if time > 0 or known else None),
+                    quality,
+                    shown_unit(channel, monitor.settings.spindle),
+                )
         return None, None, int(Quality.UNAVAILABLE), ""
 
 

@@ -285,7 +285,7 @@ from = "t.tool"
     assert use.share == pytest.approx(2 * share + (0.05 - silence) / 0.2)
 
 
-def test_seven_data_bits_carry_ascii_alone(tmp_path: Path) -> None:
+def test_seven_data_bits_carry_text_alone(tmp_path: Path) -> None:
     text = """
 [machine]
 name = "m"
@@ -296,6 +296,7 @@ port = "/dev/x"
 databits = 7
 """
     load(written(tmp_path, text.format(framing="ascii")), paths=SHOP)
+    load(written(tmp_path, text.format(framing="mdc")), paths=SHOP)
     with pytest.raises(MachineFileError) as caught:
         load(written(tmp_path, text.format(framing="rtu")), paths=SHOP)
     assert [(mistake.code, mistake.line) for mistake in caught.value.mistakes] == [("databits", 8)]

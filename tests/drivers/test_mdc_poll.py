@@ -95,6 +95,29 @@ def test_context_of_a_control_that_answers(dressed: Callable[[str], bytes]) -> N
         assert set(row.quality[0].tolist()) == {Quality.GOOD}
 
 
+def test_a_channel_may_want_its_answer_less_often_than_its_source_asks() -> None:
+    shop = Shop()
+
+    async def main() -> None:
+        async with Haas() as haas:
+            bus = BusOptions(name="control", framing="mdc", host="127.0.0.1", port=haas.port, timeout=3.0)
+            source = SourceOptions(name="haas", bus="control", device="haas_mdc", every=0.02)
+            routes = [
+                ChannelRoute(channel="mode", source="haas", register="mode"),
+                ChannelRoute(channel="tool", source="haas", register="tool", every=60.0),
+            ]
+            links = Links([bus], [source], {"haas_mdc": MAP}, routes, SystemClock(), shop.deliver)
+            task = asyncio.create_task(links.run())
+            try:
+                await until(lambda: haas.asked.count("?Q104") >= 5)
+                assert haas.asked.count("?Q201") == 1
+            finally:
+                await ended(task)
+
+    run(main())
+    assert shop.said("tool") == [("4", Quality.GOOD)]
+
+
 def test_one_question_at_a_time_and_q500_once_for_three_fields() -> None:
     shop = Shop()
 
