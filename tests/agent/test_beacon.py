@@ -149,6 +149,29 @@ def test_a_module_that_is_none_is_left_alone_and_told(caplog: pytest.LogCaptureF
     assert [record.message for record in caplog.records if "no_coupler" in record.message]
 
 
+def test_a_coupler_with_a_watchdog_hears_of_every_lamp_again_and_again() -> None:
+    options = msgspec.structs.replace(OPTIONS, coupler="watchdog")
+    dark, lit = bytes.fromhex("05 0000 0000"), bytes.fromhex("05 0000 FF00")
+
+    async def main(relay: TcpRelay) -> None:
+        clock = SystemClock()
+        bus = BusOptions(name="io", framing="tcp", host="127.0.0.1", port=relay.port, timeout=5.0)
+        beacon = Beacon.of(options, Links([bus], [], {}, [], clock, lambda _: None), clock)
+        assert beacon is not None
+        task = asyncio.create_task(beacon.run())
+        await until(lambda: relay.writes().count((3, dark)) >= 3)
+        beacon.show(showing(Word.MONITORING, alert("warning")))
+        await until(lambda: relay.lit(0))
+        await bounded(beacon.stop())
+        await bounded(task)
+
+    with TcpRelay(firmware=False) as relay:
+        run(main(relay))
+        relay.wait(lambda: not relay.lit(0), "put out at the end")
+        assert (3, lit) in relay.writes()
+        assert {pdu[0] for _, pdu in relay.asked} == {5}
+
+
 # ------------------------------------------------------------------ a whole run
 READS = {1, 2, 3, 4}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import threading
 from collections.abc import Iterator, Sequence
@@ -24,8 +25,9 @@ from tests.support.ptys import Pty
 from tests.support.relay import Relay, RtuRelay, TcpRelay
 
 
-def maps() -> list[DeviceMap]:
-    return [load_map(path) for path in sorted((ROOT / "config" / "devices").glob("*.toml"))]
+@functools.cache
+def maps() -> tuple[DeviceMap, ...]:
+    return tuple(load_map(path) for path in sorted((ROOT / "config" / "devices").glob("*.toml")))
 
 
 QUESTIONS = Questions(maps())

@@ -19,7 +19,7 @@ from drivers.simulate.modbus import RtuRequests, TcpRequests, rtu_frame, tcp_fra
 from tests.support.ptys import Pty
 
 VERSION = 200
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 class Relay:
