@@ -143,6 +143,30 @@ class StoreOptions(_Table, frozen=True, kw_only=True):
     telemetry_age: float = 7 * 86400.0
 
 
+class BeaconCoil(_Table, frozen=True, kw_only=True):
+    """[[beacon.coil]]: one lamp."""
+
+    coil: int
+    """Wire address of the coil, from 0."""
+    shows: Literal["warning", "urgent", "lost"]
+    """What it burns for; `warning` burns for urgent, too."""
+    colour: str
+    """amber or blue."""
+
+
+class BeaconOptions(_Table, frozen=True, kw_only=True):
+    """[beacon]: own lamps on an own coupler; none unless a bus is named. The coils listed are all that is ever written: docs/beacon.md."""
+
+    bus: str = ""
+    address: int = 1
+    """Modbus unit of the coupler."""
+    coupler: Literal["waveshare", "watchdog"] = "waveshare"
+    """How the lamps fall dark without the agent: relays that are lit for a time only, or a coupler whose own watchdog was set."""
+    hold: float | None = None
+    """Seconds after which the coupler puts the lamps out by itself; `watchdog`: as it was set there. Default with `waveshare`: 6."""
+    coil: tuple[BeaconCoil, ...] = ()
+
+
 class MachineSettings(_Table, frozen=True, kw_only=True):
     """The whole machine file."""
 
@@ -155,4 +179,5 @@ class MachineSettings(_Table, frozen=True, kw_only=True):
     monitoring: MonitoringOptions = MonitoringOptions()
     broker: tuple[BrokerOptions, ...] = ()
     display: DisplayOptions = DisplayOptions()
+    beacon: BeaconOptions = BeaconOptions()
     store: StoreOptions = StoreOptions()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from drivers.coils import WRITE_COIL
 from drivers.plan import FUNCTION, data_size
 
 TABLE_OF = {function: table for table, function in FUNCTION.items()}
@@ -21,7 +22,7 @@ class NotModbus(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the answer to a request must look like; read from the request as it was sent."""
+    """What the answer to a request must look like; read from the request as it was sent. A write is answered by its own bytes."""
 
     unit: int
     function: int
@@ -74,27 +75,37 @@ def crc16(data: bytes) -> int:
 
 
 def expected_rtu(request: bytes) -> Expected:
-    """From a read request with its checksum: unit, function, address (2), count (2), CRC (2)."""
+    """From a request with its checksum: unit, function, address (2), count or a coil's value (2), CRC (2)."""
     function = request[1]
+    if function == WRITE_COIL:
+        return Expected(request[0], function, len(request) - 5, None, request)
     return Expected(request[0], function, data_size(TABLE_OF[function], int.from_bytes(request[4:6], "big")), None, request)
 
 
 def expected_tcp(request: bytes) -> Expected:
-    """From a read request with its header: transaction (2), 0 (2), length (2), unit, function, address (2), count (2)."""
+    """From a request with its header: transaction (2), 0 (2), length (2), unit, function, address (2), count or a coil's value (2)."""
     function = request[7]
+    if function == WRITE_COIL:
+        return Expected(request[6], function, len(request) - 9, int.from_bytes(request[0:2], "big"), request)
     size = data_size(TABLE_OF[function], int.from_bytes(request[10:12], "big"))
     return Expected(request[6], function, size, int.from_bytes(request[0:2], "big"))
 
 
 def find_rtu(data: bytes, wanted: Expected) -> Found | None:
     """The first whole answer to `wanted`, what stands before it skipped (a glitch of the line, an echo, a late answer)."""
-    answer = bytes((wanted.unit, wanted.function, wanted.size))
+    writes = wanted.function == WRITE_COIL
+    # The answer to a write repeats it to the last byte. An adapter that hears itself is found out by reading the coil back: drivers.lamps.
+    answer = wanted.request if writes else bytes((wanted.unit, wanted.function, wanted.size))
     refusal = bytes((wanted.unit, wanted.function | 0x80))
     found: Found | None = None
     for head, length in ((answer, wanted.size + 5), (refusal, 5)):
         at = data.find(head)
         while at >= 0 and at + length <= len(data):
-            if (found is None or at < found.start) and _sound(data, at, at + length) and not is_echo(data, at, at + length, wanted):
+            if (
+                (found is None or at < found.start)
+                and _sound(data, at, at + length)
+                and (writes or not is_echo(data, at, at + length, wanted))
+            ):
                 found = Found(at, at + length)
                 break
             at = data.find(head, at + 1)
@@ -150,6 +161,8 @@ def _is_answer(message: bytes, wanted: Expected) -> bool:
     function = message[7]
     if (message[6], function & 0x7F, int.from_bytes(message[:2], "big")) != (wanted.unit, wanted.function, wanted.transaction):
         return False
+    if function == WRITE_COIL:
+        return message == wanted.request
     return len(message) == 9 if function & 0x80 else len(message) == wanted.size + 9 and message[8] == wanted.size
 
 

@@ -11,6 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from drivers.clock import Clock
+from drivers.coils import CoilOrder
 from drivers.late import LIFE, LateAnswers
 from drivers.latency import LEAST, ReplyTime
 from drivers.modbus import ModbusClient
@@ -166,6 +167,16 @@ class Bus:
                 values, _ = await self._ask(device, parts, request.count)
             return Answer(values, (start + self._clock.wall()) / 2)
 
+    async def switch(self, order: CoilOrder) -> None:
+        """Carry out one order to a coil of an own beacon: sent once, and repeated by the coupler byte by byte.
+
+        Raises
+        ------
+        NoAnswer, WrongAnswer, Refused, LinkDown: what to do next; see drivers.trouble.
+        """
+        async with self._lock:
+            await self._transact(self.device(order.allowed.unit), order, padded=False)
+
     def _parts(self, device: Device, request: Request, taken: frozenset[int] = frozenset()) -> tuple[Request, ...]:
         """The request, or others for the same registers that no late answer (nor one of a size that is `taken`) can be taken for."""
         if self._numbered:
@@ -196,7 +207,7 @@ class Bus:
                 device.seen.append(frame)
         return values[:count], repeated
 
-    async def _transact(self, device: Device, part: Request, padded: bool) -> list[int]:
+    async def _transact(self, device: Device, part: Request | CoilOrder, padded: bool) -> list[int]:
         client = self._client
         if client is None or not client.connected:
             raise LinkDown("closed", self.options.name)
@@ -272,7 +283,7 @@ class Bus:
         if client.unasked >= _LEAST_ANSWER:
             raise WrongAnswer("two_answers", f"unit {device.unit}: {client.unasked} bytes behind the answer")
 
-    async def _refused(self, client: ModbusClient, device: Device, part: Request, sent: float) -> None:
+    async def _refused(self, client: ModbusClient, device: Device, part: Request | CoilOrder, sent: float) -> None:
         """An exception carries no values, but it may be a late one, and the answer proper still to come."""
         device.exceptions += 1
         owed = device.late.any(sent)
@@ -282,7 +293,7 @@ class Bus:
         if not self._numbered and (client.unasked or owed):
             await self._doubt(client, device, part, sent)
 
-    async def _doubt(self, client: ModbusClient, device: Device, part: Request, sent: float) -> None:
+    async def _doubt(self, client: ModbusClient, device: Device, part: Request | CoilOrder, sent: float) -> None:
         """After a time-out or a wrong answer: keep in mind what may still come, and let the line run dry."""
         self._line.troubled = self._clock.monotonic()
         if not self._numbered:

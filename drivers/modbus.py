@@ -1,4 +1,5 @@
-"""The only door to pymodbus: one client that sends one read at a time and lets nothing through but the answer to it.
+"""The only door to pymodbus: one client that sends one read at a time and lets nothing through but the answer to it. What may be written at
+all is said in drivers.coils; nothing else leaves here.
 
 pymodbus checks the device of an RTU or ASCII answer and nothing else, so a late answer passes for the next one (measured with 3.16.1). So
 it opens and keeps the connection and builds the requests, and its trace hook gives us every byte as it comes; there the answer is checked
@@ -23,6 +24,7 @@ from pymodbus.pdu.register_message import ReadHoldingRegistersRequest, ReadInput
 
 from drivers.answer import Expected, Found, NotModbus, Stray, expected_rtu, expected_tcp, find_rtu, find_tcp, strays_rtu
 from drivers.answer_ascii import body, expected_ascii, find_ascii, strays_ascii
+from drivers.coils import CoilOrder, NotAllowed, may_leave, pdu_of
 from drivers.options import NETWORK, BusOptions, Table
 from drivers.plan import Request, is_bits
 from drivers.serialport import databits_of, parity_of
@@ -107,6 +109,7 @@ class ModbusClient:
         self._transaction = 0
         self._answered: asyncio.Future[None] | None = None
         self._wanted: Expected | None = None
+        self._order: CoilOrder | None = None
         self._kept = 0
         self._buffer = b""
         self._stray: list[Stray] = []
@@ -135,8 +138,8 @@ class ModbusClient:
         if not opened:
             raise LinkDown("cannot_open" if self._serial else "cannot_connect", self._name)
 
-    async def exchange(self, unit: int, request: Request, timeout: float) -> list[int]:
-        """Send one read and return its registers (or bits), as many as were asked for.
+    async def exchange(self, unit: int, request: Request | CoilOrder, timeout: float) -> list[int]:
+        """Send one read and return its registers (or bits), as many as were asked for; of an order to a coil: nothing, once it is repeated.
 
         Raises
         ------
@@ -145,8 +148,14 @@ class ModbusClient:
         Refused: the device answered with an exception.
         LinkDown: the link is closed, or it carries no Modbus.
         """
-        frame = self._frame(unit, request)
+        self._order = request if isinstance(request, CoilOrder) else None
+        frame = (
+            self._frame(unit, request)
+            if isinstance(request, Request)
+            else self._numbered(self._client.ctx.framer.buildFrame(pdu_of(request)))
+        )
         self._check()
+        self._gate(frame)
         self._wanted = expected_tcp(frame) if self._frames is None else self._frames.expected(frame)
         self.answer = b""
         self._kept = 0
@@ -161,7 +170,7 @@ class ModbusClient:
             await answered
         finally:
             timer.cancel()
-            self._wanted = self._answered = None
+            self._wanted = self._answered = self._order = None
         if self.answer:
             return self._values(request)
         self._check()
@@ -188,11 +197,13 @@ class ModbusClient:
         """Close the link."""
         self._client.close()
 
-    def _values(self, request: Request) -> list[int]:
+    def _values(self, request: Request | CoilOrder) -> list[int]:
         """What the answer says."""
         pdu = self._frames.body(self.answer)[1:] if self._frames is not None else self.answer[7:]
         if pdu[0] & 0x80:
             raise Refused(pdu[1])
+        if isinstance(request, CoilOrder):
+            return []  # it is the order itself, byte by byte
         data = pdu[2:]
         if is_bits(request.table):
             return [data[i // 8] >> i % 8 & 1 for i in range(request.count)]
@@ -213,10 +224,20 @@ class ModbusClient:
                 self._sent.clear()
             pdu = _PDU[request.table](address=request.address, count=request.count, dev_id=unit)
             frame = self._sent[key] = self._client.ctx.framer.buildFrame(pdu)
+        return self._numbered(frame)
+
+    def _numbered(self, frame: bytes) -> bytes:
+        """A TCP request gets the next number."""
         if self._frames is not None:
             return frame
         self._transaction = self._transaction % _TRANSACTIONS + 1
         return self._transaction.to_bytes(2, "big") + frame[2:]
+
+    def _gate(self, frame: bytes) -> None:
+        """The last look at what goes out, ours or that of somebody who calls pymodbus behind our back."""
+        said = self._frames.body(frame) if self._frames is not None else frame[6:]
+        if not may_leave(said[0], said[1:], self._order):
+            raise NotAllowed(f"function {said[1]} to unit {said[0]}")
 
     def _connection(self, connected: bool) -> None:
         """Called by pymodbus when the connection is made or lost; whoever waits need not wait any longer."""
@@ -226,6 +247,7 @@ class ModbusClient:
     def _trace(self, sending: bool, data: bytes) -> bytes:
         """Called by pymodbus with all bytes since the last request each time that some arrive; it gets none of them."""
         if sending:
+            self._gate(data)
             return data
         fresh = data[self._kept :] if len(data) >= self._kept else data
         self._kept = len(data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,21 @@ class Grid:
     def deadline(self) -> float:
         """When the reading that is next is too late."""
         return self.next + self.every
+
+
+@dataclass(frozen=True, slots=True)
+class RawWords:
+    """What stood on the wire for one row, for who looks at a device rather than at its values.
+
+    Attributes
+    ----------
+    time: of the row, s UTC.
+    words: registers (0..65535) or one bit, by channel; a channel that was not read this time is not in it.
+    """
+
+    source: str
+    time: float
+    words: Mapping[str, tuple[int, ...]]
 
 
 @dataclass(slots=True)
@@ -72,6 +87,8 @@ class PolledSource:
         self._repeats = Repeats([update_of(options, device, register) for register in self._wanted], every)
         self.presence = Presence(self.grids[0].every, bus.timeout)
         self.words = Words()
+        self.listener: Callable[[RawWords], None] | None = None
+        """Gets the raw words of each row, before the row itself is handed out."""
         self.due = 0.0
         self.next = 0.0
         self.missed = 0
@@ -131,8 +148,18 @@ class PolledSource:
                 value, mark = decode(self._wanted[item.index], raw[item.offset : item.offset + item.width], self.words)
                 values[0, item.index] = value
                 quality[0, item.index] = mark
+        if self.listener is not None:
+            self.listener(self._raw(time, read))
         self._repeats.mark(values[0], quality[0], time)
         return Readings(self.options.name, self.channels, np.array([time]), values, quality, self.words.seen())
+
+    def _raw(self, time: float, read: Sequence[tuple[Slot, list[int]]]) -> RawWords:
+        words = {
+            self.channels[item.index]: tuple(raw[item.offset : item.offset + item.width])
+            for slot, raw in read
+            for item in slot.request.items
+        }
+        return RawWords(self.options.name, time, words)
 
     def advance(self, now: float, *, everything: bool = False) -> None:
         """The next time on the grid of what was asked (`take`), or of all that is due; periods that have passed already were missed."""

@@ -72,6 +72,7 @@ def _page(file: MachineFile, texts: Texts) -> str:
         "",
         say("check.heading.wires"),
         *_wires(file, texts),
+        *_beacon(file, texts),
         "",
         say("check.heading.channels"),
         *_channels(file, texts),
@@ -120,6 +121,21 @@ def _wires(file: MachineFile, texts: Texts) -> list[str]:
                 rate = file.maps[options.device].rate
                 lines.append(f"    {options.name}: {say('check.stream', device=options.device, rate=rate or None)}")
     return lines or [f"  {say('check.no_wires')}"]
+
+
+def _beacon(file: MachineFile, texts: Texts) -> list[str]:
+    """The only outputs, coil by coil."""
+    from agent.beacon import HOLD
+
+    say, beacon = texts.say, file.settings.beacon
+    if not beacon.bus:
+        return []
+    told = say("check.beacon", bus=beacon.bus, unit=str(beacon.address), seconds=beacon.hold or HOLD)
+    coils = [
+        say("check.lamp", coil=str(coil.coil), colour=say(f"check.colour.{coil.colour}"), shows=say(f"check.shows.{coil.shows}"))
+        for coil in beacon.coil
+    ]
+    return [f"  {told}", *(f"    {line}" for line in coils)]
 
 
 def _asked(file: MachineFile, source: str) -> str:
@@ -257,6 +273,7 @@ def _report(file: MachineFile, texts: Texts) -> dict[str, Any]:
             }
             for use in bus_uses(settings, file.maps, file.routes)
         ],
+        "beacon": settings.beacon if settings.beacon.bus else None,
         "channels": [{"name": c.name, "role": c.role, "from": c.source, "unit": c.unit} for c in settings.channel],
         "watch": _watch(file),
         "budget": _budget(file),

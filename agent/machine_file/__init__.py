@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from agent.machine_file.beacon import check_beacon
 from agent.machine_file.checks import check_machine, check_names, check_outlets, check_roles
 from agent.machine_file.costs import costs
 from agent.machine_file.decode import LIMITS, decode
@@ -17,7 +18,7 @@ from agent.machine_file.streams import check_streams
 from agent.machine_file.wires import check_buses, check_channels, check_sources, check_supply, hold_of, unit_of
 from agent.mistakes import FileMistakes, Mistake
 from agent.paths import DataPaths
-from agent.settings import MachineSettings
+from agent.settings import BeaconOptions, MachineSettings
 from agent.toml_file.found import Found
 from agent.toml_file.reading import read_document
 from drivers.options import ChannelRoute, DeviceMap
@@ -84,6 +85,7 @@ def load(path: Path, *, paths: DataPaths | None = None, replay: bool = False) ->
     check_supply(settings, document, wires)
     routes = check_channels(settings, document, maps, wires)
     check_loads(settings, document, maps, wires)
+    check_beacon(settings, document, maps, wires)
     if found.mistakes:
         raise MachineFileError(found.mistakes)
     costs(settings, {} if replay else maps, found)
@@ -112,7 +114,8 @@ def for_replay(settings: MachineSettings) -> MachineSettings:
         if hold is None and channel.source:
             hold = max(1.0, 3.0 * every.get(channel.source.partition(".")[0], 0.0))
         channels.append(msgspec.structs.replace(channel, source=channel.source if fed else "", hold=hold))
-    return msgspec.structs.replace(settings, bus=(), source=settings.source if fed else (), broker=(), channel=tuple(channels))
+    source = settings.source if fed else ()
+    return msgspec.structs.replace(settings, bus=(), source=source, broker=(), beacon=BeaconOptions(), channel=tuple(channels))
 
 
 def _resolved(settings: MachineSettings, maps: dict[str, DeviceMap], folder: Path) -> MachineSettings:

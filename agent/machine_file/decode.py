@@ -36,6 +36,8 @@ LIMITS: dict[tuple[str, str], tuple[float, float]] = {
     ("broker", "keepalive"): (1, 10),
     ("broker", "telemetry_every"): (0.1, 3600.0),
     ("display", "port"): (0, 65_535),
+    ("beacon", "address"): (1, 255),
+    ("beacon", "hold"): (2.0, 60.0),
     ("store", "telemetry_bytes"): (1024 * 1024, 2**40),
     ("store", "telemetry_age"): (60.0, 3650 * 86_400.0),
 }

@@ -40,7 +40,7 @@ def check_buses(settings: MachineSettings, document: dict[str, Any], found: Foun
             _check_serial(bus, place, found, ports)
         if bus.framing not in {"ascii", "mdc"} and databits(bus) == 7:
             found.wrong((*place, "databits"), "databits", framing=bus.framing)
-        if not any(source.bus == bus.name for source in settings.source) and not found.partial:
+        if bus.name not in {settings.beacon.bus, *(source.bus for source in settings.source)} and not found.partial:
             found.warn(place, "idle_bus", name=bus.name)
 
 
