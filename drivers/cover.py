@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-BEAM = 4000
-"""Most states kept from one register to the next. One period needs no more than there are registers, two that many squared: exact up to
-some sixty registers of two periods; beyond, the dearest states are forgotten."""
+BEAM = 2000
+"""Most states kept from one register to the next; beyond, the dearest are forgotten. What maps and machine files ask for stays far below:
+exact."""
 
 
 class Span(NamedTuple):
@@ -89,18 +89,52 @@ def cheapest(spans: Sequence[Span], limits: Limits, rates: Sequence[float]) -> l
     rates: how often the reads of each rate are made, relative to the fastest (descending from 1.0).
     """
     states: dict[_Latest, _State] = {(None,) * len(rates): _State(0.0, 0, None)}
-    for span in spans:
+    for i, span in enumerate(spans):
         reached: dict[_Latest, _State] = {}
         for latest, state in states.items():
             for where, new in _choices(span, latest, state, limits, rates):
                 known = reached.get(where)
                 if known is None or (new.cost, new.reads) < (known.cost, known.reads):
                     reached[where] = new
-        if len(reached) > BEAM:
-            best = heapq.nsmallest(BEAM, reached.items(), key=lambda item: (item[1].cost, item[1].reads))
-            reached = dict(best)
-        states = reached
+        states = _worth_keeping(reached, span, spans[i + 1].start if i + 1 < len(spans) else span.end, limits, rates)
     return _groups(min(states.values(), key=lambda state: (state.cost, state.reads)).last)
+
+
+def _worth_keeping(
+    reached: dict[_Latest, _State], span: Span, following: int, limits: Limits, rates: Sequence[float]
+) -> dict[_Latest, _State]:
+    """The states from which the cheapest cover may still come.
+
+    A read that is too far behind to be made longer is forgotten: a new one is cheaper, or it is at its limit. Of states whose reads end
+    alike, one that is dearer and whose reads begin no later is of no use. And one that is so much dearer that the cheapest state could open
+    a new read of every period is of no use either.
+    """
+    alive: dict[_Latest, _State] = {}
+    for latest, state in reached.items():
+        kept = tuple(read if read is not None and _reaches(read, following, limits) else None for read in latest)
+        known = alive.get(kept)
+        if known is None or (state.cost, state.reads) < (known.cost, known.reads):
+            alive[kept] = state
+    least = min(state.cost for state in alive.values())
+    by_ends: dict[tuple[int, ...], list[tuple[_Latest, _State]]] = {}
+    for latest, state in sorted(alive.items(), key=lambda item: (item[1].cost, item[1].reads)):
+        ahead = zip(latest, rates, strict=True)
+        saved = sum(rate * (limits.hole + max(0, read[1] - span.start)) for read, rate in ahead if read is not None)
+        if state.cost > least + saved:
+            continue
+        same = by_ends.setdefault(tuple(-1 if read is None else read[1] for read in latest), [])
+        if not any(all(a is None or b is None or a[0] >= b[0] for a, b in zip(other, latest, strict=True)) for other, _ in same):
+            same.append((latest, state))
+    useful = [item for same in by_ends.values() for item in same]
+    if len(useful) > BEAM:
+        useful = heapq.nsmallest(BEAM, useful, key=lambda item: (item[1].cost, item[1].reads))
+    return dict(useful)
+
+
+def _reaches(read: tuple[int, int], following: int, limits: Limits) -> bool:
+    """Whether what begins at `following` may still join the read."""
+    start, end = read
+    return following < end or (following - end <= limits.hole and following - start < limits.most)
 
 
 def _choices(span: Span, latest: _Latest, state: _State, limits: Limits, rates: Sequence[float]) -> list[tuple[_Latest, _State]]:

@@ -84,8 +84,8 @@ def load(path: Path, *, paths: DataPaths | None = None, replay: bool = False) ->
     check_streams(settings, document, maps, wires)
     check_supply(settings, document, wires)
     routes = check_channels(settings, document, maps, wires)
-    check_beacon(settings, document, maps, wires)
     check_loads(settings, document, maps, wires)
+    check_beacon(settings, document, maps, wires)
     if found.mistakes:
         raise MachineFileError(found.mistakes)
     costs(settings, {} if replay else maps, found)

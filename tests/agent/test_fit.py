@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from agent.__main__ import main
 from agent.machine_file import MachineFileError, load
 from agent.machine_file.fit import TIGHT, faster, slower
 from agent.machine_file.line_time import bus_use
@@ -115,3 +116,66 @@ def test_a_slow_register_costs_next_to_nothing(tmp_path: Path) -> None:
     assert {c.name: c.hold for c in file.settings.channel} == {"load": None, "speed": None, "torque": 15.0}
     (use,) = [bus_use(file.settings.bus[0], file.settings.source, file.maps, file.routes)]
     assert [(r.address, r.count, r.every) for r in use.sources[0].requests] == [(0, 3, 0.05), (4, 1, 5.0)]
+
+
+MAPS = """
+[machine]
+name = "m"
+[[spindle]]
+name = "S1"
+[[bus]]
+name = "b"
+framing = "rtu"
+port = "/dev/serial/by-id/usb-x"
+[[source]]
+name = "drive"
+bus = "b"
+device = "siemens_g120"
+every = 0.1
+[[source]]
+name = "meter"
+bus = "b"
+device = "eastron_sdm630"
+address = 2
+every = 0.5
+{update}
+[[channel]]
+name = "load"
+role = "spindle.load"
+from = "drive.power"
+rated_channel = "rated"
+[[channel]]
+name = "rated"
+role = "other"
+from = "drive.rated_power"
+every = 60
+[[channel]]
+name = "x"
+role = "axis.load"
+from = "meter.power"
+rated = 3000
+"""
+
+
+def test_maps_that_ship_in_a_machine_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every period is planned by itself and printed; a guessed update period is told until it is measured."""
+    path = written(tmp_path, MAPS.format(update=""))
+    assert main(["check", str(path), "--lang", "en"]) == 0
+    out = capsys.readouterr().out
+    for said in (
+        "drive: siemens_g120, address 1, 1 read every 0.1 s: holding 346–346",
+        "drive: siemens_g120, address 1, 1 read every 60 s: holding 319–319",
+        "meter: eastron_sdm630, address 2, 1 read every 0.5 s: input 52–53",
+        "load: kW over channel rated = %",
+        "that `eastron_sdm630` updates every 1 s is a guess",
+    ):
+        assert said in out.replace("\xa0", " ").replace("\u202f", " ")
+    file = load(written(tmp_path, MAPS.format(update="update = 0.75")))
+    assert "update_guessed" not in {warning.code for warning in file.warnings}
+    assert {c.name: c.hold for c in file.settings.channel} == {"load": None, "rated": 180.0, "x": 2.25}
+
+
+def test_a_drive_that_must_not_be_asked_is_refused_with_its_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = written(tmp_path, MAPS.format(update="").replace("siemens_g120", "huanyang_hy"))
+    assert main(["check", str(path), "--lang", "fr"]) == 1
+    assert "une lecture Modbus peut le commander" in capsys.readouterr().out
