@@ -29,6 +29,8 @@ CONTEXT_ROLES = (
     "feed_override",
     "speed_override",
     "feed_hold",
+    "single_block",
+    "dry_run",
     "power_on",
 )
 AUTOMATIC = frozenset({"AUTOMATIC", "SEMI_AUTOMATIC"})
@@ -95,6 +97,11 @@ class Context:
         """Something that the control should say is not believed, or was never said."""
         self._counted = False
         self._cycle: bool | None = None
+
+    @property
+    def knows_power(self) -> bool:
+        """Whether a register says if the machine is on."""
+        return "power_on" in self._roles
 
     @property
     def knows_parts(self) -> bool:
@@ -198,8 +205,9 @@ class Context:
             value = self.now.number(role)
             if value is not None and abs(value - 100.0) > FULL:
                 return role
-        if self.now.truth("feed_hold"):
-            return "feed_hold"
+        for role in ("feed_hold", "single_block", "dry_run"):
+            if self.now.truth(role):
+                return role
         mode = self.now.text("mode").upper()
         if mode and "mode" in self.now and self.now["mode"][0] < 0 and mode not in AUTOMATIC:
             return "mode"

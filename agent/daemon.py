@@ -17,11 +17,13 @@ from typing import NoReturn
 
 from agent import __version__, children
 from agent.audit import audit
+from agent.beacon import Beacon
 from agent.commands import Command, CommandResult
 from agent.compute import Answered, Asked, Compute, Ready, Result
 from agent.display.health import Health
 from agent.display.server import Display
 from agent.installation import Installation
+from agent.load import shown_unit
 from agent.maintenance import plan
 from agent.model import Alert, Checklist, Coverage, Cut, Event, Snapshot, Word
 from agent.notify import Notify
@@ -99,12 +101,13 @@ class Daemon:
         self._tell = tell
         self._texts: dict[Language, Texts] = {"fr": Texts.load(paths, "fr"), "en": Texts.load(paths, "en")}
         self._plan = plan(paths)
-        self._units = {channel.name: channel.unit for channel in settings.channel}
+        self._units = {channel.name: shown_unit(channel, settings.spindle) for channel in settings.channel}
         self._installation = Installation(settings)
         self._notify = Notify.from_environment()
         self._trouble: StoreTrouble | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._display: Display | None = None
+        self._beacon: Beacon | None = None
         self._publishers: list[Publisher] = []
         self._topics = Topics.of(settings.broker[0].prefix if settings.broker else "broche", settings.machine)
         self._snapshot: Snapshot | None = None
@@ -150,6 +153,9 @@ class Daemon:
             compute.start()
             tasks.append(asyncio.create_task(links.run(), name="links"))
             tasks.append(asyncio.create_task(self._look(), name="look"))
+            self._beacon = Beacon.of(self._settings.beacon, links, self._clock)
+            if self._beacon is not None:
+                tasks.append(asyncio.create_task(self._beacon.run(), name="beacon"))
             self._notify.send("READY=1")
             stopping = asyncio.create_task(stop.wait(), name="stop")
             tasks.append(stopping)  # type: ignore[arg-type]
@@ -253,6 +259,8 @@ class Daemon:
             self._snapshot = made.snapshot
             if self._display is not None:
                 self._display.show(made.snapshot, self._health())
+            if self._beacon is not None:
+                self._beacon.show(made.snapshot)
         for event in made.events:
             if isinstance(event, Alert) and event.state == "cleared" and self._display is not None:
                 self._display.note(event)
@@ -344,6 +352,7 @@ class Daemon:
             self._store.counters(),
             self._clock.drift(),
             self._clock.monotonic(),
+            self._beacon.error if self._beacon is not None else "",
         )
 
     def _report(self, trouble: StoreTrouble | None) -> None:
@@ -353,7 +362,9 @@ class Daemon:
             log.warning("store: %s %s %s", trouble.kind, trouble.path, trouble.detail)
 
     async def _end(self, tasks: Sequence[asyncio.Task[None]], store: Store) -> None:
-        """Ends every part in the order in which data flows, so that nothing that was read is lost on the way."""
+        """Ends every part in the order in which data flows, so that nothing that was read is lost; lamps first, on an open line."""
+        if self._beacon is not None:
+            await self._beacon.stop()
         for task in tasks:
             task.cancel()
         if self._child is not None and self._child.poll() is None:

@@ -47,8 +47,16 @@ class Installation:
         """Each source as ok, degraded or lost."""
         return {device.source: OF_SOURCE[device.state] if bus.state == "open" else "lost" for bus in buses for device in bus.devices}
 
-    def health(self, buses: Sequence[BusHealth], broker: Statistics | None, store: StoreCounters, drift: float, monotonic: float) -> Health:
-        """For the page; made anew at most every `EVERY` seconds."""
+    def health(
+        self,
+        buses: Sequence[BusHealth],
+        broker: Statistics | None,
+        store: StoreCounters,
+        drift: float,
+        monotonic: float,
+        beacon: str = "",
+    ) -> Health:
+        """For the page; made anew at most every `EVERY` seconds. `beacon`: why the lamps do not do what they are told, '' if they do."""
         if self._told is not None and monotonic - self._when < EVERY:
             return self._told
         self._when = monotonic
@@ -56,6 +64,9 @@ class Installation:
         for bus in buses:
             lines.append(_bus(bus))
             lines.extend(_device(device) for device in bus.devices)
+        if self._settings.beacon.bus:
+            facts: dict[str, float | int | str | bool | None] = {"error": beacon} if beacon else {}
+            lines.append(HealthLine(group="beacon", name=self._settings.beacon.bus, state="lost" if beacon else "good", facts=facts))
         lines.append(_broker(broker))
         lines.append(_store(store))
         lines.append(

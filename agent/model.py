@@ -77,6 +77,8 @@ class CutFeatures(_Noun, frozen=True, kw_only=True):
     """u above idle, now (median of the latest three readings)"""
     vibration_rms: float | None = None
     """mm/s 10-1000 Hz where a waveform covers the cut"""
+    axis_load: dict[str, float] = {}
+    """Of a closed cut, by channel of role axis.load: mean above what the axis takes in air, in the unit of the channel"""
 
 
 class Cut(_Noun, frozen=True, kw_only=True):
@@ -106,7 +108,7 @@ class Indicator(_Noun, frozen=True, kw_only=True):
     operation: str
     tool: str
     name: str
-    """work_ratio, velocity_rms, kurtosis, ..."""
+    """work_ratio, velocity_rms, axis_load, kurtosis, ..."""
     value: float
     unit: str = ""
 

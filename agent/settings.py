@@ -30,6 +30,8 @@ Role = Literal[
     "feed_override",
     "speed_override",
     "feed_hold",
+    "single_block",
+    "dry_run",
     "power_on",
     "other",
 ]
@@ -56,6 +58,8 @@ class SpindleOptions(_Table, frozen=True, kw_only=True):
     name: str = "S1"
     rated_power: float | None = None
     """kW, S1."""
+    base_speed: float | None = None
+    """rpm above which the drive holds the power instead of the torque."""
     minimum_speed: float = 30.0
     """rpm below which the spindle counts as standing."""
 
@@ -79,6 +83,12 @@ class ChannelOptions(_Table, frozen=True, kw_only=True):
     spindle: str = ""
     """Which spindle it belongs to; empty: the first one."""
     unit: str = ""
+    rated: float | None = None
+    """A load in kW, W, A or Nm: what 100 % is, in the unit of the register."""
+    rated_channel: str = ""
+    """... or the channel that says so, read from the device."""
+    every: float | None = None
+    """Seconds between two readings, where it may be read more rarely than its source; default: as often as that."""
     hold: float | None = None
     """Seconds for which a value may stand until the next; default: three periods of its source, at least 1 s. `inf` for on-change."""
     off_value: float | None = None
@@ -133,6 +143,30 @@ class StoreOptions(_Table, frozen=True, kw_only=True):
     telemetry_age: float = 7 * 86400.0
 
 
+class BeaconCoil(_Table, frozen=True, kw_only=True):
+    """[[beacon.coil]]: one lamp."""
+
+    coil: int
+    """Wire address of the coil, from 0."""
+    shows: Literal["warning", "urgent", "lost"]
+    """What it burns for; `warning` burns for urgent, too."""
+    colour: str
+    """amber or blue."""
+
+
+class BeaconOptions(_Table, frozen=True, kw_only=True):
+    """[beacon]: own lamps on an own coupler; none unless a bus is named. The coils listed are all that is ever written: docs/beacon.md."""
+
+    bus: str = ""
+    address: int = 1
+    """Modbus unit of the coupler."""
+    coupler: Literal["waveshare", "watchdog"] = "waveshare"
+    """How the lamps fall dark without the agent: relays that are lit for a time only, or a coupler whose own watchdog was set."""
+    hold: float | None = None
+    """Seconds after which the coupler puts the lamps out by itself; `watchdog`: as it was set there. Default with `waveshare`: 6."""
+    coil: tuple[BeaconCoil, ...] = ()
+
+
 class MachineSettings(_Table, frozen=True, kw_only=True):
     """The whole machine file."""
 
@@ -145,4 +179,5 @@ class MachineSettings(_Table, frozen=True, kw_only=True):
     monitoring: MonitoringOptions = MonitoringOptions()
     broker: tuple[BrokerOptions, ...] = ()
     display: DisplayOptions = DisplayOptions()
+    beacon: BeaconOptions = BeaconOptions()
     store: StoreOptions = StoreOptions()

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agent.settings import ChannelOptions
+from agent.load import Loads
+from agent.settings import ChannelOptions, SpindleOptions
 from drivers.model import Floats, Marks, Quality, Readings, Waveform, Words
 
 MINIMUM_HOLD = 1.0
@@ -88,9 +89,12 @@ class Timeline:
     channels: of the machine file; readings of other channels are ignored (`unknown` names them).
     lateness: s by which a row may come later than a younger row of another source. A row that comes later still is refused and counted.
     holds: s for which each channel's value may stand (parallel to `channels`; inf for on-change).
+    spindles: whose rated power a load in kW is taken over (`agent.load`).
     """
 
-    def __init__(self, channels: Sequence[ChannelOptions], lateness: float, holds: Sequence[float]) -> None:
+    def __init__(
+        self, channels: Sequence[ChannelOptions], lateness: float, holds: Sequence[float], spindles: Sequence[SpindleOptions] = ()
+    ) -> None:
         self.names = tuple(channel.name for channel in channels)
         self.index = {name: i for i, name in enumerate(self.names)}
         self.words = Words()
@@ -100,6 +104,7 @@ class Timeline:
         self.newest = -math.inf
         self._lateness = lateness
         self._holds = np.array(holds, dtype=np.float64)
+        self._loads = Loads(channels, spindles, self.index)
         self._numeric = tuple(channel.role in NUMERIC for channel in channels)
         width = len(self.names)
         self._value = np.full(width, np.nan)
@@ -211,7 +216,7 @@ class Timeline:
         return self._hold(time, values, quality)
 
     def _hold(self, time: Floats, values: Floats, quality: Marks) -> Rows:
-        """Fill what was not read with what still holds."""
+        """Fill what was not read with what still holds, and derive the loads."""
         fresh = quality != Quality.ABSENT
         n, width = values.shape
         values = np.vstack([self._value[None, :], values])
@@ -229,4 +234,4 @@ class Timeline:
             out, marks = out.copy(), marks.copy()
             out[stale] = np.nan
             marks[stale] = Quality.UNAVAILABLE
-        return Rows(time, out, marks, fresh)
+        return Rows(time, *self._loads.derive(out, marks), fresh)

@@ -1,17 +1,18 @@
 """Finds the one answer that belongs to a request among the bytes that came. Pure.
 
-An answer counts only if unit, function, byte count and checksum (RTU) or transaction number (TCP) are those of the request.
+An answer counts only if unit, function, byte count and checksum (RTU, ASCII) or transaction number (TCP) are those of the request.
 Sources: Modbus Application Protocol V1.1b3 (6.1 to 6.4, 7: exceptions), Modbus over Serial Line V1.02 (2.5.1.2: CRC), Modbus Messaging
-on TCP/IP V1.0b (3.1.3: MBAP header).
+on TCP/IP V1.0b (3.1.3: MBAP header). ASCII: drivers.answer_ascii.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from drivers.coils import WRITE_COIL
 from drivers.plan import FUNCTION, data_size
 
-_TABLE_OF = {function: table for table, function in FUNCTION.items()}
+TABLE_OF = {function: table for table, function in FUNCTION.items()}
 _LARGEST_PDU = 253
 
 
@@ -21,13 +22,15 @@ class NotModbus(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the answer to a request must look like; read from the request as it was sent."""
+    """What the answer to a request must look like; read from the request as it was sent. A write is answered by its own bytes."""
 
     unit: int
     function: int
     size: int
     transaction: int | None
-    """None: RTU."""
+    """None: RTU and ASCII."""
+    request: bytes = field(default=b"", compare=False)
+    """As it was sent: its echo has the shape of the answer to a read of 17 to 24 bits from 0x0300 to 0x03FF."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Stray:
     unit: int
     function: int
     size: int
+    frame: bytes = field(default=b"", compare=False)
+    """As it stood on the wire."""
 
 
 def _crc_table() -> tuple[int, ...]:
@@ -70,27 +75,37 @@ def crc16(data: bytes) -> int:
 
 
 def expected_rtu(request: bytes) -> Expected:
-    """From a read request with its checksum: unit, function, address (2), count (2), CRC (2)."""
+    """From a request with its checksum: unit, function, address (2), count or a coil's value (2), CRC (2)."""
     function = request[1]
-    return Expected(request[0], function, data_size(_TABLE_OF[function], int.from_bytes(request[4:6], "big")), None)
+    if function == WRITE_COIL:
+        return Expected(request[0], function, len(request) - 5, None, request)
+    return Expected(request[0], function, data_size(TABLE_OF[function], int.from_bytes(request[4:6], "big")), None, request)
 
 
 def expected_tcp(request: bytes) -> Expected:
-    """From a read request with its header: transaction (2), 0 (2), length (2), unit, function, address (2), count (2)."""
+    """From a request with its header: transaction (2), 0 (2), length (2), unit, function, address (2), count or a coil's value (2)."""
     function = request[7]
-    size = data_size(_TABLE_OF[function], int.from_bytes(request[10:12], "big"))
+    if function == WRITE_COIL:
+        return Expected(request[6], function, len(request) - 9, int.from_bytes(request[0:2], "big"), request)
+    size = data_size(TABLE_OF[function], int.from_bytes(request[10:12], "big"))
     return Expected(request[6], function, size, int.from_bytes(request[0:2], "big"))
 
 
 def find_rtu(data: bytes, wanted: Expected) -> Found | None:
     """The first whole answer to `wanted`, what stands before it skipped (a glitch of the line, an echo, a late answer)."""
-    answer = bytes((wanted.unit, wanted.function, wanted.size))
+    writes = wanted.function == WRITE_COIL
+    # The answer to a write repeats it to the last byte. An adapter that hears itself is found out by reading the coil back: drivers.lamps.
+    answer = wanted.request if writes else bytes((wanted.unit, wanted.function, wanted.size))
     refusal = bytes((wanted.unit, wanted.function | 0x80))
     found: Found | None = None
     for head, length in ((answer, wanted.size + 5), (refusal, 5)):
         at = data.find(head)
         while at >= 0 and at + length <= len(data):
-            if (found is None or at < found.start) and _sound(data, at, at + length):
+            if (
+                (found is None or at < found.start)
+                and _sound(data, at, at + length)
+                and (writes or not is_echo(data, at, at + length, wanted))
+            ):
                 found = Found(at, at + length)
                 break
             at = data.find(head, at + 1)
@@ -105,8 +120,8 @@ def strays_rtu(data: bytes) -> tuple[Stray, ...]:
         function = data[at + 1]
         plain = function & 0x7F
         length = 5 if function & 0x80 else data[at + 2] + 5
-        if plain in _TABLE_OF and length > (0 if function & 0x80 else 5) and _sound(data, at, at + length):
-            strays.append(Stray(data[at], plain, 0 if function & 0x80 else data[at + 2]))
+        if plain in TABLE_OF and length > (0 if function & 0x80 else 5) and _sound(data, at, at + length):
+            strays.append(Stray(data[at], plain, 0 if function & 0x80 else data[at + 2], data[at : at + length]))
             at += length
         else:
             at += 1
@@ -146,7 +161,14 @@ def _is_answer(message: bytes, wanted: Expected) -> bool:
     function = message[7]
     if (message[6], function & 0x7F, int.from_bytes(message[:2], "big")) != (wanted.unit, wanted.function, wanted.transaction):
         return False
+    if function == WRITE_COIL:
+        return message == wanted.request
     return len(message) == 9 if function & 0x80 else len(message) == wanted.size + 9 and message[8] == wanted.size
+
+
+def is_echo(data: bytes, start: int, end: int, wanted: Expected) -> bool:
+    """Whether this is the request itself, which the line's own driver heard; a second time it is an answer."""
+    return data[start:end] == wanted.request and data.find(wanted.request) == start
 
 
 def _sound(data: bytes, start: int, end: int) -> bool:

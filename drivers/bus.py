@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import deque
 from dataclasses import dataclass, field
 
 from drivers.clock import Clock
+from drivers.coils import CoilOrder
 from drivers.late import LIFE, LateAnswers
 from drivers.latency import LEAST, ReplyTime
 from drivers.modbus import ModbusClient
 from drivers.options import BusOptions
 from drivers.plan import Request, most, vary
 from drivers.trouble import LinkDown, NoAnswer, Refused, WrongAnswer
+from drivers.wire_time import character, characters, silence
 
 _LEAST_ANSWER = 5
-"""Bytes of the shortest RTU answer; fewer behind an answer are a glitch of the line as its driver lets go."""
+"""Bytes of the shortest answer (RTU); fewer behind an answer are a glitch of the line as its driver lets go."""
 _ILLEGAL = frozenset({2, 3})
 """Exceptions that mean: not this address, not so many."""
+_SEEN = 8
+"""Answers of which a copy is known for one."""
 _ROUNDS = 40
 """Most times that a line that will not fall silent is waited for."""
 _SILENT = 15.0
@@ -42,6 +47,8 @@ class Device:
     unit: int
     replies: ReplyTime
     late: LateAnswers
+    gap: float = 0.0
+    """Silence that it needs before and after, where that is longer than the line's, s."""
     may_pad: bool = True
     max_count: int = 125
     answers: int = 0
@@ -49,8 +56,8 @@ class Device:
     stale_replies: int = 0
     mismatches: int = 0
     exceptions: int = 0
-    last: bytes = b""
-    """The last answer as it stood on the wire."""
+    seen: deque[bytes] = field(default_factory=lambda: deque(maxlen=_SEEN))
+    """Its last answers as they stood on the wire, those that nobody waited for, too."""
 
 
 @dataclass(slots=True)
@@ -59,7 +66,12 @@ class _Line:
 
     gap: float
     byte: float
+    """One character; 0 on TCP."""
     quiet_since: float = 0.0
+    owed: float = 0.0
+    """Silence that the device which spoke last needs."""
+    unanswered: int | None = None
+    """The unit whose question came to nothing just now: a gateway may still be waiting for it."""
     heard: float = 0.0
     troubled: float = -math.inf
     """When something was last wrong on it."""
@@ -82,8 +94,9 @@ class Bus:
         self._clock = clock
         self._floor = floor
         self._life = life
-        self._rtu = options.framing == "rtu"
-        self._line = _Line(silence(options), 11.0 / options.baud if self._rtu else 0.0)
+        self._numbered = options.framing == "tcp"
+        """Whether an answer carries the number of its request."""
+        self._line = _Line(silence(options), 0.0 if self._numbered else character(options))
         self._client: ModbusClient | None = None
         self._lock = asyncio.Lock()
         self.opened = 0
@@ -144,14 +157,29 @@ class Bus:
             parts = self._parts(device, request)
             values, repeated = await self._ask(device, parts, request.count)
             if repeated:
-                parts = self._parts(device, request, frozenset(part.size for part in parts))
+                taken = frozenset(part.size for part in parts)
+                parts = self._parts(device, request, taken)
+                if all(part.size not in taken for part in parts):
+                    # If it was a copy, the answer proper is still to come.
+                    for size in taken:
+                        device.late.missed(request.function, size, self._clock.monotonic())
                 start = self._clock.wall()
                 values, _ = await self._ask(device, parts, request.count)
             return Answer(values, (start + self._clock.wall()) / 2)
 
+    async def switch(self, order: CoilOrder) -> None:
+        """Carry out one order to a coil of an own beacon: sent once, and repeated by the coupler byte by byte.
+
+        Raises
+        ------
+        NoAnswer, WrongAnswer, Refused, LinkDown: what to do next; see drivers.trouble.
+        """
+        async with self._lock:
+            await self._transact(self.device(order.allowed.unit), order, padded=False)
+
     def _parts(self, device: Device, request: Request, taken: frozenset[int] = frozenset()) -> tuple[Request, ...]:
         """The request, or others for the same registers that no late answer (nor one of a size that is `taken`) can be taken for."""
-        if not self._rtu:
+        if self._numbered:
             return (request,)
         refused = taken | device.late.sizes(request.function, self._clock.monotonic())
         limit = most(request.table, device.max_count)
@@ -173,22 +201,24 @@ class Bus:
         repeated = False
         for part in parts:
             values += await self._transact(device, part, padded=part.count > count)
-            if self._client is not None and self._rtu:
+            if self._client is not None and not self._numbered:
                 frame = self._client.answer
-                repeated |= frame == device.last and self._clock.monotonic() - self._line.troubled < self._life
-                device.last = frame
+                repeated |= frame in device.seen and self._clock.monotonic() - self._line.troubled < self._life
+                device.seen.append(frame)
         return values[:count], repeated
 
-    async def _transact(self, device: Device, part: Request, padded: bool) -> list[int]:
+    async def _transact(self, device: Device, part: Request | CoilOrder, padded: bool) -> list[int]:
         client = self._client
         if client is None or not client.connected:
             raise LinkDown("closed", self.options.name)
-        await self._wait_gap(client)
-        line = (8 + 5 + part.size) * self._line.byte
+        await self._wait_gap(client, device)
+        line = characters(self.options, part.size) * self._line.byte
+        behind = self._numbered and self._line.unanswered not in {None, device.unit}
+        timeout = self.options.timeout if behind else device.replies.timeout(line)
         sent = self._clock.monotonic()
         try:
-            values = await client.exchange(device.unit, part, device.replies.timeout(line))
-            if self._rtu:
+            values = await client.exchange(device.unit, part, timeout)
+            if not self._numbered:
                 await self._settle(client, device)
         except Refused as refused:
             await self._refused(client, device, part, sent)
@@ -200,33 +230,44 @@ class Bus:
             if isinstance(trouble, NoAnswer):
                 device.timeouts += 1
                 device.replies.silent()
+                self._line.unanswered = device.unit
             else:
                 device.mismatches += 1
             await self._doubt(client, device, part, sent)
             raise
+        except LinkDown:
+            if not self._numbered:
+                # A device server gives what comes to whoever connects next.
+                self._line.troubled = self._clock.monotonic()
+                device.late.missed(part.function, part.size, sent)
+            raise
         except asyncio.CancelledError:
-            if self._rtu:
+            if not self._numbered:
                 device.late.missed(part.function, part.size, sent)
                 self._line.quiet_since = self._clock.monotonic() + device.replies.timeout(line)
             raise
-        self._heard(device, sent, line)
+        self._heard(device, sent, line, learn=not behind)
         if client.leftover:
             self._count_strays(client)
         device.answers += 1
         return values
 
-    def _heard(self, device: Device, sent: float, line: float) -> None:
-        """The device spoke: learn its reply time, and that what it owes from before is overtaken."""
+    def _heard(self, device: Device, sent: float, line: float, *, learn: bool = True) -> None:
+        """The device spoke: learn its reply time (unless it waited behind another), and that what it owes from before is overtaken."""
         now = self._clock.monotonic()
-        settled = self._line.gap if self._rtu else 0.0
-        device.replies.answered(max(0.0, now - sent - line - settled))
+        settled = 0.0 if self._numbered else self._line.gap
+        if learn:
+            device.replies.answered(max(0.0, now - sent - line - settled))
         device.late.answered(now)
+        self._line.unanswered = None
         self._line.heard = now
         self._line.quiet_since = now - settled
+        self._line.owed = device.gap
 
-    async def _wait_gap(self, client: ModbusClient) -> None:
-        """Silence before a request; what came meanwhile is thrown away."""
-        wait = self._line.quiet_since + self._line.gap - self._clock.monotonic()
+    async def _wait_gap(self, client: ModbusClient, device: Device) -> None:
+        """Silence before a request, as long as this device and the one that spoke last need; what came meanwhile is thrown away."""
+        gap = max(self._line.gap, self._line.owed, device.gap)
+        wait = self._line.quiet_since + gap - self._clock.monotonic()
         if wait > 0:
             await self._clock.sleep(wait)
         if client.unasked:
@@ -242,20 +283,20 @@ class Bus:
         if client.unasked >= _LEAST_ANSWER:
             raise WrongAnswer("two_answers", f"unit {device.unit}: {client.unasked} bytes behind the answer")
 
-    async def _refused(self, client: ModbusClient, device: Device, part: Request, sent: float) -> None:
+    async def _refused(self, client: ModbusClient, device: Device, part: Request | CoilOrder, sent: float) -> None:
         """An exception carries no values, but it may be a late one, and the answer proper still to come."""
         device.exceptions += 1
         owed = device.late.any(sent)
-        if self._rtu:
+        if not self._numbered:
             await self._clock.sleep(self._line.gap)
         self._heard(device, sent, 0.0)
-        if self._rtu and (client.unasked or owed):
+        if not self._numbered and (client.unasked or owed):
             await self._doubt(client, device, part, sent)
 
-    async def _doubt(self, client: ModbusClient, device: Device, part: Request, sent: float) -> None:
+    async def _doubt(self, client: ModbusClient, device: Device, part: Request | CoilOrder, sent: float) -> None:
         """After a time-out or a wrong answer: keep in mind what may still come, and let the line run dry."""
         self._line.troubled = self._clock.monotonic()
-        if self._rtu:
+        if not self._numbered:
             device.late.missed(part.function, part.size, sent)
             await self._drain(client, max(self._line.gap, min(device.replies.worst, self.options.timeout)))
         else:
@@ -282,6 +323,10 @@ class Bus:
                 continue
             device.stale_replies += 1
             self._line.troubled = now
+            if stray.frame in device.seen:
+                continue  # a copy: the answer that is waited for may be another
+            if not self._numbered:
+                device.seen.append(stray.frame)
             delay = device.late.came(stray.function, stray.size, now)
             if delay is not None:
                 device.replies.answered(min(delay, self.options.timeout))
@@ -290,15 +335,3 @@ class Bus:
         if self._client is not None:
             self._client.close()
             self._client = None
-
-
-def silence(options: BusOptions) -> float:
-    """Silence between an answer and the next request, s: as told, or 3.5 characters (1.75 ms above 19200 baud) on RTU, none on TCP.
-
-    Source: Modbus over Serial Line V1.02, 2.5.1.1.
-    """
-    if options.gap is not None:
-        return options.gap
-    if options.framing != "rtu":
-        return 0.0
-    return 0.00175 if options.baud > 19200 else 3.5 * 11.0 / options.baud

@@ -1,7 +1,8 @@
-"""Parser kernels of the serial streams: COBS frames with a checksum, and WIT 55 61 frames without one.
+"""Parser kernels of the serial streams: COBS frames with a checksum, and WIT frames: 55 50 to 55 5A with one, 55 61 without.
 
 Both look at all bytes that are there and say how many they are done with; the caller keeps the rest and puts the next bytes behind it.
-Formats: docs/stream-frame.md; config/devices/wit_5561.toml. Importing this module compiles or loads machine code: do it in a thread.
+Formats: docs/stream-frame.md; config/devices/wit_5561.toml and wit_classic.toml. Importing this module compiles or loads machine
+code: do it in a thread.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ BAD, DUPLICATE, RESTART, EXPECTED, STARTED = range(5)
 """Places in the state of `cobs`, which the caller starts as zeros and otherwise only reads: damaged frames, frames that came twice, jumps
 back of the sequence (the device started anew), next sequence number, whether there was a frame yet."""
 
-REFUSED = 0
-"""Place in the state of `wit`: frames that were refused as implausible or cut."""
+REFUSED, IN_STEP = range(2)
+"""Places in the state of `wit`, which the caller starts as zeros: frames that were refused as implausible, damaged or cut; whether a frame
+ended right where the bytes go on."""
 
 VERSION = 1
 LONGEST = 254
@@ -27,11 +29,14 @@ REPEATS = 16
 
 WIT_FRAME = 32
 WIT_WORDS = 13
-"""int16 words of a WIT frame that mean something, from offset 2 on."""
+"""int16 words of a 55 61 frame that mean something, from offset 2 on."""
+WIT_CLASSIC = 11
+WIT_CLASSIC_WORDS = 4
+"""Bytes of a frame 55 50 to 55 5A: header, four int16 words, and the sum of these ten bytes."""
 
 _BYTES = nb.types.Array(nb.uint8, 1, "C", readonly=True)
 _COBS = nb.types.UniTuple(nb.int64, 2)(_BYTES, nb.int64, nb.int64[::1], nb.int16[:, ::1], nb.int64[:, ::1])  # type: ignore[no-untyped-call]
-_WIT = nb.types.UniTuple(nb.int64, 2)(_BYTES, nb.int64, nb.int64[::1], nb.int64[::1], nb.int64[::1], nb.int16[:, ::1], nb.int64[::1])  # type: ignore[no-untyped-call]
+_WIT = nb.types.UniTuple(nb.int64, 2)(_BYTES, nb.int64, nb.int64[:, ::1], nb.int64[::1], nb.int16[:, ::1])  # type: ignore[no-untyped-call]
 
 
 def _crc_tables() -> np.ndarray[tuple[int, int], np.dtype[np.uint16]]:
@@ -150,21 +155,29 @@ def cobs(data, axes, state, samples, frames):  # type: ignore[no-untyped-def]
     return good, start
 
 
-@nb.njit([_WIT], **jit.options())
-def wit(data, quiet, low, high, state, words, ends):  # type: ignore[no-untyped-def]
-    """Take the plausible 55 61 frames out of `data`.
+@nb.njit([nb.boolean(_BYTES, nb.int64)], **jit.options())
+def _header(data, at):  # type: ignore[no-untyped-def]
+    """Whether a frame of this family begins at `at`; 55 71 is the answer to a question that somebody else asked."""
+    kind = data[at + 1]
+    return data[at] == 0x55 and (0x50 <= kind <= 0x5A or kind == 0x61 or kind == 0x71)
 
-    There is no checksum: a frame counts if every word lies within its limits, and if the next frame begins right behind it or the line fell
-    silent there.
+
+@nb.njit([_WIT], **jit.options())
+def wit(data, quiet, limits, state, words):  # type: ignore[no-untyped-def]
+    """Take the frames that can be believed out of `data`; both kinds may come on one line.
+
+    55 61 has no checksum: such a frame counts if every word lies within its limits, and if the next frame begins right behind it or the
+    line fell silent there. 55 50 to 55 5A have the sum of their bytes, which 1 damage in 256 passes: behind a frame that counted the sum
+    is enough; out of step the next frame must begin behind it as well, or the line be silent.
 
     Parameters
     ----------
     data: (n,) uint8, all bytes that were not done with.
     quiet: 1: behind the last byte the line was silent, as far as one knows; 0: it was not.
-    low, high: (13,) int64, limits of each word as it is written (signed), both included.
-    state: (1,) int64; see REFUSED.
-    words: (m, 13) int16, out, one row a frame; m >= n / 32.
-    ends: (m,) int64, out: index in `data` behind each frame.
+    limits: (2, 13) int64, lowest and highest value of each word of a 55 61 frame as it is written (signed), both included.
+    state: (2,) int64; see REFUSED and IN_STEP.
+    words: (m, 14) int16, out, one row a frame: its words, of which a classic one has four, and last its second byte; m >= n / 11. (One
+        array for both: unpacking an argument costs as much as a frame.)
 
     Returns
     -------
@@ -174,25 +187,40 @@ def wit(data, quiet, low, high, state, words, ends):  # type: ignore[no-untyped-
     at = 0
     good = 0
     while at + 1 < n:
-        if data[at] != 0x55 or data[at + 1] != 0x61:
+        kind = np.int64(data[at + 1])
+        classic = 0x50 <= kind <= 0x5A
+        if data[at] != 0x55 or not (classic or kind == 0x61):
+            state[IN_STEP] = 0
             at += 1
             continue
-        end = at + WIT_FRAME
-        if end == n and quiet != 0:
+        end = at + (WIT_CLASSIC if classic else WIT_FRAME)
+        if end > n:
+            break
+        if (classic and state[IN_STEP] != 0) or (end == n and quiet != 0):
             plausible = True
         elif end + 1 >= n:
             break
         else:
-            plausible = data[end] == 0x55 and (data[end + 1] == 0x61 or data[end + 1] == 0x71)
-        for k in range(WIT_WORDS):
-            word = np.int16(np.int64(data[at + 2 + 2 * k]) + 256 * np.int64(data[at + 3 + 2 * k]))
-            words[good, k] = word
-            plausible = plausible and low[k] <= word <= high[k]
+            plausible = _header(data, end)
+        if classic:
+            total = np.int64(0)
+            for k in range(at, end - 1):
+                total += np.int64(data[k])
+            plausible = plausible and (total & 0xFF) == data[end - 1]
+            for k in range(WIT_CLASSIC_WORDS):
+                words[good, k] = np.int16(np.int64(data[at + 2 + 2 * k]) + 256 * np.int64(data[at + 3 + 2 * k]))
+        else:
+            for k in range(WIT_WORDS):
+                word = np.int16(np.int64(data[at + 2 + 2 * k]) + 256 * np.int64(data[at + 3 + 2 * k]))
+                words[good, k] = word
+                plausible = plausible and limits[0, k] <= word <= limits[1, k]
         if not plausible:
             state[REFUSED] += 1
+            state[IN_STEP] = 0
             at += 1
             continue
-        ends[good] = end
+        state[IN_STEP] = 1
+        words[good, WIT_WORDS] = kind
         good += 1
         at = end
     # A frame of another kind, or half a header, may be the beginning of one of ours.

@@ -38,11 +38,17 @@ class LateAnswers:
         self._awaited.append(_Awaited(function, size, sent, sent + self._life))
 
     def came(self, function: int, size: int, now: float) -> float | None:
-        """A stray answer was seen. Returns how late, s after its request, if it is one of the awaited."""
-        for awaited in self._awaited:
-            if (awaited.function, awaited.size) == (function, size):
-                self._awaited.remove(awaited)
-                return now - awaited.sent
+        """A stray answer was seen. Returns how late, s after its request, if it is the one that is awaited longest.
+
+        Another of them is not taken off at once: it may be a miscounted answer to an older request. What was sent before it is overtaken.
+        """
+        match = next((a for a in self._awaited if (a.function, a.size) == (function, size)), None)
+        if match is None:
+            return None
+        if all(match.sent <= a.sent for a in self._awaited):
+            self._awaited.remove(match)
+            return now - match.sent
+        self._awaited = [replace(a, until=min(a.until, now + self._overtaken)) if a.sent <= match.sent else a for a in self._awaited]
         return None
 
     def answered(self, now: float) -> None:

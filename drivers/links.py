@@ -9,12 +9,15 @@ from types import ModuleType
 
 from drivers.bus import Bus
 from drivers.clock import Clock
+from drivers.coils import AllowList
 from drivers.health import BusHealth
+from drivers.lamps import Lamps
 from drivers.listen import Listener, LoadKernels
+from drivers.mdc_poll import MdcPoller, MdcSource
 from drivers.model import Readings, Waveform
-from drivers.options import BusOptions, ChannelRoute, DeviceMap, SourceOptions
+from drivers.options import MODBUS, BusOptions, ChannelRoute, DeviceMap, SourceOptions
 from drivers.poll import Poller
-from drivers.polled import PolledSource
+from drivers.polled import PolledSource, RawWords
 
 
 async def load_kernels() -> ModuleType:
@@ -34,6 +37,7 @@ class Links:
     deliver: called on the loop with each row and each waveform; must not block.
     load: gives the module drivers.frames when it may be used; default: it is imported in a thread as soon as a stream is there. Polling
         and listening do not wait for it.
+    raw: called with the raw words of each row of a polled source, just before the row is delivered; None: nobody looks at them.
 
     Raises
     ------
@@ -50,12 +54,16 @@ class Links:
         deliver: Callable[[Readings | Waveform], None],
         *,
         load: LoadKernels = load_kernels,
+        raw: Callable[[RawWords], None] | None = None,
     ) -> None:
         names = {bus.name for bus in buses}
         lost = [source.name for source in sources if source.bus not in names]
         if lost:
             raise ValueError(f"no bus for {', '.join(lost)}")
-        self._links: list[Poller | Listener] = []
+        self._links: list[Poller | MdcPoller | Listener] = []
+        self._asked: dict[str, Bus] = {}
+        self._options = {bus.name: bus for bus in buses}
+        self._clock = clock
         self._load = load
         self._loading: asyncio.Task[ModuleType] | None = None
         for bus in buses:
@@ -63,9 +71,15 @@ class Links:
             wanted = [(source, own) for source, own in wanted if own]
             if not wanted:
                 continue
-            if bus.framing in {"tcp", "rtu"}:
+            if bus.framing in MODBUS:
                 polled = [PolledSource(source, bus, maps[source.device], own) for source, own in wanted]
-                self._links.append(Poller(Bus(bus, clock), polled, clock, deliver))
+                for one in polled:
+                    one.listener = raw
+                self._asked[bus.name] = Bus(bus, clock)
+                self._links.append(Poller(self._asked[bus.name], polled, clock, deliver))
+            elif bus.framing == "mdc":
+                asked = [MdcSource(source, bus, maps[source.device], own) for source, own in wanted]
+                self._links.append(MdcPoller(bus, asked, clock, deliver))
             elif len(wanted) == 1:
                 source, own = wanted[0]
                 self._links.append(Listener(bus, source, maps[source.device], own, clock, deliver, self._kernels))
@@ -87,6 +101,18 @@ class Links:
     def health(self) -> tuple[BusHealth, ...]:
         """How every link and every device is now."""
         return tuple(link.health() for link in self._links)
+
+    def lamps(self, bus: str, allowed: AllowList) -> Lamps:
+        """The lamps of an own beacon on a bus, which it shares with who is polled there.
+
+        Raises
+        ------
+        ValueError: there is no such bus.
+        """
+        if bus not in self._options:
+            raise ValueError(f"no bus {bus}")
+        own = bus not in self._asked
+        return Lamps(Bus(self._options[bus], self._clock) if own else self._asked[bus], allowed, own=own)
 
     async def _kernels(self) -> ModuleType:
         """Loaded once for all streams."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from types import ModuleType
@@ -25,6 +26,8 @@ _QUEUE = 8 << 20
 """Bytes that wait at most until the kernels are there: 50 s of the fastest stream."""
 _AT_ONCE = 1 << 16
 """Bytes of the backlog that are parsed before the loop gets its turn."""
+_CALM = 10.0
+"""Seconds without a loss after which a stream that lost samples is whole again."""
 _FIRST_REOPEN = 0.2
 _LAST_REOPEN = 5.0
 """Seconds between two attempts to open the port: doubled from the first to the last."""
@@ -65,6 +68,7 @@ class Listener:
         self._presence = Presence(source.every, bus.timeout)
         self._heard_bytes = False
         self._last_frame = clock.monotonic()
+        self._last_loss = -math.inf
         self._opened = 0
         self._state: LinkState = "starting"
         self._since = self._device_since = clock.wall()
@@ -171,10 +175,12 @@ class Listener:
             self._dropped += len(old)
 
     def _parse(self, decoder: WaveDecoder | WitDecoder, data: bytes, arrival: float) -> None:
-        frames = decoder.parser.frames
+        frames, _, lost = decoder.counts()
         for item in decoder.feed(data, arrival):
             self._deliver(item)
-        if decoder.parser.frames != frames:
+        if decoder.counts()[2] != lost:
+            self._last_loss = self._clock.monotonic()
+        if decoder.counts()[0] != frames:
             self._heard()
 
     async def _watch(self) -> None:
@@ -205,12 +211,13 @@ class Listener:
 
     def _heard(self) -> None:
         before, now = self._presence.state, self._clock.monotonic()
-        self._device_error = ""
+        whole = now - self._last_loss >= _CALM
+        self._device_error = "" if whole else "samples_lost"
         self._presence.heard_every(now - self._last_frame)
         self._last_frame = now
-        self._presence.answered(now)
-        if before != "ok":
-            self._device_changed(logging.INFO)
+        self._presence.answered(now, whole)
+        if before != self._presence.state:
+            self._device_changed(logging.INFO if whole else logging.WARNING)
 
     def _device_changed(self, level: int) -> None:
         self._device_since = self._clock.wall()

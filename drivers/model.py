@@ -96,6 +96,10 @@ class Words:
             code = self._code[word] = -float(len(self._words))
         return code
 
+    def knows(self, word: str) -> bool:
+        """Whether `word` was seen before."""
+        return word in self._code
+
     def seen(self) -> tuple[str, ...]:
         """All words so far, to go into Readings.words."""
         if len(self._seen) != len(self._words):

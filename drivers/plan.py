@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from drivers.options import BusOptions, Register, Table
+from drivers.cover import Group, Limits, Span, cheapest, ordered
+from drivers.options import BusOptions, DeviceMap, Register, RegisterType, Table
+from drivers.wire_time import character, characters, silence
 
 FUNCTION: dict[Table, int] = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
 """Read function codes (Modbus Application Protocol V1.1b3, 6.1 to 6.4)."""
@@ -13,6 +15,9 @@ FUNCTION: dict[Table, int] = {"coil": 1, "discrete": 2, "holding": 3, "input": 4
 MOST_REGISTERS = 125
 MOST_BITS = 2000
 """Largest counts of one read (Modbus Application Protocol V1.1b3, 6.1 and 6.3)."""
+
+WIDTH: dict[RegisterType, int] = {"u16": 1, "i16": 1, "u32": 2, "i32": 2, "f32": 2, "u64": 4, "i64": 4, "f64": 4, "string": 1, "bit": 1}
+"""Registers (or bits) of one value; a `string` says its own length."""
 
 _ADDRESSES = 65536
 
@@ -34,6 +39,11 @@ class Request:
     address: int
     count: int
     items: tuple[Item, ...] = ()
+    every: float = 0.0
+    """Seconds between two such reads; 0: as often as its source."""
+    reach: int = 0
+    """Most that a read from this address may ask for, less than the device's own most: a barrier follows, or it gives one value a
+    request. 0: the device's own most."""
 
     @property
     def function(self) -> int:
@@ -58,7 +68,7 @@ def is_bits(table: Table) -> bool:
 
 def width(register: Register) -> int:
     """Registers (or bits) that one value takes."""
-    return 2 if register.type in {"u32", "i32", "f32"} else 1
+    return register.length if register.type == "string" else WIDTH[register.type]
 
 
 def most(table: Table, max_count: int) -> int:
@@ -66,80 +76,94 @@ def most(table: Table, max_count: int) -> int:
     return min(MOST_BITS, 16 * max_count) if is_bits(table) else min(MOST_REGISTERS, max_count)
 
 
-def worthwhile_hole(bus: BusOptions) -> int:
-    """Registers that nobody wants and that are still cheaper to read than to ask a second time for what follows.
+def worthwhile_hole(bus: BusOptions, extra: float = 0.0) -> float:
+    """What a request costs besides its registers, counted in registers: so many that nobody wants are still cheaper to read than to ask a
+    second time for what follows.
 
-    A request more costs 8 characters out, 5 back besides the data, and two silences; a register costs 2 characters. On TCP a round trip
-    costs more than any hole that fits into one answer. Source: Modbus over Serial Line V1.02, 2.5.1 (frame, 3.5 characters of silence,
-    11 bits a character, a fixed 1.75 ms above 19200 baud).
+    A request more costs its own characters, those of the answer besides the data, two silences, and `extra`: what the device needs besides
+    (s). On TCP a round trip costs more than any hole that fits into one answer.
     """
-    if bus.framing != "rtu":
+    if bus.framing == "tcp":
         return MOST_REGISTERS
-    character = 11.0 / bus.baud
-    silence = max(3.5 * character, 0.00175) if bus.gap is None else bus.gap
-    return int((13 + 2 * silence / character) / 2)
+    register = characters(bus, 2) - characters(bus, 0)
+    return (characters(bus, 0) + (2 * silence(bus) + extra) / character(bus)) / register
 
 
-def plan(registers: Sequence[Register], max_count: int, hole: int) -> tuple[Request, ...]:
+def plan_device(registers: Sequence[Register], device: DeviceMap, bus: BusOptions, every: Sequence[float] = ()) -> tuple[Request, ...]:
+    """`plan` with what the map says of the device and the bus of the line."""
+    return plan(
+        registers,
+        device.max_count,
+        worthwhile_hole(bus, device.delay),
+        every=every,
+        barriers=device.barriers,
+        single=device.single,
+        known=None if device.holes else frozenset((r.table, a) for r in device.registers for a in range(r.address, r.address + width(r))),
+    )
+
+
+def plan(
+    registers: Sequence[Register],
+    max_count: int,
+    hole: float,
+    *,
+    every: Sequence[float] = (),
+    barriers: Sequence[int] = (),
+    single: bool = False,
+    known: frozenset[tuple[Table, int]] | None = None,
+) -> tuple[Request, ...]:
     """Requests that read all registers at the least line time, by table and address.
 
     Parameters
     ----------
     registers: in any order; may overlap (several bits of one register).
-    max_count: most registers that the device gives in one answer; a 32-bit value is read even if this is 1.
+    max_count: most registers that the device gives in one answer; a value of several registers is read whole even if this is 1.
     hole: cost of one more request, in registers (`worthwhile_hole`); 0 never reads what nobody wants.
+    every: s between two readings of each register; empty: all alike. A register may be read more often than asked, where it costs less.
+    barriers: addresses that a read which begins below must not reach.
+    single: one value a request.
+    known: addresses that may be read though nobody wants them; None: any.
     """
+    periods = sorted(set(every)) if every else [0.0]
     requests: list[Request] = []
     for table in FUNCTION:
-        spans = sorted((r.address, width(r), i) for i, r in enumerate(registers) if r.table == table)
-        dear = hole * 16 if is_bits(table) else hole
-        requests += _cheapest(table, spans, most(table, max_count), dear)
+        rows = [(i, r) for i, r in enumerate(registers) if r.table == table]
+        spans = ordered(Span(r.address, r.address + width(r), i, periods.index(every[i]) if every else 0) for i, r in rows)
+        limits = Limits(
+            most=most(table, max_count),
+            hole=16 * hole if is_bits(table) else hole,
+            barriers=tuple(sorted(barriers)),
+            single=single,
+            known=None if known is None else frozenset(address for where, address in known if where == table),
+        )
+        rates = [periods[0] / period if period else 1.0 for period in periods]
+        groups = sorted((cheapest(spans, limits, rates)), key=lambda group: (group.rate, group.start))
+        requests += [_request(table, group, limits, periods[group.rate]) for group in groups]
     return tuple(requests)
 
 
-def _cheapest(table: Table, spans: list[tuple[int, int, int]], limit: int, hole: int) -> list[Request]:
-    """Best cut of the sorted spans into groups, by dynamic programming: a group costs its length and one request."""
-    best: list[tuple[float, int, int]] = [(0.0, 0, 0)]
-    """(cost, requests, start of the last group) for the first n spans; of equal costs the fewer requests."""
-    for n in range(1, len(spans) + 1):
-        choice = (float("inf"), 0, 0)
-        end = 0
-        for first in range(n - 1, -1, -1):
-            address, size, _ = spans[first]
-            end = max(end, address + size)
-            if end - address > limit and first != n - 1:
-                break
-            if hole == 0 and not _dense(spans[first:n]):
-                continue
-            cost, count, _ = best[first]
-            choice = min(choice, (cost + hole + end - address, count + 1, first))
-        best.append(choice)
-    groups: list[Request] = []
-    n = len(spans)
-    while n:
-        first = best[n][2]
-        group = spans[first:n]
-        start = group[0][0]
-        items = tuple(Item(index, address - start, size) for address, size, index in group)
-        groups.append(Request(table, start, max(i.offset + i.width for i in items), items))
-        n = first
-    return groups[::-1]
-
-
-def _dense(spans: Sequence[tuple[int, int, int]]) -> bool:
-    """Whether no address between the first and the last is unwanted."""
-    end = spans[0][0]
-    for address, size, _ in spans:
-        if address > end:
-            return False
-        end = max(end, address + size)
-    return True
+def _request(table: Table, group: Group, limits: Limits, every: float) -> Request:
+    items = tuple(Item(span.item, span.start - group.start, span.end - span.start) for span in group.spans)
+    count = group.end - group.start
+    barrier = next((b for b in limits.barriers if b > group.start), _ADDRESSES)
+    reach = count if limits.single else max(count, min(limits.most, barrier - group.start)) if limits.barriers else 0
+    return Request(table, group.start, count, items, every, reach)
 
 
 def without_holes(request: Request) -> tuple[Request, ...]:
     """The same items with nothing else read, for a device that refuses an address between them; the request alone if there is none."""
-    spans = sorted((request.address + i.offset, i.width, i.index) for i in request.items)
-    return tuple(_cheapest(request.table, spans, request.count, 0)) if spans else (request,)
+    at = request.address
+    spans = ordered(Span(at + i.offset, at + i.offset + i.width, i.index, 0) for i in request.items)
+    if not spans:
+        return (request,)
+    limits = Limits(most=request.count, hole=0.0)
+    parts = [_request(request.table, group, limits, request.every) for group in cheapest(spans, limits, [1.0])]
+    return tuple(replace(part, reach=_reach_of(request, part.address - at)) for part in parts)
+
+
+def _reach_of(request: Request, cut: int) -> int:
+    """What a part of the request that begins `cut` later may ask for."""
+    return max(request.reach - cut, 1) if request.reach else 0
 
 
 def vary(request: Request, allowed: Callable[[int], bool], limit: int, pad: bool, unequal: bool = False) -> tuple[Request, ...]:
@@ -150,7 +174,7 @@ def vary(request: Request, allowed: Callable[[int], bool], limit: int, pad: bool
     Parameters
     ----------
     allowed: says of a size in bytes (`Request.size`) whether no other answer of this size can be on its way.
-    limit: most that one read may ask for (`most`).
+    limit: most that one read may ask for (`most`); less where the request has a `reach`.
     pad: whether registers beyond the wanted ones may be read.
     unequal: two parts must differ in size from each other, too.
     """
@@ -160,15 +184,17 @@ def vary(request: Request, allowed: Callable[[int], bool], limit: int, pad: bool
         if any(i.offset < cut < i.offset + i.width for i in request.items):
             continue
         head = replace(request, count=cut, items=tuple(i for i in request.items if i.offset < cut))
-        tail = Request(
-            request.table,
-            request.address + cut,
-            request.count - cut,
-            tuple(replace(i, offset=i.offset - cut) for i in request.items if i.offset >= cut),
+        tail = replace(
+            request,
+            address=request.address + cut,
+            count=request.count - cut,
+            items=tuple(replace(i, offset=i.offset - cut) for i in request.items if i.offset >= cut),
+            reach=_reach_of(request, cut),
         )
         if allowed(head.size) and allowed(tail.size) and not (unequal and head.size == tail.size):
             return (head, tail)
     if pad:
+        limit = min(limit, request.reach) if request.reach else limit
         for count in range(request.count + 1, min(limit, _ADDRESSES - request.address) + 1):
             if allowed(data_size(request.table, count)):
                 return (replace(request, count=count),)

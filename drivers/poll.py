@@ -22,6 +22,8 @@ _NOT_NOW = frozenset({5, 6, 10, 11})
 _ILLEGAL = frozenset({2, 3})
 _REST = 10.0
 """Seconds until a request that the device refuses is tried again."""
+_GLANCE = 0.25
+"""Most seconds between two looks at who is overdue."""
 _FIRST_REOPEN = 0.2
 _LAST_REOPEN = 5.0
 """Seconds between two attempts to open a link: doubled from the first to the last."""
@@ -41,12 +43,15 @@ class Poller:
         for source in self._sources:
             device = bus.device(source.options.address)
             device.max_count = min(device.max_count, source.max_count)
+            device.gap = max(device.gap, source.options.gap or 0.0)
         self._clock = clock
         self._deliver = deliver
         self._reopen = 0.0
         self._state: LinkState = "starting"
         self._since = clock.wall()
         self._error = self._detail = ""
+        self._told: tuple[LinkState, str] | None = None
+        """Link state and error that the log was told last."""
         for source in self._sources:
             source.since = self._since
 
@@ -63,7 +68,7 @@ class Poller:
                 if not self._bus.connected:
                     await self._open()
                     continue
-                source = min(self._sources, key=lambda s: s.due)
+                source = self._next(self._clock.monotonic())
                 wait = source.due - self._clock.monotonic()
                 if wait > 0:
                     await self._clock.sleep(wait)
@@ -72,6 +77,11 @@ class Poller:
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
             self._bus.close()
+
+    def _next(self, now: float) -> PolledSource:
+        """Who is asked next: of those that are due the one whose reading would be too late first, else the one that is due first."""
+        due = [source for source in self._sources if source.due <= now]
+        return min(due, key=lambda s: s.deadline) if due else min(self._sources, key=lambda s: s.due)
 
     async def stop(self, task: asyncio.Task[None]) -> None:
         """End the task that runs `run()`, but not in the middle of a transaction."""
@@ -135,7 +145,8 @@ class Poller:
         read: list[tuple[Slot, list[int]]] = []
         trouble: BusTrouble | None = None
         whole = True
-        for slot in [s for s in source.slots if s.rest_until <= now]:
+        for slot in source.take(now):
+            began = self._clock.monotonic()
             try:
                 answer = await self._bus.read(source.options.address, slot.request)
             except BusTrouble as caught:
@@ -151,7 +162,7 @@ class Poller:
                     # Silent at the first question: it is taken for lost unless another question, asked next time, is answered.
                     source.slots.append(source.slots.pop(source.slots.index(slot)))
                     break
-                self._rest(slot, self._clock.monotonic())
+                self._rest(slot, self._clock.monotonic(), self._clock.monotonic() - began)
                 continue
             slot.presence.answered(self._clock.monotonic())
             slot.unread = Quality.ABSENT
@@ -163,22 +174,26 @@ class Poller:
     ) -> None:
         now = self._clock.monotonic()
         if trouble is not None and not read:
-            source.advance(now)
+            source.advance(now, everything=True)
             self._failed(source, trouble, asked, now)
-            source.due = source.presence.again(now, source.next)
+            source.due = source.presence.again(now, source.next, self._cost(source, now - asked))
             return
         if read or not whole or trouble is not None:
             self._reopen = 0.0
+            self._tell_link()
             before = source.presence.state
             whole = whole and trouble is None and not any(slot.unread == Quality.UNAVAILABLE for slot in source.slots)
-            source.presence.answered(now, whole)
+            # Patience is counted from the time that the row bears.
+            source.presence.answered((asked + now) / 2, whole)
             if trouble is not None:
                 source.error, source.detail = trouble.key, trouble.detail
             elif whole:
                 source.error = source.detail = ""
             self._changed(source, before)
         if read or any(slot.unread == Quality.UNAVAILABLE for slot in source.slots):
-            self._deliver(source.row(time, read))
+            row = source.row(time, read)
+            if (row.quality != Quality.ABSENT).any():
+                self._deliver(row)
         source.advance(now)
 
     def _refuse(self, source: PolledSource, slot: Slot, refused: Refused) -> None:
@@ -190,12 +205,16 @@ class Poller:
         slot.unread = Quality.UNAVAILABLE
         slot.rest_until = now + _REST
 
-    def _rest(self, slot: Slot, now: float) -> None:
+    def _cost(self, source: PolledSource, seconds: float) -> float:
+        """What a question that took so long cost the other devices, as far as they are there."""
+        return seconds if any(other.presence.state != "offline" for other in self._sources if other is not source) else 0.0
+
+    def _rest(self, slot: Slot, now: float, cost: float) -> None:
         """One of several requests is not answered while others are."""
         slot.presence.failed(now)
         if slot.presence.state == "offline":
             slot.unread = Quality.UNAVAILABLE
-            slot.rest_until = slot.presence.again(now, now)
+            slot.rest_until = slot.presence.again(now, now, cost)
 
     def _failed(self, source: PolledSource, trouble: BusTrouble, asked: float, now: float) -> None:
         before = source.presence.state
@@ -205,6 +224,7 @@ class Poller:
         self._changed(source, before)
 
     def _lost(self, source: PolledSource) -> None:
+        source.forget()
         self._deliver(lost_row(source.options.name, source.channels, self._clock.wall(), source.words.seen()))
 
     async def _watch(self) -> None:
@@ -217,17 +237,27 @@ class Poller:
                     self._lost(source)
                     source.due = source.presence.again(now, source.next)
                     self._changed(source, before)
-            deadlines = [s.presence.deadline for s in self._sources if s.presence.state != "offline"]
-            await self._clock.sleep(max(0.02, min([d - now for d in deadlines if d > now], default=0.1)))
+            deadlines = [s.presence.deadline - now for s in self._sources if s.presence.state != "offline"]
+            # A device that comes back in the meantime has a deadline of its own.
+            await self._clock.sleep(max(0.002, min([_GLANCE, *(wait for wait in deadlines if wait > 0)])))
 
     def _link_down(self, down: LinkDown) -> None:
         self._link_state("down", down.key, down.detail)
 
     def _link_state(self, state: LinkState, error: str, detail: str) -> None:
         if (state, error) != (self._state, self._error):
-            _log.log(logging.INFO if state == "open" else logging.WARNING, "bus %s: %s %s %s", self._bus.options.name, state, error, detail)
             self._since = self._clock.wall()
         self._state, self._error, self._detail = state, error, detail
+        # A link that opens and brings nothing, again and again, is no news.
+        if state == "down" or self._told is None:
+            self._tell_link()
+
+    def _tell_link(self) -> None:
+        """Log what the link is now, once."""
+        if self._told != (self._state, self._error):
+            self._told = (self._state, self._error)
+            level = logging.INFO if self._state == "open" else logging.WARNING
+            _log.log(level, "bus %s: %s %s %s", self._bus.options.name, self._state, self._error, self._detail)
 
     def _changed(self, source: PolledSource, before: str) -> None:
         """Log a device that goes or comes; single lost answers are counted, not logged."""

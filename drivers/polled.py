@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +10,40 @@ import numpy as np
 from drivers.decode import decode
 from drivers.health import Presence
 from drivers.model import Quality, Readings, Words
-from drivers.options import BusOptions, ChannelRoute, DeviceMap, SourceOptions
-from drivers.plan import Request, plan, without_holes, worthwhile_hole
+from drivers.options import BusOptions, ChannelRoute, DeviceMap, Register, SourceOptions
+from drivers.plan import Request, plan_device, without_holes
+from drivers.repeats import Repeats
+
+_EARLY = 0.001
+"""Seconds by which a timer may wake too soon."""
+
+
+@dataclass(slots=True)
+class Grid:
+    """The times at which what has one period is read."""
+
+    every: float
+    next: float = 0.0
+
+    @property
+    def deadline(self) -> float:
+        """When the reading that is next is too late."""
+        return self.next + self.every
+
+
+@dataclass(frozen=True, slots=True)
+class RawWords:
+    """What stood on the wire for one row, for who looks at a device rather than at its values.
+
+    Attributes
+    ----------
+    time: of the row, s UTC.
+    words: registers (0..65535) or one bit, by channel; a channel that was not read this time is not in it.
+    """
+
+    source: str
+    time: float
+    words: Mapping[str, tuple[int, ...]]
 
 
 @dataclass(slots=True)
@@ -20,6 +52,7 @@ class Slot:
 
     request: Request
     presence: Presence
+    grid: Grid
     rest_until: float = 0.0
     unread: Quality = Quality.ABSENT
     """What its values are when it was not read."""
@@ -47,9 +80,15 @@ class PolledSource:
         self._wanted = [by_name[route.register] for route in routes]
         self._timeout = bus.timeout
         self.max_count = device.max_count
-        self.slots = [self._slot(r) for r in plan(self._wanted, device.max_count, worthwhile_hole(bus))]
-        self.presence = Presence(options.every, bus.timeout)
+        every = [route.every or options.every for route in routes]
+        self.grids = [Grid(period) for period in sorted(set(every))]
+        self.slots = [self._slot(r) for r in plan_device(self._wanted, device, bus, every)]
+        self._asked: Grid | None = None
+        self._repeats = Repeats([update_of(options, device, register) for register in self._wanted], every)
+        self.presence = Presence(self.grids[0].every, bus.timeout)
         self.words = Words()
+        self.listener: Callable[[RawWords], None] | None = None
+        """Gets the raw words of each row, before the row itself is handed out."""
         self.due = 0.0
         self.next = 0.0
         self.missed = 0
@@ -58,14 +97,33 @@ class PolledSource:
         self.detail = ""
 
     def _slot(self, request: Request) -> Slot:
-        return Slot(request, Presence(self.options.every, self._timeout))
+        grid = next(grid for grid in self.grids if grid.every == request.every)
+        return Slot(request, Presence(request.every, self._timeout), grid)
 
     def begin(self, now: float) -> None:
         """Polling starts."""
         self.due = self.next = now
+        for grid in self.grids:
+            grid.next = now
         self.presence.begin(now)
         for slot in self.slots:
             slot.presence.begin(now)
+
+    @property
+    def deadline(self) -> float:
+        """When what is due next is too late."""
+        return min(max(self.due, grid.next) + grid.every for grid in self.grids)
+
+    def take(self, now: float) -> list[Slot]:
+        """What is asked now: all that has the period whose reading would be too late first, so that a slow register never holds up a fast
+        one; everything, where nothing is due by its period (a device that may be back)."""
+        due = [grid for grid in self.grids if grid.next <= now + _EARLY]
+        self._asked = min(due, key=lambda grid: grid.deadline) if due else None
+        return [slot for slot in self.slots if slot.rest_until <= now and self._asked in (None, slot.grid)]
+
+    def forget(self) -> None:
+        """The device was lost: what it says next is new, even if it is what it said last."""
+        self._repeats.forget()
 
     def split(self, slot: Slot, now: float) -> bool:
         """The device refused an address; if it may be one that nobody wants, ask without the holes. False: there are none."""
@@ -90,12 +148,33 @@ class PolledSource:
                 value, mark = decode(self._wanted[item.index], raw[item.offset : item.offset + item.width], self.words)
                 values[0, item.index] = value
                 quality[0, item.index] = mark
+        if self.listener is not None:
+            self.listener(self._raw(time, read))
+        self._repeats.mark(values[0], quality[0], time)
         return Readings(self.options.name, self.channels, np.array([time]), values, quality, self.words.seen())
 
-    def advance(self, now: float) -> None:
-        """The next time on the grid of this source's periods; those that have passed already were missed."""
-        if self.next <= now:
-            passed = int((now - self.next) // self.options.every)
-            self.missed += passed
-            self.next += (passed + 1) * self.options.every
-        self.due = self.next
+    def _raw(self, time: float, read: Sequence[tuple[Slot, list[int]]]) -> RawWords:
+        words = {
+            self.channels[item.index]: tuple(raw[item.offset : item.offset + item.width])
+            for slot, raw in read
+            for item in slot.request.items
+        }
+        return RawWords(self.options.name, time, words)
+
+    def advance(self, now: float, *, everything: bool = False) -> None:
+        """The next time on the grid of what was asked (`take`), or of all that is due; periods that have passed already were missed."""
+        for grid in self.grids:
+            if grid.next <= now + _EARLY and (everything or self._asked in (None, grid)):
+                passed = max(0, int((now - grid.next) // grid.every))
+                self.missed += passed
+                grid.next += (passed + 1) * grid.every
+        self.due = self.next = min(grid.next for grid in self.grids)
+
+
+def update_of(options: SourceOptions, device: DeviceMap, register: Register) -> float:
+    """Seconds between two updates of a register, by which equal readings are repeats: as machine file or map say; 0: not known."""
+    if options.update is not None:
+        return options.update
+    if not device.update_verified:
+        return 0.0
+    return device.update if register.update is None else register.update

@@ -31,6 +31,8 @@ CONTEXT = frozenset(
         "rapid_override",
         "spindle_override",
         "feed_hold",
+        "single_block",
+        "dry_run",
         "door",
         "cycle",
         "power_on",

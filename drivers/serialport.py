@@ -11,6 +11,7 @@ import serial
 from drivers.clock import Clock
 from drivers.options import BusOptions
 from drivers.trouble import LinkDown
+from drivers.wire_time import databits
 
 GATHER = 0.015
 """Seconds for which bytes are left to gather once the first is there: a wake-up costs more than the bytes (160 kB/s are 2400 bytes)."""
@@ -33,7 +34,13 @@ class SerialPort:
         self._name = str(options.port)
         try:
             self._port = serial.Serial(
-                self._name, options.baud, parity=parity_of(options), stopbits=options.stopbits, timeout=0, exclusive=True
+                self._name,
+                options.baud,
+                bytesize=databits_of(options),
+                parity=parity_of(options),
+                stopbits=options.stopbits,
+                timeout=0,
+                exclusive=True,
             )
         # A USB adapter that is half gone raises termios.error, which is no OSError; pyserial raises ValueError for a baud rate.
         except (OSError, ValueError, termios.error) as error:
@@ -71,6 +78,10 @@ class SerialPort:
                 break
         return b"".join(parts)
 
+    def fileno(self) -> int:
+        """Its descriptor, non-blocking."""
+        return self._fd
+
     def close(self) -> None:
         """Close it; a port that is gone already is no trouble."""
         try:
@@ -81,4 +92,13 @@ class SerialPort:
 
 def parity_of(options: BusOptions) -> str:
     """Parity to open the port with. A pty has none, and the C library refuses to set it (EINVAL)."""
-    return "N" if os.path.realpath(str(options.port)).startswith("/dev/pts/") else options.parity
+    return "N" if _is_pty(options) else options.parity
+
+
+def databits_of(options: BusOptions) -> int:
+    """Data bits to open the port with. A pty has 8, and the C library refuses 7 (EINVAL)."""
+    return 8 if _is_pty(options) else databits(options)
+
+
+def _is_pty(options: BusOptions) -> bool:
+    return os.path.realpath(str(options.port)).startswith("/dev/pts/")

@@ -151,8 +151,7 @@ class StreamParser:
             if missing:
                 self._gap(count, missing, arrival - (total - first) / self._rate)
             self._append(self._samples[first : first + count], total - first, arrival, blocks)
-        if good:
-            self._newest = arrival
+            self._newest = arrival - (total - first - count) / self._rate
         return blocks
 
     def cut(self) -> None:

@@ -162,3 +162,9 @@ def test_what_is_said_of_the_package_is_true_of_both_languages(language: str) ->
     done = run("-m", "agent", "--help", "--lang", language)
     assert done.returncode == 0
     assert ("commandes" in done.stdout) == (language == "fr")
+
+
+def test_the_table_of_devices_is_that_of_the_maps() -> None:
+    from benchmarks.devices import BEGIN, END, table
+
+    assert text(README).partition(BEGIN)[2].partition(END)[0] == table(), "python3 benchmarks/devices.py --write"

@@ -12,6 +12,7 @@ from agent.cli import Say
 if TYPE_CHECKING:
     from agent.machine_file import MachineFile
     from agent.mistakes import Mistake
+    from agent.settings import ChannelOptions
     from agent.texts import Texts
 
 UNREADABLE = {"no_file", "folder", "not_a_file", "unreadable"}
@@ -71,9 +72,11 @@ def _page(file: MachineFile, texts: Texts) -> str:
         "",
         say("check.heading.wires"),
         *_wires(file, texts),
+        *_beacon(file, texts),
         "",
         say("check.heading.channels"),
         *_channels(file, texts),
+        *_loads(file, texts),
         "",
         say("check.heading.watch"),
     ]
@@ -91,31 +94,57 @@ def _page(file: MachineFile, texts: Texts) -> str:
 
 def _wires(file: MachineFile, texts: Texts) -> list[str]:
     from agent.machine_file.line_time import bus_uses
+    from drivers.options import NETWORK
+    from drivers.wire_time import databits
 
     say = texts.say
     lines = []
     for use in bus_uses(file.settings, file.maps, file.routes):
         bus = use.bus
-        manner = f"{bus.host}:{bus.port}" if bus.framing == "tcp" else f"{bus.port} {bus.baud} 8{bus.parity}{bus.stopbits}"
+        manner = f"{bus.host}:{bus.port}" if bus.framing in NETWORK or (bus.host and bus.framing == "mdc") else str(bus.port)
+        if bus.framing != "tcp" and not (bus.host and bus.framing == "mdc"):
+            manner += f" {bus.baud} {databits(bus)}{bus.parity}{bus.stopbits}"
         busy = f", {say('check.busy', percent=100.0 * use.share)}" if use.share is not None else ""
         lines.append(f"  {bus.name}: {bus.framing} {manner}{busy}")
         for source in use.sources:
             options = source.source
-            if source.requests:
-                spans = ", ".join(f"{r.table} {r.address}–{r.address + r.count - 1}" for r in source.requests)
-                said = say(
-                    "check.polled",
-                    n=len(source.requests),
-                    device=options.device,
-                    unit=str(options.address),
-                    every=options.every,
-                    spans=spans,
-                )
+            for every in sorted({request.every for request in source.requests}):
+                requests = [request for request in source.requests if request.every == every]
+                spans = ", ".join(f"{r.table} {r.address}–{r.address + r.count - 1}" for r in requests)
+                unit = str(options.address)
+                said = say("check.polled", n=len(requests), device=options.device, unit=unit, every=every, spans=spans)
                 lines.append(f"    {options.name}: {said}")
-            else:
+            if bus.framing == "mdc":
+                asked = say("check.asked", device=options.device, every=options.every, asked=_asked(file, options.name))
+                lines.append(f"    {options.name}: {asked}")
+            elif bus.framing in {"wit", "cobs"}:
                 rate = file.maps[options.device].rate
                 lines.append(f"    {options.name}: {say('check.stream', device=options.device, rate=rate or None)}")
     return lines or [f"  {say('check.no_wires')}"]
+
+
+def _beacon(file: MachineFile, texts: Texts) -> list[str]:
+    """The only outputs, coil by coil."""
+    from agent.beacon import HOLD
+
+    say, beacon = texts.say, file.settings.beacon
+    if not beacon.bus:
+        return []
+    told = say("check.beacon", bus=beacon.bus, unit=str(beacon.address), seconds=beacon.hold or HOLD)
+    coils = [
+        say("check.lamp", coil=str(coil.coil), colour=say(f"check.colour.{coil.colour}"), shows=say(f"check.shows.{coil.shows}"))
+        for coil in beacon.coil
+    ]
+    return [f"  {told}", *(f"    {line}" for line in coils)]
+
+
+def _asked(file: MachineFile, source: str) -> str:
+    """The questions to a control that answers in text."""
+    from drivers.mdc import questions
+
+    device = next(file.maps[s.device] for s in file.settings.source if s.name == source)
+    wanted = {route.register for route in file.routes if route.source == source}
+    return ", ".join(q.line.decode().strip() for q in questions([r for r in device.registers if r.name in wanted]))
 
 
 def _channels(file: MachineFile, texts: Texts) -> list[str]:
@@ -126,16 +155,40 @@ def _channels(file: MachineFile, texts: Texts) -> list[str]:
     return [f"  {c.name:{name}}  {c.role:{role}}  {c.source:{source}}  {c.unit}".rstrip() for c in channels]
 
 
+def _loads(file: MachineFile, texts: Texts) -> list[str]:
+    """Which derivation each load takes, and what full load means above the base speed."""
+    from agent.load import derivation, torque_limit
+
+    lines = []
+    for channel in file.settings.channel:
+        how = derivation(channel, file.settings.spindle)
+        if how is None:
+            continue
+        manner = "percent" if how.kind == "percent" else "channel" if how.channel else "fixed" if how.rated is not None else "own"
+        values: dict[str, str | float] = {
+            "name": channel.name,
+            "unit": channel.unit or "?",
+            "channel": how.channel,
+            "rated": how.rated or 0.0,
+        }
+        lines.append(f"  {texts.say(f'check.load.{manner}', **values)}")
+    for spindle in file.settings.spindle:
+        if spindle.base_speed is not None and lines:
+            speed = 2.0 * spindle.base_speed
+            percent = 100.0 * torque_limit(speed, spindle.base_speed)
+            lines.append(f"  {texts.say('check.load.base', base=spindle.base_speed, speed=speed, percent=percent)}")
+    return ["", texts.say("check.heading.load"), *lines] if lines else []
+
+
 def _watch(file: MachineFile) -> dict[str, bool]:
     """What can be monitored with these channels at these rates."""
     from agent.machine_file.costs import BREAKAGE_EVERY, CONTEXT, WEAR_EVERY
 
     settings = file.settings
     roles = {channel.role for channel in settings.channel}
-    every = {source.name: max(source.every, file.maps[source.device].update) for source in settings.source}
     devices = {source.name: file.maps[source.device] for source in settings.source}
     sources = {role: {c.source.partition(".")[0] for c in settings.channel if c.role == role and c.source} for role in roles}
-    loads = [every.get(source, 0.0) for source in sources.get("spindle.load", ())]
+    loads = [_resolution(file, channel) for channel in settings.channel if channel.role == "spindle.load" and channel.source]
     load = "spindle.load" in roles and bool(roles & CONTEXT)
     return {
         "wear": load and all(seconds <= WEAR_EVERY for seconds in loads),
@@ -146,6 +199,17 @@ def _watch(file: MachineFile) -> dict[str, bool]:
         "tool": "tool" in roles,
         "part": bool(roles & {"part", "cycle"}),
     }
+
+
+def _resolution(file: MachineFile, channel: ChannelOptions) -> float:
+    """Seconds that a change of this channel takes to be seen: the period of the reading, or what the device itself takes."""
+    from agent.machine_file.costs import slowness
+
+    name, _, wanted = channel.source.partition(".")
+    source = next(source for source in file.settings.source if source.name == name)
+    device = file.maps[source.device]
+    register = next((register for register in device.registers if register.name == wanted), None)
+    return max(channel.every or source.every, *slowness(source, device, register))
 
 
 def _budget(file: MachineFile) -> dict[str, float]:
@@ -201,13 +265,15 @@ def _report(file: MachineFile, texts: Texts) -> dict[str, Any]:
                         "name": source.source.name,
                         "device": source.source.device,
                         "every": source.source.every,
-                        "requests": [{"table": r.table, "address": r.address, "count": r.count} for r in source.requests],
+                        "share": source.share,
+                        "requests": [{"table": r.table, "address": r.address, "count": r.count, "every": r.every} for r in source.requests],
                     }
                     for source in use.sources
                 ],
             }
             for use in bus_uses(settings, file.maps, file.routes)
         ],
+        "beacon": settings.beacon if settings.beacon.bus else None,
         "channels": [{"name": c.name, "role": c.role, "from": c.source, "unit": c.unit} for c in settings.channel],
         "watch": _watch(file),
         "budget": _budget(file),

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from drivers.recording import ChannelSettings, Writer
 
 CONTEXT_ROLES = frozenset(
-    ["tool", "program", "section", "part", "cycle", "door", "mode", "execution", "feed_override", "speed_override", "feed_hold", "power_on"]
+    (
+        *("tool", "program", "section", "part", "cycle", "door", "mode", "execution", "feed_override", "speed_override"),
+        *("feed_hold", "single_block", "dry_run", "power_on"),
+    )
 )
 """Roles whose values hold until they change, and may be words: only changes are written."""
 WAITING = 20_000
@@ -93,7 +96,7 @@ def settings_of(machine: MachineFile) -> dict[str, ChannelSettings]:
             continue
         register = registers.get((devices[route.source], route.register))
         on_change = channel.role in CONTEXT_ROLES or (register is not None and bool(register.words))
-        rate = None if on_change or channel.role == "vibration" else 1.0 / every[route.source]
+        rate = None if on_change or channel.role == "vibration" else 1.0 / (route.every or every[route.source])
         told[channel.name] = ChannelSettings(unit=channel.unit, rate=rate, on_change=on_change)
     return told
 

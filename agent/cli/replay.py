@@ -73,7 +73,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-CONTEXT = frozenset({"tool", "program", "section", "part", "cycle", "door", "mode", "execution", "feed_hold", "power_on"})
+CONTEXT = frozenset(
+    ("tool", "program", "section", "part", "cycle", "door", "mode", "execution", "feed_hold", "single_block", "dry_run", "power_on")
+)
 
 
 class Progress:

@@ -13,7 +13,11 @@ PATIENCE = 5.0
 NEVER = 30.0
 """s for a channel that has not been read at all since the start: a stream's parser is compiled, a sensor boots."""
 NEEDED = ("spindle.load", "spindle.speed")
-LOOKED_AFTER = (*NEEDED, "vibration", "tool", "program", "section", "part", "cycle", "mode", "execution", "feed_override", "feed_hold")
+LOOKED_AFTER = (
+    *NEEDED,
+    *("axis.load", "vibration", "tool", "program", "section", "part", "cycle", "mode", "execution", "feed_override", "speed_override"),
+    *("feed_hold", "single_block", "dry_run"),
+)
 TOGETHER = 1.0
 """s within which channels that went have gone for one reason: one cable, one alert."""
 
@@ -42,8 +46,10 @@ class Sensors:
         """A restart: these losses were told, and their end has still to be."""
         self._told.update({name: [name] for name in channels if name in self._spindle})
 
-    def look(self, now: float, held: Callable[[str, float], tuple[float, float, int]], *, off: bool) -> list[Finding]:
-        """Judge at one moment; `held` gives value, time and quality of a channel at that moment."""
+    def look(
+        self, now: float, held: Callable[[str, float], tuple[float, float, int]], *, off: bool, undecided: bool = False
+    ) -> list[Finding]:
+        """Judge at one moment; `held` gives value, time and quality of a channel at that moment. While `undecided`, no new loss is told."""
         findings: list[Finding] = []
         quality = {name: held(name, now)[2] for name, _, _ in self._channels}
         for name, grade in quality.items():
@@ -63,7 +69,7 @@ class Sensors:
                 findings.append(_finding(speaker, self._spindle[speaker], now, 0.0, "", finished=True))
             else:
                 self._told[speaker] = left
-        if off:
+        if off or undecided:
             return findings
         told = {name for others in self._told.values() for name in others}
         for name, since in sorted(self._gone.items(), key=lambda item: (item[1], list(quality).index(item[0]))):

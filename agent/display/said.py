@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from agent.load import shown_unit
 from agent.model import Alert, Checklist, Coverage, Snapshot, ToolView
 from agent.settings import MachineSettings
 from agent.texts import Texts
@@ -53,7 +54,7 @@ class Speaker:
     def __init__(self, texts: Texts, settings: MachineSettings) -> None:
         self.texts = texts
         self._tools = settings.tool
-        self._units = {channel.name: channel.unit for channel in settings.channel}
+        self._units = {channel.name: shown_unit(channel, settings.spindle) for channel in settings.channel}
 
     def say(self, snapshot: Snapshot) -> Said:
         """All sentences of one snapshot."""

@@ -7,14 +7,18 @@ from pathlib import Path
 
 import msgspec
 
+from agent.machine_file.beacon import check_beacon
 from agent.machine_file.checks import check_machine, check_names, check_outlets, check_roles
 from agent.machine_file.costs import costs
 from agent.machine_file.decode import LIMITS, decode
-from agent.machine_file.line_time import bus_uses, check_time
-from agent.machine_file.wires import check_buses, check_channels, check_sources, unit_of
+from agent.machine_file.fit import check_time
+from agent.machine_file.line_time import bus_uses
+from agent.machine_file.loads import check_loads
+from agent.machine_file.streams import check_streams
+from agent.machine_file.wires import check_buses, check_channels, check_sources, check_supply, hold_of, unit_of
 from agent.mistakes import FileMistakes, Mistake
 from agent.paths import DataPaths
-from agent.settings import MachineSettings
+from agent.settings import BeaconOptions, MachineSettings
 from agent.toml_file.found import Found
 from agent.toml_file.reading import read_document
 from drivers.options import ChannelRoute, DeviceMap
@@ -77,12 +81,18 @@ def load(path: Path, *, paths: DataPaths | None = None, replay: bool = False) ->
     check_outlets(settings, path.absolute().parent, wires)
     check_buses(settings, document, wires)
     maps = check_sources(settings, document, paths, wires)
+    check_streams(settings, document, maps, wires)
+    check_supply(settings, document, wires)
     routes = check_channels(settings, document, maps, wires)
+    check_loads(settings, document, maps, wires)
+    check_beacon(settings, document, maps, wires)
     if found.mistakes:
         raise MachineFileError(found.mistakes)
     costs(settings, {} if replay else maps, found)
     if not replay:
-        check_time(bus_uses(settings, maps, routes), found)
+        check_time(bus_uses(settings, maps, routes), maps, routes, found)
+        if found.mistakes:
+            raise MachineFileError(found.mistakes)
     settings = _resolved(settings, maps, path.absolute().parent)
     if replay:
         return MachineFile(path, for_replay(settings), paths, {}, (), found.warnings)
@@ -92,22 +102,29 @@ def load(path: Path, *, paths: DataPaths | None = None, replay: bool = False) ->
 def for_replay(settings: MachineSettings) -> MachineSettings:
     """The same machine without wires and outlets: channels are matched with a recording's columns by name, no port is opened.
 
-    Values of a channel hold as long as they would live: where the machine file does not say, three periods of the source, at least 1 s.
+    Values of a channel hold as long as they would live: where the machine file does not say, three periods of the source, at least 1 s
+    (of a channel or a device with a longer period of its own: `load` says so).
     """
     every = {source.name: source.every for source in settings.source}
-    channels = tuple(
-        msgspec.structs.replace(channel, source="", hold=max(1.0, 3.0 * every.get(channel.source.partition(".")[0], 0.0)))
-        if channel.hold is None and channel.source
-        else msgspec.structs.replace(channel, source="")
-        for channel in settings.channel
-    )
-    return msgspec.structs.replace(settings, bus=(), source=(), broker=(), channel=channels)
+    # Which channels fall silent together says whether the machine was switched off, in a replay, too.
+    fed = any(source.supply == "machine" for source in settings.source)
+    channels = []
+    for channel in settings.channel:
+        hold = channel.hold
+        if hold is None and channel.source:
+            hold = max(1.0, 3.0 * every.get(channel.source.partition(".")[0], 0.0))
+        channels.append(msgspec.structs.replace(channel, source=channel.source if fed else "", hold=hold))
+    source = settings.source if fed else ()
+    return msgspec.structs.replace(settings, bus=(), source=source, broker=(), beacon=BeaconOptions(), channel=tuple(channels))
 
 
 def _resolved(settings: MachineSettings, maps: dict[str, DeviceMap], folder: Path) -> MachineSettings:
     return msgspec.structs.replace(
         settings,
-        channel=tuple(msgspec.structs.replace(channel, unit=unit_of(channel, settings, maps)) for channel in settings.channel),
+        channel=tuple(
+            msgspec.structs.replace(channel, unit=unit_of(channel, settings, maps), hold=hold_of(channel, settings, maps))
+            for channel in settings.channel
+        ),
         broker=tuple(
             msgspec.structs.replace(broker, password_file=str(folder / broker.password_file)) if broker.password_file else broker
             for broker in settings.broker

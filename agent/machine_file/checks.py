@@ -31,6 +31,8 @@ ONCE = (
     "feed_override",
     "speed_override",
     "feed_hold",
+    "single_block",
+    "dry_run",
     "power_on",
 )
 """Roles of which a spindle may have one channel; axes, vibration, temperatures, pressures and levels may be several."""

@@ -14,14 +14,19 @@ from agent.toml_file.found import Found
 
 LIMITS: dict[tuple[str, str], tuple[float, float]] = {
     ("spindle", "rated_power"): (0.01, 1000.0),
+    ("spindle", "base_speed"): (1.0, 100_000.0),
     ("spindle", "minimum_speed"): (0.0, 100_000.0),
     ("tool", "number"): (0, 99_999_999),
     ("tool", "life_parts"): (1, 10_000_000),
     ("bus", "baud"): (300, 4_000_000),
     ("bus", "timeout"): (0.01, 60.0),
     ("bus", "gap"): (0.0, 5.0),
+    ("source", "gap"): (0.0, 5.0),
     ("source", "address"): (0, 255),
     ("source", "every"): (0.005, 3600.0),
+    ("source", "update"): (0.0, 3600.0),
+    ("channel", "rated"): (1e-6, 1e9),
+    ("channel", "every"): (0.005, 3600.0),
     ("channel", "hold"): (0.01, math.inf),
     ("channel", "off_value"): (-1e9, 1e9),
     ("monitoring", "lateness"): (0.0, 10.0),
@@ -31,6 +36,8 @@ LIMITS: dict[tuple[str, str], tuple[float, float]] = {
     ("broker", "keepalive"): (1, 10),
     ("broker", "telemetry_every"): (0.1, 3600.0),
     ("display", "port"): (0, 65_535),
+    ("beacon", "address"): (1, 255),
+    ("beacon", "hold"): (2.0, 60.0),
     ("store", "telemetry_bytes"): (1024 * 1024, 2**40),
     ("store", "telemetry_age"): (60.0, 3650 * 86_400.0),
 }

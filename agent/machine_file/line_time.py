@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from agent.machine_file.streams import carries, needs
 from agent.settings import MachineSettings
-from agent.toml_file.found import Found
-from drivers.options import BusOptions, ChannelRoute, DeviceMap, SourceOptions
-from drivers.plan import Request, plan, worthwhile_hole
-
-TIGHT = 0.7
-"""Share of the line's time above which a slow answer or a repeated question no longer fits in."""
-
-_FRAME = 1.06
-"""Bytes on the wire to bytes of samples in a COBS stream: header, CRC and stuffing (docs/stream-frame.md)."""
+from drivers.options import MODBUS, BusOptions, ChannelRoute, DeviceMap, SourceOptions
+from drivers.plan import Request, plan_device
+from drivers.wire_time import character, characters, silence
 
 
 @dataclass(frozen=True, slots=True)
 class SourceUse:
-    """What is asked of one device, in `every` seconds; a stream is asked nothing."""
+    """What is asked of one device; a stream is asked nothing.
+
+    Attributes
+    ----------
+    requests: each with its period, the most frequent first within its table.
+    share: of the line's time; 0 where the wire does not set the limit.
+    """
 
     source: SourceOptions
     requests: tuple[Request, ...]
+    share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,8 @@ class BusUse:
 
     Attributes
     ----------
-    share: of the line's time, the devices' own delay not counted; None where the wire does not set the limit (TCP, unknown stream).
+    share: of the line's time, the devices' own delay counted where their maps know it; None where the wire does not set the limit (TCP, a
+        stream that says no rate).
     """
 
     bus: BusOptions
@@ -41,40 +44,34 @@ class BusUse:
 
 def bus_uses(settings: MachineSettings, maps: Mapping[str, DeviceMap], routes: Sequence[ChannelRoute]) -> tuple[BusUse, ...]:
     """The read plan, bus by bus, in the order of the machine file."""
-    uses = []
-    for bus in settings.bus:
-        sources = tuple(_source_use(source, bus, maps, routes) for source in settings.source if source.bus == bus.name)
-        uses.append(BusUse(bus, sources, _share(bus, sources, maps)))
-    return tuple(uses)
+    return tuple(bus_use(bus, [source for source in settings.source if source.bus == bus.name], maps, routes) for bus in settings.bus)
 
 
-def check_time(uses: Sequence[BusUse], found: Found) -> None:
-    """A warning for each bus that is asked for more than it carries, or for nearly all of it."""
-    for i, use in enumerate(uses):
-        if use.share is not None and use.share > TIGHT:
-            found.warn(("bus", i), "bus_full" if use.share > 1.0 else "bus_tight", name=use.bus.name, percent=100.0 * use.share)
-
-
-def _source_use(source: SourceOptions, bus: BusOptions, maps: Mapping[str, DeviceMap], routes: Sequence[ChannelRoute]) -> SourceUse:
-    device = maps[source.device]
-    wanted = {route.register for route in routes if route.source == source.name}
-    if bus.framing not in {"tcp", "rtu"} or not wanted:
-        return SourceUse(source, ())
-    return SourceUse(source, plan([r for r in device.registers if r.name in wanted], device.max_count, worthwhile_hole(bus)))
-
-
-def _share(bus: BusOptions, sources: Sequence[SourceUse], maps: Mapping[str, DeviceMap]) -> float | None:
-    character = (9 + (bus.parity != "N") + bus.stopbits) / bus.baud
-    if bus.framing == "rtu":
-        silence = max(3.5 * character, 0.00175) if bus.gap is None else bus.gap
-        return sum(_seconds(request, character, silence) / use.source.every for use in sources for request in use.requests)
+def bus_use(bus: BusOptions, sources: Sequence[SourceOptions], maps: Mapping[str, DeviceMap], routes: Sequence[ChannelRoute]) -> BusUse:
+    """The read plan of one bus that carries these sources."""
+    uses = tuple(_source_use(source, bus, maps[source.device], routes) for source in sources)
     if bus.framing == "cobs":
-        devices = [maps[use.source.device] for use in sources]
-        return sum(_FRAME * 2 * device.rate * device.axes * character for device in devices)
-    return None
+        return BusUse(bus, uses, sum(needs(maps[source.device]) for source in sources) / carries(bus))
+    return BusUse(bus, uses, sum(use.share for use in uses) if bus.framing in MODBUS and bus.framing != "tcp" else None)
 
 
-def _seconds(request: Request, character: float, silence: float) -> float:
-    """Line time of one question and its answer: 8 characters out, 5 and the data back, a silence after each (Modbus over Serial Line V1.02,
-    2.5.1)."""
-    return (13 + request.size) * character + 2.0 * silence
+def _source_use(source: SourceOptions, bus: BusOptions, device: DeviceMap, routes: Sequence[ChannelRoute]) -> SourceUse:
+    every: dict[str, float] = {}
+    for route in routes:
+        if route.source == source.name:
+            period = route.every or source.every
+            every[route.register] = min(period, every.get(route.register, period))
+    if bus.framing not in MODBUS or not every:
+        return SourceUse(source, (), 0.0)
+    wanted = [register for register in device.registers if register.name in every]
+    requests = plan_device(wanted, device, bus, [every[register.name] for register in wanted])
+    if bus.framing == "tcp":
+        return SourceUse(source, requests, 0.0)
+    return SourceUse(source, requests, sum(_seconds(bus, source, device, request) / request.every for request in requests))
+
+
+def _seconds(bus: BusOptions, source: SourceOptions, device: DeviceMap, request: Request) -> float:
+    """Line time of one question and its answer, a silence after each; a device that needs a longer one has it after its answer, one that
+    takes its time to answer (`delay` of its map) before it."""
+    silences = max(silence(bus), device.delay) + max(silence(bus), source.gap or 0.0)
+    return characters(bus, request.size) * character(bus) + silences

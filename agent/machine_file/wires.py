@@ -13,7 +13,11 @@ from agent.settings import ChannelOptions, MachineSettings
 from agent.toml_file.found import Found
 from agent.toml_file.lines import Place
 from drivers.devices import MapError, find_map, load_map
-from drivers.options import BusOptions, ChannelRoute, DeviceMap, SourceOptions
+from drivers.mdc import place_of as answer_field
+from drivers.options import NETWORK, BusOptions, ChannelRoute, DeviceMap, SourceOptions
+from drivers.polled import update_of
+from drivers.wire_time import databits
+from drivers.wit import place_of
 
 STREAMS = ("wit", "cobs")
 """Framings in which the device speaks when it wants; one device a line."""
@@ -28,11 +32,15 @@ def check_buses(settings: MachineSettings, document: dict[str, Any], found: Foun
     """Each bus says where it is, in the manner of its framing, and no two want the same serial port."""
     ports: dict[str, str] = {}
     for bus, place in placed(settings.bus, document, "bus"):
-        if bus.framing == "tcp":
+        if bus.framing in NETWORK or (bus.framing == "mdc" and (bus.host or isinstance(bus.port, int))):
             _check_tcp(bus, place, found)
+            if bus.framing == "mdc" and (*place, "port") not in found.lines:
+                found.wrong(place, "mdc_port", name=bus.name)
         else:
             _check_serial(bus, place, found, ports)
-        if not any(source.bus == bus.name for source in settings.source) and not found.partial:
+        if bus.framing not in {"ascii", "mdc"} and databits(bus) == 7:
+            found.wrong((*place, "databits"), "databits", framing=bus.framing)
+        if bus.name not in {settings.beacon.bus, *(source.bus for source in settings.source)} and not found.partial:
             found.warn(place, "idle_bus", name=bus.name)
 
 
@@ -57,11 +65,21 @@ def check_sources(settings: MachineSettings, document: dict[str, Any], paths: Da
             if bus.name in alone:
                 found.wrong((*place, "bus"), "stream_shared", bus=bus.name, framing=bus.framing, other=alone[bus.name])
             alone.setdefault(bus.name, source.name)
-        else:
+        elif bus.framing != "mdc":
             _check_unit(source, bus, place, units, found)
-        if device is not None and (device.rate > 0) != (bus.framing == "cobs"):
+        if device is not None and not _speaks(device, bus.framing):
             found.wrong((*place, "device"), "framing", device=source.device, framing=bus.framing, bus=bus.name)
     return maps
+
+
+def check_supply(settings: MachineSettings, document: dict[str, Any], found: Found) -> None:
+    """Where all that the machine feeds hangs on one cable, and nothing else does, a pulled cable looks like the main switch."""
+    fed = {source.bus for source in settings.source if source.supply == "machine"}
+    own = {source.bus for source in settings.source if source.supply == "own"}
+    if len(fed) != 1 or fed & own or any(channel.role == "power_on" for channel in settings.channel):
+        return
+    place = next(place for source, place in placed(settings.source, document, "source") if source.supply == "machine")
+    found.warn((*place, "supply"), "supply_one_bus", bus=next(iter(fed)))
 
 
 def check_channels(
@@ -70,6 +88,7 @@ def check_channels(
     """Each channel comes out of a register that exists; the routes."""
     sources = {source.name: source for source in settings.source}
     names = names_in(document, "source")
+    framings = {bus.name: bus.framing for bus in settings.bus}
     routes: list[ChannelRoute] = []
     taken: dict[tuple[str, str], str] = {}
     for channel, place in placed(settings.channel, document, "channel"):
@@ -77,7 +96,7 @@ def check_channels(
             if sources:
                 found.warn(place, "spare_channel", name=channel.name)
             continue
-        route = _route(channel, (*place, "from"), sources, names, maps, found)
+        route = _route(channel, (*place, "from"), sources, names, maps, framings, found)
         if route is None:
             continue
         key = (route.source, route.register)
@@ -103,9 +122,29 @@ def unit_of(channel: ChannelOptions, settings: MachineSettings, maps: Mapping[st
     return device.unit if device.rate > 0 else next((r.unit for r in device.registers if r.name == register), "")
 
 
+def hold_of(channel: ChannelOptions, settings: MachineSettings, maps: Mapping[str, DeviceMap]) -> float | None:
+    """Seconds for which a value may stand: as written; three periods of the channel or the device, where either is slower than the source;
+    None: the default, three periods of the source."""
+    name, _, wanted = channel.source.partition(".")
+    source = next((source for source in settings.source if source.name == name), None)
+    device = maps.get(source.device) if source is not None else None
+    if channel.hold is not None or source is None or device is None:
+        return channel.hold
+    register = next((register for register in device.registers if register.name == wanted), None)
+    update = update_of(source, device, register) if register is not None else 0.0
+    slowest = max(channel.every or 0.0, update)
+    return max(3.0 * slowest, 1.0) if slowest > source.every else None
+
+
+def _speaks(device: DeviceMap, framing: str) -> bool:
+    """Whether this is the framing for such a device."""
+    asked = any(register.table == "query" for register in device.registers)
+    return (device.rate > 0) == (framing == "cobs") and asked == (framing == "mdc")
+
+
 def _check_tcp(bus: BusOptions, place: Place, found: Found) -> None:
     if not bus.host:
-        found.wrong(place, "bus_host", name=bus.name)
+        found.wrong(place, "bus_host", name=bus.name, framing=bus.framing)
     if isinstance(bus.port, str):
         found.wrong((*place, "port"), "bus_port_number", value=found.shown(bus.port))
     elif bus.port == 0:
@@ -133,7 +172,7 @@ def _check_serial(bus: BusOptions, place: Place, found: Found, ports: dict[str, 
 
 
 def _check_unit(source: SourceOptions, bus: BusOptions, place: Place, units: dict[tuple[str, int], str], found: Found) -> None:
-    if bus.framing == "rtu" and not 1 <= source.address <= 247:
+    if bus.framing != "tcp" and not 1 <= source.address <= 247:
         found.wrong((*place, "address"), "unit", value=source.address)
     key = (bus.name, source.address)
     if key in units:
@@ -148,7 +187,11 @@ def _map(source: SourceOptions, place: Place, paths: DataPaths, found: Found) ->
         found.wrong(place, "no_device", name=found.shown(source.device), meant=meant, known=", ".join(known) or "–")
         return None
     try:
-        return load_map(find_map(source.device, paths.devices))
+        device = load_map(find_map(source.device, paths.devices))
+        if device.reading_writes:
+            found.wrong(place, "reading_writes", device=device.name, model=device.model or device.name, why=" ".join(device.cautions))
+            return None
+        return device
     except MapError as error:
         found.wrong(place, "map", file=str(error.path))
         for problem in error.problems:
@@ -162,6 +205,7 @@ def _route(
     sources: Mapping[str, SourceOptions],
     names: set[str],
     maps: Mapping[str, DeviceMap],
+    framings: Mapping[str, str],
     found: Found,
 ) -> ChannelRoute | None:
     name, dot, register = channel.source.partition(".")
@@ -178,7 +222,18 @@ def _route(
             if device.rate > 0 and channel.role != "vibration":
                 found.wrong(place, "stream_role", name=channel.name, role=channel.role)
                 return None
-            return ChannelRoute(channel=channel.name, source=name, register=register)
+            if framings.get(source.bus) == "wit" and not all(place_of(known) for known in device.registers if known.name == register):
+                found.wrong(place, "no_wit_field", name=found.shown(register), device=source.device)
+                return None
+            if framings.get(source.bus) == "mdc" and not all(answer_field(known) for known in device.registers if known.name == register):
+                found.wrong(place, "no_mdc_field", name=found.shown(register), device=source.device)
+                return None
+            if channel.every is not None and channel.every < source.every:
+                found.wrong(
+                    (*place[:-1], "every"), "channel_every", name=channel.name, every=channel.every, source=name, source_every=source.every
+                )
+                return None
+            return ChannelRoute(channel=channel.name, source=name, register=register, every=channel.every)
         meant = found.nearest(register, known)
         found.wrong(place, "no_register", name=found.shown(register), device=source.device, meant=meant, known=", ".join(known))
     return None

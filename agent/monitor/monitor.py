@@ -13,11 +13,13 @@ import numpy as np
 
 from agent import __version__
 from agent.alerts.book import AlertBook
+from agent.axes import AxisState, AxisWatch
 from agent.budget import alarms_per_hour
 from agent.commands import Acknowledge, Command, CommandResult, FalseAlarm, TickStep, ToolChanged
 from agent.context import Context
 from agent.detect import coverage
 from agent.detect.sensor import Sensors
+from agent.detect.supply import Supply
 from agent.detect.watch import Watch, WatchState
 from agent.maintenance import MaintenancePlan
 from agent.model import Alert, Checklist, Counters, Coverage, Cut, Event, Finding, Indicator, Snapshot
@@ -48,6 +50,7 @@ class MonitorState(msgspec.Struct):
     counters: Counters
     off: bool = False
     """The machine's own supply was off"""
+    axes: dict[str, AxisState] = {}
 
 
 class Monitor:
@@ -62,7 +65,7 @@ class Monitor:
     def __init__(self, settings: MachineSettings, plan: MaintenancePlan) -> None:
         self._settings = settings
         self._plan = plan
-        self.timeline = Timeline(settings.channel, settings.monitoring.lateness, holds(settings))
+        self.timeline = Timeline(settings.channel, settings.monitoring.lateness, holds(settings), settings.spindle)
         self.latest = self.timeline.latest()
         self.context = Context(settings, self.timeline)
         self.segmenters = {
@@ -70,7 +73,9 @@ class Monitor:
         }
         self.watch = Watch(settings.monitoring, alarms_per_hour(settings.monitoring.false_alarms) or 1.0 / 160.0)
         self.sensors = Sensors(settings)
+        self.supply = Supply(settings)
         self.vibration = VibrationWatch(settings, self.watch.p)
+        self.axes = AxisWatch(settings, self.timeline)
         self.alerts = AlertBook()
         self.checklists: dict[str, Checklist] = {}
         self.counters = Counters(parts=0, cuts=0, cutting_time=0.0, rows=0, dropped=0)
@@ -88,6 +93,11 @@ class Monitor:
     def settings(self) -> MachineSettings:
         """The machine file."""
         return self._settings
+
+    @property
+    def off(self) -> bool:
+        """Whether the machine is switched off: a register says so, or all that it feeds has gone quiet together."""
+        return self.context.off or self.supply.off
 
     def feed(self, item: Readings | Waveform) -> list[Event]:
         """Take a block in; returns what it made known."""
@@ -156,7 +166,8 @@ class Monitor:
                 alerts=self.alerts.saved(),
                 checklists=self.checklists,
                 counters=self.counters,
-                off=self.context.off,
+                off=self.off,
+                axes=self.axes.saved(),
             )
         )
 
@@ -173,11 +184,15 @@ class Monitor:
                 segmenter.restore(state.segmenters[name])
         self.watch.restore(state.watch)
         self.vibration.restore(state.vibration)
+        self.axes.restore(state.axes)
         self.alerts.restore(state.alerts)
         self.sensors.resume(alert.channel for alert in state.alerts.values() if alert.kind == "sensor" and not alert.returned)
         self.checklists = dict(state.checklists)
         self.counters = state.counters
-        self.context.off = state.off
+        if state.off and not self.context.knows_power:
+            self.supply.resume()
+        else:
+            self.context.off = state.off
 
     def _release(self, now: float | None, *, all_of_it: bool = False) -> list[Event]:
         out: list[Event] = []
@@ -202,6 +217,7 @@ class Monitor:
 
     def _piece(self, rows: Rows) -> list[Event]:
         out: list[Event] = []
+        self.axes.take(rows)
         for frames in self.context.frames(rows):
             if self.context.knows_parts:
                 out.extend(self._follow_part(self.context.part))
@@ -222,7 +238,9 @@ class Monitor:
         ends = self._looked + SILENCE
         while self._looked < last:
             self._looked = last if self._looked >= ends else round((self._looked + LOOK) / LOOK) * LOOK
-            out.extend(self._act(self.sensors.look(self._looked, self._held, off=self.context.off)))
+            cutting = any(segmenter.cutting for segmenter in self.segmenters.values())
+            self.supply.look(self._looked, self._held, cutting=cutting)
+            out.extend(self._act(self.sensors.look(self._looked, self._held, off=self.off, undecided=self.supply.undecided)))
             if self.sensors.lost():
                 self.watch.begin_again()
             out.extend(self._cover(self._looked))
@@ -240,12 +258,13 @@ class Monitor:
         for cut in segmenter.walk(frame):
             self._in_the_dark(segmenter)
             key = cut.operation.key
+            indicators: list[Indicator] = []
             if cut.phase == "opened":
                 if not self.context.knows_parts and key in self._part_seen:
                     out.extend(self._end_part(self.counters.parts + 1))
                 self._part_seen.add(key)
             if cut.phase == "closed":
-                cut = self.vibration.of_cut(name, cut)
+                cut, indicators = self.axes.of_cut(name, self.vibration.of_cut(name, cut))
                 self.last_cut[name] = cut
                 self.counters = msgspec.structs.replace(
                     self.counters,
@@ -253,9 +272,11 @@ class Monitor:
                     cutting_time=self.counters.cutting_time + cut.features.duration,
                 )
             out.append(cut)
+            out.extend(indicators)
             out.extend(self._act(self.watch.on_cut(cut, segmenter.noise)))
         self._in_the_dark(segmenter)
         self.vibration.listen(name, frame, segmenter.air)
+        self.axes.listen(name, frame, segmenter.air, segmenter.opened)
         return out
 
     def _in_the_dark(self, segmenter: SpindleSegmenter) -> None:
@@ -302,7 +323,7 @@ class Monitor:
         operations = [coverage.of_operation(baseline, self._settings.monitoring, now) for baseline in self.watch.current()]
         machine = coverage.of_machine(
             operations,
-            off=self.context.off,
+            off=self.off,
             lost=self.sensors.lost() or ("no_signal" if self.context.lost else ""),
             held=self.context.held,
             unwatched="" if self.segmenters else "no_load_channel",

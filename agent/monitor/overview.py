@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from agent.detect import coverage
 from agent.detect.baseline import Baseline
+from agent.load import shown_unit
 from agent.model import Coverage, Cut, CutView, Snapshot, SpindleView, ToolView, Word
 from agent.settings import ChannelOptions
 from drivers.model import Quality, word_of
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from agent.monitor.monitor import Monitor
 
 SHOWN_ELSEWHERE = frozenset({"vibration"})
+WORDS = frozenset(
+    ("tool", "program", "section", "mode", "execution", "door", "cycle", "feed_hold", "single_block", "dry_run", "power_on", "other")
+)
+"""Roles whose values may be words."""
 WORST_FIRST = (Word.NOT_MONITORABLE, Word.LEARNING, Word.PROVISIONAL, Word.MONITORING)
 
 
@@ -145,12 +150,17 @@ class Overview:
             if channel.role == role and (channel.spindle or first) == spindle:
                 value, time, quality = monitor.latest.held(channel.name, now)
                 known = quality <= Quality.UNCERTAIN and value == value
-                return (value if known else None), (time if time > 0 or known else None), quality, channel.unit
+                return (
+                    (value if known else None),
+                    (time if time > 0 or known else None),
+                    quality,
+                    shown_unit(channel, monitor.settings.spindle),
+                )
         return None, None, int(Quality.UNAVAILABLE), ""
 
 
 def _is_word(channel: ChannelOptions) -> bool:
-    return channel.role in {"tool", "program", "section", "mode", "execution", "door", "cycle", "feed_hold", "power_on", "other"}
+    return channel.role in WORDS
 
 
 def _order(item: tuple[tuple[str, str], list[Baseline]]) -> tuple[str, int, str]:

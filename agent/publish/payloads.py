@@ -139,6 +139,7 @@ def telemetry(snapshot: Snapshot, topics: Topics) -> Message:
         believed = view.quality <= Quality.UNCERTAIN and not view.validity
         for name in ("velocity_rms", "acceleration_rms", "peak", "crest", "kurtosis"):
             out[f"{view.channel}.{name}"] = figure(getattr(view, name)) if believed else None
+        out[f"{view.channel}.lost_samples"] = view.lost
     several = len(snapshot.spindles) > 1
     for tool in snapshot.tools:
         out[f"{tool.spindle}.T{tool.tool}.wear" if several else f"T{tool.tool}.wear"] = figure(tool.wear)
@@ -260,6 +261,7 @@ def cut(cut: Cut, topics: Topics) -> Message:
         "largest_rise": figure(features.largest_rise),
         "largest_fall": figure(features.largest_fall),
         "vibration_rms": figure(features.vibration_rms),
+        "axis_load": {name: figure(value) for name, value in features.axis_load.items()},
     }
     return Message(topic=topics.cut, payload=_encode(body), kind="cut", time=cut.time, expiry=CUT_KEPT)
 

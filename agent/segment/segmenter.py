@@ -88,6 +88,11 @@ class SpindleSegmenter:
         """Standard deviation of the load reading in air, unit of the load."""
         return float(self._state[kernel.NOISE])
 
+    @property
+    def opened(self) -> float | None:
+        """Opening of the cut that is open, s; None: there is none."""
+        return self._open.opened if self._open is not None else None
+
     def idle(self, speed: float | None) -> float | None:
         """Learned idle load at a speed; None: not known there."""
         level = float(kernel.idle_at(self._table, speed if speed is not None else 0.0))
@@ -144,6 +149,11 @@ class SpindleSegmenter:
                 if not frame.section:
                     self._ordinal[frame.tool] -= 1
                 yield self._close(now)
+
+    @property
+    def cutting(self) -> bool:
+        """Whether a cut is open."""
+        return self._open is not None
 
     def current(self) -> Cut | None:
         """The open cut with its curve so far."""

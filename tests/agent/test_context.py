@@ -14,6 +14,7 @@ from agent.monitor import Monitor
 from agent.paths import DataPaths
 from agent.segment import Frame
 from agent.settings import ChannelOptions, MachineOptions, MachineSettings, Role
+from agent.texts import LANGUAGES, Texts
 from agent.timeline import Rows, Timeline
 from drivers.model import Readings, Words, lost_row
 
@@ -72,6 +73,12 @@ def test_when_a_cut_may_be(columns: dict[str, list[float]], gates: list[int]) ->
         ("speed_override", 110.0, "speed_override"),
         ("feed_hold", 1.0, "feed_hold"),
         ("feed_hold", 0.0, ""),
+        ("single_block", 1.0, "single_block"),
+        ("single_block", "ON", "single_block"),
+        ("single_block", 0.0, ""),
+        ("single_block", "OFF", ""),
+        ("dry_run", 1.0, "dry_run"),
+        ("dry_run", 0.0, ""),
         ("mode", "AUTOMATIC", ""),
         ("mode", "automatic", ""),
         ("mode", "MANUAL_DATA_INPUT", "mode"),
@@ -85,6 +92,17 @@ def test_why_a_cut_may_not_be_judged(role: Role, value: float | str, reason: str
     context, out = frames(machine(role), **{role: [value, value]})
     assert [frame.held for frame in out] == [reason]
     assert context.held == reason
+
+
+def test_a_cut_in_which_single_block_was_switched_on_is_held_and_the_rest_of_it_says_why() -> None:
+    _, out = frames(machine("single_block", "tool"), single_block=[0, 1, 1, 0], tool=[4, 4, 4, 4])
+    assert [(len(frame.time), frame.held) for frame in out] == [(1, ""), (2, "single_block"), (1, "")]
+    texts = {language: Texts.load(DataPaths.find(None), language) for language in LANGUAGES}
+    hold = Coverage(time=0.0, scope="machine", word=Word.HOLD, reason="single_block")
+    assert {language: " – ".join(filter(None, catalogue.coverage(hold))) for language, catalogue in texts.items()} == {
+        "fr": "SUSPENDU – Le programme avance bloc à bloc.",
+        "en": "HOLD – The program runs block by block.",
+    }
 
 
 def test_parts_by_a_counter_by_the_cycle_or_not_at_all() -> None:

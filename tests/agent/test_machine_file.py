@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agent.machine_file import for_replay, load
+from agent.machine_file import MachineFileError, for_replay, load
 from agent.machine_file.decode import LIMITS
 from agent.machine_file.line_time import bus_uses
 from agent.paths import DataPaths
@@ -38,7 +38,8 @@ def test_routes_lead_from_registers_to_channels_in_the_order_of_the_channels(tmp
     routes = load(written(tmp_path, RIGHT), paths=SHOP).routes
     assert routes[0] == ChannelRoute(channel="load", source="drive", register="load")
     assert [route.channel for route in routes] == [
-        "load", "speed", "tool", "program", "part", "mode", "feed_override", "power_on", "vibration_x", "vibration",
+        "load", "speed", "tool", "program", "part", "mode", "feed_override", "power_on", "section", "speed_override", "feed_hold",
+        "single_block", "dry_run", "door", "z_load", "vibration_x", "vibration",
     ]  # fmt: skip
 
 
@@ -89,6 +90,11 @@ def test_for_replay_keeps_how_long_a_value_may_stand(tmp_path: Path) -> None:
     assert hold["tool"] == math.inf, "as written"
     bare = MachineSettings(machine=settings.machine, channel=for_replay(settings).channel)
     assert for_replay(bare) == bare
+    assert for_replay(settings).source == ()
+    fed = msgspec.structs.replace(settings, source=(msgspec.structs.replace(settings.source[0], supply="machine"), *settings.source[1:]))
+    assert for_replay(fed).source == fed.source
+    assert [channel.source for channel in for_replay(fed).channel] == [channel.source for channel in settings.channel]
+    assert for_replay(for_replay(fed)) == for_replay(fed)
 
 
 @pytest.mark.parametrize("name", ["Europe", "../../etc/passwd", "/etc/passwd", "europe/paris x", "Mars/Olympus"])
@@ -204,7 +210,8 @@ def test_the_demo_machine_is_the_one_that_was_agreed() -> None:
         "drive": ("drive", "simulated_drive", 2, 0.05),
         "vibration": ("vibration", "simulated_vibration", 1, 0.1),
     }
-    assert {warning.code for warning in file.warnings} == {"placeholder"}, "nothing is missing from the demonstration"
+    missing = {"cost_axis_load", "cost_single_block", "cost_dry_run"}  # what the simulated lathe does not say
+    assert {warning.code for warning in file.warnings} == {"placeholder", *missing}
 
 
 def test_line_time_of_the_shortest_question(tmp_path: Path) -> None:
@@ -231,6 +238,110 @@ from = "s.tool"
     (use,) = bus_uses(file.settings, file.maps, file.routes)
     assert use.share == pytest.approx((8 + 7 + 7) * 11 / 9600 / 0.1)
     assert [(request.address, request.count) for request in use.sources[0].requests] == [(10, 1)]
+
+
+@pytest.mark.parametrize(
+    ("framing", "where", "share"),
+    [
+        ("rtu_tcp", 'host = "192.168.0.7"', (8 + 7 + 7) * 11 / 9600 / 0.2),
+        ("ascii", 'port = "/dev/x"', (17 + 15 + 7) * 10 / 9600 / 0.2),
+    ],
+)
+def test_line_time_of_other_framings(tmp_path: Path, framing: str, where: str, share: float) -> None:
+    """ASCII: 17 characters out, 15 back, 10 bits each (7E1)."""
+    text = f"""
+[machine]
+name = "m"
+[[bus]]
+name = "b"
+framing = "{framing}"
+{where}
+baud = 9600
+[[source]]
+name = "s"
+bus = "b"
+device = "plc"
+every = 0.2
+gap = 0.0
+[[source]]
+name = "t"
+bus = "b"
+device = "plc"
+address = 2
+every = 0.2
+gap = 0.05
+[[channel]]
+name = "tool"
+role = "tool"
+from = "s.tool"
+[[channel]]
+name = "other"
+role = "other"
+from = "t.tool"
+"""
+    file = load(written(tmp_path, text), paths=SHOP)
+    (use,) = bus_uses(file.settings, file.maps, file.routes)
+    silence = 3.5 * (10 if framing == "ascii" else 11) / 9600
+    assert use.share == pytest.approx(2 * share + (0.05 - silence) / 0.2)
+
+
+def test_seven_data_bits_carry_text_alone(tmp_path: Path) -> None:
+    text = """
+[machine]
+name = "m"
+[[bus]]
+name = "b"
+framing = "{framing}"
+port = "/dev/x"
+databits = 7
+"""
+    load(written(tmp_path, text.format(framing="ascii")), paths=SHOP)
+    load(written(tmp_path, text.format(framing="mdc")), paths=SHOP)
+    with pytest.raises(MachineFileError) as caught:
+        load(written(tmp_path, text.format(framing="rtu")), paths=SHOP)
+    assert [(mistake.code, mistake.line) for mistake in caught.value.mistakes] == [("databits", 8)]
+
+
+def test_one_cable_for_all_that_the_machine_feeds_is_said(tmp_path: Path) -> None:
+    text = """
+[machine]
+name = "m"
+[[bus]]
+name = "b"
+framing = "tcp"
+host = "10.0.0.1"
+[[bus]]
+name = "c"
+framing = "tcp"
+host = "10.0.0.2"
+[[source]]
+name = "s"
+bus = "b"
+device = "plc"
+supply = "machine"
+[[source]]
+name = "t"
+bus = "{bus}"
+device = "plc"
+address = 2
+supply = "{supply}"
+[[channel]]
+name = "tool"
+role = "tool"
+from = "s.tool"
+[[channel]]
+name = "other"
+role = "other"
+from = "t.tool"
+"""
+
+    def warned(bus: str, supply: str) -> set[str]:
+        return {warning.code for warning in load(written(tmp_path, text.format(bus=bus, supply=supply)), paths=SHOP).warnings}
+
+    assert "supply_one_bus" in warned("b", "machine")
+    assert "supply_one_bus" not in warned("b", "own"), "what answers on the same cable tells them apart"
+    assert "supply_one_bus" not in warned("c", "machine")
+    assert "cost_power_on" not in warned("c", "machine")
 
 
 def test_limits_belong_to_keys_that_exist() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.health import FIRST_PROBE, LAST_PROBE, Presence
+from drivers.health import FIRST_PROBE, LAST_PROBE, PROBE_SHARE, Presence
 from drivers.late import LateAnswers
 from drivers.latency import ReplyTime
 
@@ -121,6 +121,15 @@ def test_probes_of_a_lost_device_grow_rarer() -> None:
     assert presence.again(now, now + 0.1) == pytest.approx(now + 0.025), "one lost answer: asked again soon"
 
 
+def test_a_probe_that_costs_the_others_time_comes_so_much_later() -> None:
+    presence = Presence(every=0.1, timeout=0.5)
+    presence.begin(0.0)
+    presence.failed(0.5)
+    assert presence.again(1.0, 1.1, cost=0.1) == pytest.approx(1.0 + PROBE_SHARE * 0.1)
+    assert presence.again(1.0, 1.1, cost=0.001) == 1.0 + FIRST_PROBE
+    assert presence.again(1.0, 1.1, cost=5.0) == 1.0 + LAST_PROBE
+
+
 def test_a_device_that_was_never_there() -> None:
     presence = Presence(every=0.1, timeout=0.5)
     presence.begin(100.0)
@@ -128,6 +137,20 @@ def test_a_device_that_was_never_there() -> None:
     assert presence.state == "starting"
     assert presence.failed(100.5)
     assert presence.state == "offline"
+
+
+def test_a_late_answer_out_of_its_turn_may_be_another_one() -> None:
+    late = LateAnswers(life=10.0, overtaken=1.0)
+    late.missed(3, 10, 1.0)
+    late.missed(3, 8, 2.0)
+    assert late.came(3, 8, 5.0) is None, "or the answer of 1.0, miscounted"
+    assert late.sizes(3, 5.9) == {8, 10}
+    assert late.sizes(3, 6.1) == frozenset()
+    late.missed(3, 8, 7.0)
+    late.missed(3, 10, 8.0)
+    assert late.came(3, 8, 9.0) == 2.0
+    assert late.came(3, 10, 9.5) == 1.5
+    assert late.sizes(3, 9.5) == frozenset()
 
 
 def test_a_slow_stream_is_given_time() -> None:

@@ -26,6 +26,10 @@ words = { 1 = "AUTOMATIC", "-1" = "FAULT" }
 """
 
 
+ONE = 'name = "x"\n[[registers]]\nname = "a"\n'
+FRAME = '[[frames]]\nrequest = "010300000001840A"\nresponse = "01030200057847"\n'
+
+
 def write(folder: Path, text: str, name: str = "drive") -> Path:
     path = folder / f"{name}.toml"
     path.write_text(text, encoding="utf-8")
@@ -84,6 +88,7 @@ address = 3
 """
     assert problems(tmp_path, text) == {
         "max_cnt": "unknown_key",
+        "max_count": "count",
         "registers[1].typ": "unknown_key",
         "registers[2].type": "not_listed",
         "registers[2].address": "type",
@@ -111,10 +116,46 @@ address = 3
         ('name = "x"\nregisters = [1]', "registers[1]", "type"),
         ("name = x", "", "no_toml"),
         ("[[registers]]\nname='a'", "", "missing_key"),
+        (ONE + 'type = "u16"\nmask = 0x10000', "registers[1].mask", "mask"),
+        (ONE + 'type = "i16"\nmask = 3', "registers[1].mask", "mask"),
+        (ONE + "bit = 1\nmask = 3", "registers[1].mask", "mask"),
+        (ONE + 'type = "string"', "registers[1].length", "length"),
+        (ONE + "length = 2", "registers[1].length", "length"),
+        (ONE + 'type = "string"\nlength = 2\nbad = [0]', "registers[1].bad", "string"),
+        (ONE + 'type = "string"\nlength = 9\naddress = 65530', "registers[1].address", "address"),
+        (ONE + "clips = [65536]", "registers[1].clips", "sentinel"),
+        (ONE + "update = -1", "registers[1].update", "seconds"),
+        (ONE + 'type = "u64"\naddress = 65533', "registers[1].address", "address"),
+        ("smoothing = 4000\n" + ONE, "smoothing", "seconds"),
+        ("barriers = [70000]\n" + ONE, "barriers", "address"),
+        (ONE + "[serial]\naddress = 300", "serial.address", "unit"),
+        (ONE + "[serial]\nbaudrate = 300", "serial.baudrate", "unknown_key"),
+        (ONE + '[serial]\nparity = "even"', "serial.parity", "not_listed_far"),
+        ("serial = 3\n" + ONE, "serial", "type"),
+        (ONE + "[identify]\ntests = []", "identify", "no_test"),
+        (ONE + '[identify]\ntests = [{ register = "b" }]', "identify.tests[1].register", "no_such_register_far"),
+        (ONE + '[identify]\ntests = [{ register = "a", like = "aa" }]', "identify.tests[1].like", "no_such_register"),
+        ("reading_writes = true\n" + ONE, "", "not_asked"),
+        (ONE + '[[frames]]\nrequest = "xx"', "frames[1]", "frame_hex"),
+        (ONE + '[[frames]]\nrequest = "010300000001840B"', "frames[1]", "frame_hex"),
+        (ONE + '[[frames]]\nrequest = "010600000001480A"', "frames[1]", "frame_hex"),
+        (ONE + '[[frames]]\nrequest = "010300050001940B"', "frames[1]", "frame_request"),
+        (ONE + FRAME + "values = { a = 6 }", "frames[1].values", "frame_value"),
+        (ONE + FRAME + "values = { aa = 5 }", "frames[1].values", "no_such_register"),
     ],
 )
 def test_one_thing_wrong(tmp_path: Path, text: str, key: str, code: str) -> None:
     assert problems(tmp_path, text)[key] == code
+
+
+def test_a_golden_frame_that_says_what_the_map_says(tmp_path: Path) -> None:
+    frame = load_map(write(tmp_path, ONE + FRAME + "values = { a = 5 }", "x")).frames[0]
+    assert frame.values == {"a": 5.0}
+
+
+def test_a_device_that_must_not_be_asked_needs_no_registers(tmp_path: Path) -> None:
+    device = load_map(write(tmp_path, 'name = "x"\nreading_writes = true', "x"))
+    assert (device.reading_writes, device.registers) == (True, ())
 
 
 def test_what_was_probably_meant(tmp_path: Path) -> None:
@@ -154,12 +195,12 @@ def test_the_nearer_folder_wins(tmp_path: Path) -> None:
 def test_every_code_is_said_in_both_languages() -> None:
     import tomllib
 
-    from drivers.devices import _WHAT
+    from drivers.map_problems import WHAT
 
     texts = Path(__file__).parents[2] / "config" / "texts"
     for language in ("fr", "en"):
         entries = tomllib.loads((texts / f"devices.{language}.toml").read_text(encoding="utf-8"))["map"]
-        assert set(entries) == set(_WHAT)
-        for code, (what, remedy) in _WHAT.items():
+        assert set(entries) == set(WHAT)
+        for code, (what, remedy) in WHAT.items():
             for own, said in ((what, entries[code]["what"]), (remedy, entries[code]["remedy"])):
                 assert set(re.findall(r"{(\w+)}", said)) <= set(re.findall(r"{(\w+)}", own)) | {"table"}

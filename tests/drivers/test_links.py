@@ -15,7 +15,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from drivers.clock import SystemClock
+from drivers.clock import Clock, SystemClock
 from drivers.health import BusHealth, DeviceHealth
 from drivers.links import Links, load_kernels
 from drivers.model import Quality, Readings, Waveform, word_of
@@ -26,6 +26,7 @@ from tests.support.aio import bounded, ended, run, until
 from tests.support.bad_device import GOOD, Asked, BadRtu, BadTcp, register
 from tests.support.libmodbus import LibModbus, holding, missing
 from tests.support.ptys import Pty
+from tests.support.virtual_time import LoopClock, run_virtual
 
 LATHE = DeviceMap(
     name="lathe",
@@ -83,13 +84,18 @@ async def running(links: Links) -> AsyncIterator[Links]:
 
 @asynccontextmanager
 async def rtu_shop(
-    tmp_path: Path, choose: Callable[[Asked], str], sources: list[SourceOptions], wanted: list[ChannelRoute], units: tuple[int, ...] = (1,)
+    tmp_path: Path,
+    choose: Callable[[Asked], str],
+    sources: list[SourceOptions],
+    wanted: list[ChannelRoute],
+    units: tuple[int, ...] = (1,),
+    clock: Clock | None = None,
 ) -> AsyncIterator[tuple[Shop, BadRtu, Links]]:
     with Pty(tmp_path / "line") as pty:
         device = BadRtu(pty, choose, units)
         device.start()
         shop = Shop()
-        links = Links([rtu_bus(pty)], sources, {"lathe": LATHE}, wanted, SystemClock(), shop.deliver)
+        links = Links([rtu_bus(pty)], sources, {"lathe": LATHE}, wanted, clock or SystemClock(), shop.deliver)
         async with running(links):
             yield shop, device, links
         device.stop()
@@ -123,15 +129,15 @@ def test_a_dead_unit_costs_the_live_one_no_more_than_its_probes(tmp_path: Path) 
     async def main() -> None:
         sources = [source("live", 1), source("dead", 2)]
         wanted = routes("load", source="live") + routes("load", source="dead")
-        async with rtu_shop(tmp_path, lambda _: GOOD, sources, wanted) as (shop, device, links):
-            await until(lambda: len(shop.rows("dead", lost=True)) >= 4)
+        async with rtu_shop(tmp_path, lambda _: GOOD, sources, wanted, clock=LoopClock()) as (shop, device, links):
+            await until(lambda: len(shop.rows("dead", lost=True)) >= 4, 60.0)
             offline = shop.items.index(shop.rows("dead", lost=True)[0])
             live = [i for i, item in enumerate(shop.items) if item.source == "live" and i > offline]
             told = [i for i, item in enumerate(shop.items) if item.source == "dead" and i > offline]
             between = [sum(a < i < b for i in live) for a, b in pairwise([offline, *told])]
             assert len(between) >= 3
-            # 0.5 s, 1 s, 2 s at 20 ms a poll: 25, 50, 100 if nothing else ran on this computer.
-            assert all(n >= 3 for n in between), between
+            # A probe costs 0.3 s, and 16 times that pass until the next: 240 polls of 20 ms.
+            assert all(n >= 230 for n in between), between
             assert len(shop.rows("dead")) == len(shop.rows("dead", lost=True))
             assert not shop.rows("live", lost=True)
             states = {d.source: d.state for d in links.health()[0].devices}
@@ -139,12 +145,12 @@ def test_a_dead_unit_costs_the_live_one_no_more_than_its_probes(tmp_path: Path) 
             probes = device.heard.count(2)
             assert probes <= len(told) + 20
 
-    run(main())
+    run_virtual(main())
 
 
 def test_a_device_that_goes_and_comes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
-        async with rtu_shop(tmp_path, lambda _: GOOD, [source()], routes("load")) as (shop, device, links):
+        async with rtu_shop(tmp_path, lambda _: GOOD, [source()], routes("load"), clock=LoopClock()) as (shop, device, links):
             await until(lambda: len(shop.rows(lost=False)) >= 5)
             device.units = ()
             await until(lambda: len(shop.rows(lost=True)) >= 3)
@@ -158,7 +164,7 @@ def test_a_device_that_goes_and_comes(tmp_path: Path, caplog: pytest.LogCaptureF
             assert all(row.channels == ("s_load",) for row in shop.rows())
 
     with caplog.at_level(logging.INFO, logger="drivers"):
-        run(main())
+        run_virtual(main())
     told = [r.getMessage() for r in caplog.records if "unit 1" in r.getMessage()]
     assert len(told) == 3, f"ok, offline, ok: once each, {told}"
 
@@ -296,7 +302,7 @@ def test_cancelled_while_an_answer_is_awaited(tmp_path: Path) -> None:
 
 def test_periods_that_passed_are_missed_and_the_grid_stays() -> None:
     polled = PolledSource(source(every=1.0), BusOptions(name="line", framing="tcp"), LATHE, routes("load"))
-    polled.due = polled.next = 10.0
+    polled.begin(10.0)
     polled.advance(10.01)
     assert (polled.due, polled.missed) == (11.0, 0)
     polled.advance(10.3)
@@ -371,11 +377,34 @@ def test_raw_vibration_over_a_pty_that_is_pulled_out_and_put_back(tmp_path: Path
                 while len(shop.waves()) < seen + 2:
                     await pty.send(vibration_frames(sent + 50, 20))
                     sent += 20
-                assert only(links.health()).state == "ok"
+                assert (only(links.health()).state, only(links.health()).error) == ("degraded", "samples_lost")
                 # What was in the line when it was pulled is lost as well; nothing is lost without being counted.
                 await until(lambda: 41 * only(links.health()).frames + only(links.health()).lost_samples == 41 * (sent + 50))
                 assert only(links.health()).lost_samples >= 50 * 41
                 assert shop.waves()[seen].lost >= 50 * 41
+
+    run(main())
+
+
+def test_lost_samples_are_shown_and_forgiven_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drivers.listen._CALM", 0.3)
+
+    async def main() -> None:
+        shop = Shop()
+        with Pty(tmp_path / "line") as pty:
+            async with running(stream_links(pty, "cobs", VIBRATION, routes("xyz"), shop)) as links:
+                await until(lambda: links.health()[0].state == "open")
+                await pty.send(vibration_frames(0, 20))
+                await until(lambda: only(links.health()).frames == 20)
+                assert (only(links.health()).state, only(links.health()).lost_samples) == ("ok", 0)
+                await pty.send(vibration_frames(23, 1))
+                await until(lambda: only(links.health()).frames == 21)
+                assert (only(links.health()).state, only(links.health()).error) == ("degraded", "samples_lost")
+                sent = 24
+                while only(links.health()).state != "ok":
+                    await pty.send(vibration_frames(sent, 1))
+                    sent += 1
+                assert (only(links.health()).error, only(links.health()).lost_samples) == ("", 3 * 41)
 
     run(main())
 

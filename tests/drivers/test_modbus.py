@@ -12,8 +12,7 @@ import pytest
 
 from drivers.bus import Bus
 from drivers.clock import SystemClock
-from drivers.modbus import ModbusClient
-from drivers.options import BusOptions, Table
+from drivers.options import BusOptions
 from drivers.plan import Request
 from drivers.trouble import BusTrouble, LinkDown, NoAnswer, Refused, WrongAnswer
 from tests.support.aio import run, until
@@ -219,26 +218,5 @@ def test_a_closed_bus() -> None:
             with pytest.raises(BusTrouble) as caught:
                 await bus.read(1, Request("holding", 0, 1))
             assert isinstance(caught.value, LinkDown)
-
-    run(main())
-
-
-@pytest.mark.parametrize(("table", "count"), [("holding", 5), ("input", 1), ("coil", 13), ("discrete", 8)])
-def test_an_answer_read_without_pymodbus_is_the_same(table: Table, count: int) -> None:
-    async def main() -> None:
-        device = BadTcp(script())
-        await device.start()
-        client = ModbusClient(BusOptions(name="t", framing="tcp", host="127.0.0.1", port=device.port))
-        await client.connect()
-        request = Request(table, 20, count)
-        assert await client.exchange(1, request, 2.0) == client._values(request)
-        device.choose = lambda _: "4"
-        with pytest.raises(Refused):
-            await client.exchange(1, request, 2.0)
-        with pytest.raises(Refused) as caught:
-            client._values(request)
-        assert caught.value.code == 4
-        client.close()
-        await device.stop()
 
     run(main())

@@ -111,6 +111,13 @@ def test_a_silence_in_which_the_sequence_went_round_is_told_by_the_clock() -> No
     assert parser.lost == 5 * COUNT + turn
 
 
+def test_a_gap_in_the_very_first_read_is_no_wrapped_sequence() -> None:
+    parser = StreamParser(3, RATE, frames)
+    sent = send(20)
+    parser.feed(b"".join(sent[:5] + sent[8:]), 1.8e9)
+    assert parser.lost == 3 * COUNT
+
+
 def test_rubbish_without_end_does_not_pile_up() -> None:
     parser = StreamParser(3, RATE, frames)
     for _ in range(50):

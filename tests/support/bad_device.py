@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from tests.support.ptys import Pty
 
@@ -50,14 +51,31 @@ def answer_pdu(asked: Asked, *, function: int | None = None, count: int | None =
     return bytes((function, len(data) & 0xFF)) + data
 
 
+Wrap = Callable[[bytes], bytes]
+"""From what a frame says, unit first, to the frame."""
+
+
+def wrap_rtu(said: bytes) -> bytes:
+    return said + crc(said)
+
+
+def wrap_ascii(said: bytes) -> bytes:
+    total = 0
+    for byte in said:
+        total = (total + byte) % 256
+    return b":" + (said + bytes(((256 - total) % 256,))).hex().upper().encode() + b"\r\n"
+
+
+def framed(asked: Asked, wrap: Wrap, *, unit: int | None = None, function: int | None = None, count: int | None = None) -> bytes:
+    return wrap(bytes((asked.unit if unit is None else unit,)) + answer_pdu(asked, function=function, count=count))
+
+
 def rtu(asked: Asked, *, unit: int | None = None, function: int | None = None, count: int | None = None) -> bytes:
-    frame = bytes((asked.unit if unit is None else unit,)) + answer_pdu(asked, function=function, count=count)
-    return frame + crc(frame)
+    return framed(asked, wrap_rtu, unit=unit, function=function, count=count)
 
 
 def rtu_exception(asked: Asked, code: int) -> bytes:
-    frame = bytes((asked.unit, asked.function | 0x80, code))
-    return frame + crc(frame)
+    return wrap_rtu(bytes((asked.unit, asked.function | 0x80, code)))
 
 
 GOOD = "good"
@@ -83,18 +101,31 @@ NOISE = ("noise_before", "noise_behind", "echo")
 """Not the device's fault, and no reason to refuse its answer."""
 
 
-class BadRtu:
-    """One or more units on the far end of a pty.
+class _BadLine:
+    """One or more units on a line without transaction numbers, whatever carries it.
 
     Parameters
     ----------
-    choose: what to do with a request, one of GOOD, FAULTS, NOISE. Units that are not in `units` are silent.
+    choose: what to do with a request, one of GOOD, FAULTS, NOISE, or with `delay` seconds (drawn for each): `late`, this answer alone
+        comes late; `slow`, so do all behind it, as from a device that does one thing at a time. Units that are not in `units` are silent.
+    framing: rtu, ascii.
+    character: seconds that each takes on the line, the request's and the answer's; all of an answer comes with its last one.
+    turn: seconds from the end of a request to the beginning of its answer.
     """
 
-    def __init__(self, pty: Pty, choose: Callable[[Asked], str], units: tuple[int, ...] = (1,), seed: int = 0) -> None:
-        self.pty = pty
+    def __init__(
+        self,
+        choose: Callable[[Asked], str],
+        units: tuple[int, ...] = (1,),
+        seed: int = 0,
+        framing: str = "rtu",
+        delay: Callable[[str, random.Random], float] = lambda *_: 0.0,
+        character: float = 0.0,
+        turn: float = 0.0,
+    ) -> None:
         self.choose = choose
         self.units = units
+        self.delay = delay
         self.number = 0
         self.frozen = False
         """Answer always the same: registers do not tell the number of the request any more."""
@@ -102,33 +133,43 @@ class BadRtu:
         self.heard: list[int] = []
         """Units that were asked, in order, silent ones too."""
         self.did: dict[str, int] = {}
+        self.character = character
+        self.turn = turn
+        self._ascii = framing == "ascii"
+        self._wrap = wrap_ascii if self._ascii else wrap_rtu
         self._random = random.Random(seed)
         self._held: list[bytes] = []
         self._behind: list[bytes] = []
         self._long: list[tuple[int, bytes]] = []
         self._buffer = b""
+        self._busy_until = 0.0
 
-    def start(self) -> None:
-        asyncio.get_running_loop().add_reader(self.pty.fd, self._readable)
+    def write(self, data: bytes) -> None:
+        raise NotImplementedError
 
-    def stop(self) -> None:
-        asyncio.get_running_loop().remove_reader(self.pty.fd)
+    def feed(self, data: bytes) -> None:
+        """Bytes came from the bus."""
+        self._buffer += data
+        for frame in self._ascii_frames() if self._ascii else self._rtu_frames():
+            self.heard.append(frame[0])
+            if frame[0] in self.units:
+                self._request(frame)
 
-    def _readable(self) -> None:
-        try:
-            self._buffer += os.read(self.pty.fd, 4096)
-        except OSError:
-            self.stop()
-            return
+    def _rtu_frames(self) -> Iterator[bytes]:
         while len(self._buffer) >= 8:
             frame = self._buffer[:8]
             if crc(frame[:6]) != frame[6:]:
                 self._buffer = self._buffer[1:]
                 continue
             self._buffer = self._buffer[8:]
-            self.heard.append(frame[0])
-            if frame[0] in self.units:
-                self._request(frame)
+            yield frame
+
+    def _ascii_frames(self) -> Iterator[bytes]:
+        while b"\r\n" in self._buffer:
+            line, self._buffer = self._buffer.split(b"\r\n", 1)
+            said = bytes.fromhex(line.rpartition(b":")[2].decode())
+            if wrap_ascii(said[:-1]) == line + b"\r\n":
+                yield said
 
     def _request(self, frame: bytes) -> None:
         self.number += 1
@@ -139,34 +180,52 @@ class BadRtu:
         held += [late for number, late in self._long if number + 3 <= self.number]
         self._long = [(number, late) for number, late in self._long if number + 3 > self.number]
         for late in held:
-            self.pty.write(late)
+            self._send(late)
         act = self.choose(asked)
         self.did[act] = self.did.get(act, 0) + 1
-        self._act(act, asked, frame)
+        self._act(act, asked, self._wrap(frame[:-1] if self._ascii else frame[:-2]))
         for late in behind:
-            self.pty.write(late)
+            self._send(late)
+
+    def _send(self, data: bytes, delay: float = 0.0) -> None:
+        """In turn behind what a slow device is busy with."""
+        loop = asyncio.get_running_loop()
+        wait = max(delay, self._busy_until - loop.time()) + self.turn + self.character * ((17 if self._ascii else 8) + len(data))
+        if wait > 0:
+            loop.call_later(wait, self.write, data)
+        else:
+            self.write(data)
 
     def _act(self, act: str, asked: Asked, frame: bytes) -> None:
-        good = rtu(replace(asked, number=0) if self.frozen else asked)
+        good = framed(replace(asked, number=0) if self.frozen else asked, self._wrap)
         draw = self._random
+        if act in {"late", "slow"}:
+            delay = self.delay(act, draw)
+            if act == "slow":
+                self._busy_until = max(self._busy_until, asyncio.get_running_loop().time() + delay)
+            self._send(good, delay)
+            return
         cut = draw.randrange(1, len(good) - 1)
         junk = bytes(draw.randrange(256) for _ in range(draw.randrange(5, 40)))
+        noise = bytes(draw.randrange(256) for _ in range(draw.randrange(1, 4)))
+        count = max(1, asked.count + draw.choice((-1, 1)))
+        code = draw.choice((1, 2, 4, 6))
         send: dict[str, bytes] = {
             "good": good,
             "cut": good[:cut],
             "cut_held": good[:cut],
             "double": good + good,
-            "foreign_unit": rtu(asked, unit=asked.unit + 1),
-            "foreign_first": rtu(asked, unit=asked.unit + 1) + good,
-            "wrong_count": rtu(asked, count=max(1, asked.count + draw.choice((-1, 1)))),
-            "wrong_function": rtu(asked, function=4 if asked.function == 3 else 3),
-            "exception": rtu_exception(asked, draw.choice((1, 2, 4, 6))),
-            "illegal": rtu_exception(asked, 2),
+            "foreign_unit": framed(asked, self._wrap, unit=asked.unit + 1),
+            "foreign_first": framed(asked, self._wrap, unit=asked.unit + 1) + good,
+            "wrong_count": framed(asked, self._wrap, count=count),
+            "wrong_function": framed(asked, self._wrap, function=4 if asked.function == 3 else 3),
+            "exception": self._wrap(bytes((asked.unit, asked.function | 0x80, code))),
+            "illegal": self._wrap(bytes((asked.unit, asked.function | 0x80, 2))),
             "garbage": junk,
             "garbage_hold": junk,
-            "bad_crc": flipped(good, draw),
-            "noise_before": bytes(draw.randrange(256) for _ in range(draw.randrange(1, 4))) + good,
-            "noise_behind": good + bytes(draw.randrange(256) for _ in range(draw.randrange(1, 4))),
+            "bad_crc": spoiled(good, draw) if self._ascii else damaged(good, draw),
+            "noise_before": noise + good,
+            "noise_behind": good + noise,
             "echo": frame + good,
         }
         if act in {"hold", "garbage_hold", "double_hold"}:
@@ -178,17 +237,113 @@ class BadRtu:
         if act == "cut_held":
             self._held.append(good[cut:])
         if act == "double_hold":
-            self.pty.write(good)
+            self._send(good)
         if act in send:
-            self.pty.write(send[act])
+            self._send(send[act])
 
 
-def flipped(frame: bytes, draw: random.Random) -> bytes:
-    """One to three wrong bits: what CRC-16 is certain to catch in a frame of this length."""
+def damaged(frame: bytes, draw: random.Random) -> bytes:
+    """What CRC-16 is certain to catch: an odd number of wrong bits, two of them, or any within a burst of 16 (its polynomial has the factor
+    x + 1, the order 32,767, and the degree 16)."""
     bits = int.from_bytes(frame, "big")
-    for place in draw.sample(range(8 * len(frame)), draw.randrange(1, 4)):
+    width = 8 * len(frame)
+    kind = draw.choice(("odd", "two", "burst"))
+    if kind == "burst":
+        length = draw.randrange(1, 17)
+        pattern = draw.getrandbits(length) | 1 | 1 << (length - 1)
+        return (bits ^ pattern << draw.randrange(width - length + 1)).to_bytes(len(frame), "big")
+    for place in draw.sample(range(width), 2 if kind == "two" else draw.choice((1, 3, 5, 7, 9))):
         bits ^= 1 << place
     return bits.to_bytes(len(frame), "big")
+
+
+def spoiled(frame: bytes, draw: random.Random) -> bytes:
+    """What the checksum of ASCII frames is certain to catch: one wrong byte, here a figure of it or both."""
+    at = 1 + 2 * draw.randrange((len(frame) - 3) // 2)
+    value = int(frame[at : at + 2], 16) ^ draw.randrange(1, 256)
+    return frame[:at] + f"{value:02X}".encode() + frame[at + 2 :]
+
+
+class BadRtu(_BadLine):
+    """On the far end of a pty; RTU, or ASCII if told so."""
+
+    def __init__(self, pty: Pty, choose: Callable[[Asked], str], units: tuple[int, ...] = (1,), seed: int = 0, **more: Any) -> None:
+        super().__init__(choose, units, seed, **more)
+        self.pty = pty
+
+    def start(self) -> None:
+        asyncio.get_running_loop().add_reader(self.pty.fd, self._readable)
+
+    def stop(self) -> None:
+        asyncio.get_running_loop().remove_reader(self.pty.fd)
+
+    def write(self, data: bytes) -> None:
+        if self.pty.fd >= 0:
+            self.pty.write(data)
+
+    def _readable(self) -> None:
+        try:
+            data = os.read(self.pty.fd, 4096)
+        except OSError:
+            self.stop()
+            return
+        self.feed(data)
+
+
+class BadRtuTcp(_BadLine):
+    """Behind a serial device server: frames go through a TCP connection as they are. What comes while nobody is connected waits for the
+    next one."""
+
+    def __init__(self, choose: Callable[[Asked], str], units: tuple[int, ...] = (1,), seed: int = 0, **more: Any) -> None:
+        super().__init__(choose, units, seed, **more)
+        self.port = 0
+        self.connections = 0
+        self._kept = b""
+        self._server: asyncio.Server | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._client, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        self.hang_up()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.wait_closed()
+
+    def hang_up(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        self._writer = None
+
+    def write(self, data: bytes) -> None:
+        if self._writer is None or self._writer.is_closing():
+            self._kept += data
+        else:
+            self._writer.write(data)
+
+    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        self.connections += 1
+        self.hang_up()
+        self._writer = writer
+        kept, self._kept = self._kept, b""
+        writer.write(kept)
+        try:
+            while data := await reader.read(4096):
+                self.feed(data)
+        except ConnectionError:
+            return
+        finally:
+            writer.close()
+            if self._writer is writer:
+                self._writer = None
+            self._tasks.discard(task)
 
 
 class BadTcp:
@@ -204,6 +359,8 @@ class BadTcp:
     def __init__(self, choose: Callable[[Asked], str], clients: int = 8) -> None:
         self.choose = choose
         self.clients = clients
+        self.delay = 0.0
+        """s after which every answer comes, the next request waiting behind it."""
         self.number = 0
         self.asked: list[Asked] = []
         self.connections = 0
@@ -263,6 +420,8 @@ class BadTcp:
             held = b""
             act = self.choose(asked)
             good = mbap(asked, answer_pdu(asked))
+            if self.delay:
+                await asyncio.sleep(self.delay)
             if act == "hold":
                 held = good
             elif act == "close":

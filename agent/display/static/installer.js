@@ -8,7 +8,7 @@ const QUALITIES = ["good", "uncertain", "bad", "unavailable", "absent"];
 const ROW = 1.9; // rem
 const LINE = 4.3; // rem
 const FAULT = new Set(["error", "trouble"]);
-const FAULTS = { bus: "bus", source: "bus", broker: "mqtt.problem", store: "store" };
+const FAULTS = { bus: "bus", source: "bus", beacon: "bus", broker: "mqtt.problem", store: "store" };
 
 export class Installer {
   constructor(app) {

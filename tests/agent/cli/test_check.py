@@ -46,10 +46,10 @@ def test_a_right_file_in_french(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert out.startswith(f"{path} : bon.\n")
     for said in (
         "Machine lathe-03 (tour), shop / turning",
-        "machine: tcp 192.168.0.10:502\n    lathe: plc, adresse 1, 1 lecture toutes les 0,2 s : holding 10–40",
+        "machine: tcp 192.168.0.10:502\n    lathe: plc, adresse 1, 1 lecture toutes les 0,2 s : holding 10–47",
         "drive: rtu /dev/serial/by-id/usb-FTDI-if00-port0 115200 8E1, ligne occupée à 11 %",
         "nose: accelerometer, flux, 6 667 Hz par axe",
-        "load           spindle.load   drive.load           %",
+        "load            spindle.load    drive.load            %",
         "oui  usure de chaque outil",
         "une fausse alarme toutes les 40 h de marche automatique",
         "20 outils × 5 détecteurs × 25 pièces par heure = 2 500 jugements par heure",
@@ -95,7 +95,7 @@ def test_json_of_a_right_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert (report["ok"], report["mistakes"], report["machine"]["name"]) == (True, [], "lathe-03")
     assert [(row["key"], row["code"]) for row in report["warnings"]] == [("display.bind", "bind_public")]
     assert report["warnings"][0]["line"] > 0
-    assert report["buses"][1]["sources"][0]["requests"] == [{"table": "holding", "address": 0, "count": 3}]
+    assert report["buses"][1]["sources"][0]["requests"] == [{"table": "holding", "address": 0, "count": 3, "every": 0.05}]
     assert report["buses"][1]["share"] == pytest.approx((19 * 11 / 115_200 + 2 * 0.00175) / 0.05)
     assert report["channels"][0] == {"name": "load", "role": "spindle.load", "from": "drive.load", "unit": "%"}
     assert all(report["watch"].values())
@@ -152,6 +152,7 @@ def test_without_a_waveform_the_spindle_is_not_watched(tmp_path: Path, capsys: p
 
 def test_without_context_nothing_can_be_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = RIGHT.replace('role = "tool"', 'role = "other"').replace('role = "program"', 'role = "other"')
+    text = text.replace('role = "section"', 'role = "other"')
     watch = watch_of(tmp_path, text, capsys)
     assert not any(watch[name] for name in ("wear", "missing", "breakage", "overload", "tool"))
 
