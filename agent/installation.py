@@ -115,6 +115,8 @@ def _device(device: DeviceHealth) -> HealthLine:
         "frames",
         "refused_frames",
         "lost_samples",
+        "dropped_bytes",
+        "stale_replies",
     ):
         if getattr(device, name):
             facts[name] = getattr(device, name)

@@ -96,6 +96,11 @@ def place_of(register: Register) -> tuple[int, int, int] | None:
     return (number, 0, field) if field in known and (number, field) != (500, 3) else None
 
 
+def pauses(register: Register) -> bool:
+    """Whether a control that is busy leaves this field out: what it said before holds until it speaks again, or is lost."""
+    return register.table == "query" and register.address in {5001, 5004}
+
+
 def questions(registers: Sequence[Register]) -> tuple[Question, ...]:
     """The least questions that these registers need, in the order of the registers.
 

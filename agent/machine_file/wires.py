@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +14,7 @@ from agent.settings import ChannelOptions, MachineSettings
 from agent.toml_file.found import Found
 from agent.toml_file.lines import Place
 from drivers.devices import MapError, find_map, load_map
+from drivers.mdc import pauses
 from drivers.mdc import place_of as answer_field
 from drivers.options import NETWORK, BusOptions, ChannelRoute, DeviceMap, SourceOptions
 from drivers.polled import update_of
@@ -123,14 +125,16 @@ def unit_of(channel: ChannelOptions, settings: MachineSettings, maps: Mapping[st
 
 
 def hold_of(channel: ChannelOptions, settings: MachineSettings, maps: Mapping[str, DeviceMap]) -> float | None:
-    """Seconds for which a value may stand: as written; three periods of the channel or the device, where either is slower than the source;
-    None: the default, three periods of the source."""
+    """Seconds for which a value may stand: as written; without end what a busy control leaves out; three periods of the channel or the
+    device, where either is slower than the source; None: the default, three periods of the source."""
     name, _, wanted = channel.source.partition(".")
     source = next((source for source in settings.source if source.name == name), None)
     device = maps.get(source.device) if source is not None else None
     if channel.hold is not None or source is None or device is None:
         return channel.hold
     register = next((register for register in device.registers if register.name == wanted), None)
+    if register is not None and pauses(register):
+        return math.inf
     update = update_of(source, device, register) if register is not None else 0.0
     slowest = max(channel.every or 0.0, update)
     return max(3.0 * slowest, 1.0) if slowest > source.every else None

@@ -57,6 +57,28 @@ def test_hold_may_be_without_end(tmp_path: Path) -> None:
     assert hold["load"] is None
 
 
+def test_what_a_busy_control_leaves_out_holds_until_it_speaks_again(tmp_path: Path) -> None:
+    text = """
+[machine]
+name = "m"
+[[bus]]
+name = "b"
+framing = "mdc"
+host = "10.0.0.1"
+port = 5051
+[[source]]
+name = "s"
+bus = "b"
+device = "haas_mdc"
+every = 0.5
+"""
+    for name, role in (("program", "program"), ("parts", "part"), ("mode", "mode"), ("tool", "tool")):
+        text += f'[[channel]]\nname = "{name}"\nrole = "{role}"\nfrom = "s.{name}"\n'
+    text += '[[channel]]\nname = "again"\nrole = "other"\nfrom = "s.program"\nhold = 7\n'
+    hold = {channel.name: channel.hold for channel in load(written(tmp_path, text)).settings.channel}
+    assert hold == {"program": math.inf, "parts": math.inf, "mode": None, "tool": None, "again": 7.0}
+
+
 def test_the_least_there_can_be(tmp_path: Path) -> None:
     file = load(written(tmp_path, '[machine]\nname = "m"\n'), paths=SHOP)
     assert file.settings.bus == ()

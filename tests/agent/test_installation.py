@@ -1,0 +1,69 @@
+"""What the installer's page and the status topic say of a sensor that loses samples, and of a feed axis."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from agent.installation import Installation
+from agent.paths import DataPaths
+from agent.settings import ChannelOptions, MachineOptions, MachineSettings
+from agent.store import StoreCounters
+from agent.texts import LANGUAGES, Texts
+from drivers.health import BusHealth, DeviceHealth
+from drivers.model import Quality, Readings
+
+SETTINGS = MachineSettings(
+    machine=MachineOptions(name="essai"),
+    channel=(
+        ChannelOptions(name="z", role="axis.load", source="plc.z", unit="A"),
+        ChannelOptions(name="vibration", role="vibration", source="nose.xyz"),
+    ),
+)
+
+STORE = StoreCounters(submitted=0, committed=0, transactions=0, critical=0, telemetry=0, dropped={}, trouble=None)
+
+
+def bus(device: DeviceHealth) -> BusHealth:
+    return BusHealth(bus="nose", state="open", since=1.0, opened=1, devices=(device,))
+
+
+def sensor(*, losing: bool) -> DeviceHealth:
+    return DeviceHealth(
+        source="nose",
+        unit=0,
+        state="degraded" if losing else "ok",
+        since=1.0,
+        frames=1000,
+        refused_frames=3,
+        lost_samples=123,
+        dropped_bytes=4096,
+        error="samples_lost" if losing else "",
+    )
+
+
+@pytest.mark.parametrize("losing", [True, False])
+def test_lost_samples_are_on_the_installers_page_and_in_the_status(losing: bool) -> None:
+    installation = Installation(SETTINGS)
+    health = installation.health([bus(sensor(losing=losing))], None, STORE, 0.0, 10.0)
+    line = next(line for line in health.lines if line.group == "source")
+    assert line.state == ("warning" if losing else "good")
+    assert {name: line.facts[name] for name in ("frames", "refused_frames", "lost_samples", "dropped_bytes")} == {
+        "frames": 1000, "refused_frames": 3, "lost_samples": 123, "dropped_bytes": 4096,
+    }  # fmt: skip
+    assert installation.sources([bus(sensor(losing=losing))]) == {"nose": "degraded" if losing else "ok"}
+
+
+def test_the_words_for_it_are_there_in_both_languages() -> None:
+    for language in LANGUAGES:
+        texts = Texts.load(DataPaths.find(None), language)
+        assert "123" in texts.say("bus.samples_lost", lost_samples=123)
+        for fact in ("frames", "refused_frames", "lost_samples", "dropped_bytes", "stale_replies"):
+            assert texts.has(f"page.fact.{fact}"), fact
+
+
+def test_the_load_of_an_axis_is_among_the_values() -> None:
+    installation = Installation(SETTINGS)
+    installation.note(Readings("plc", ("z",), np.array([5.0]), np.array([[3.25]]), np.array([[Quality.GOOD]], np.uint8)))
+    axis = next(channel for channel in installation.health([], None, STORE, 0.0, 10.0).channels if channel.name == "z")
+    assert (axis.role, axis.value, axis.unit, axis.quality, axis.time) == ("axis.load", 3.25, "A", Quality.GOOD, 5.0)
