@@ -1,9 +1,9 @@
 """One dead device among eight on one RTU line: what the other seven keep of their rate, and when the dead one's values are unavailable.
 
 `python benchmarks/bus.py [--real] [--seconds 60]`: half a minute; with --real (the clock runs as it does, two rows only) four minutes. A
-real pty; the far end lets bytes go at the rate of the line and answers 5 ms after a request (tests/support/eight.py). Ten registers a device,
-all in one request. 'Kept' is readings over planned readings from the moment at which device 5 falls silent, or from the start if it never
-spoke.
+real pty; the far end lets bytes go at the rate of the line and answers 5 ms after a request (tests/support/eight.py). Ten registers a
+device, all in one request. 'Kept' is readings over planned readings from the moment at which device 5 falls silent, or from the start if it
+never spoke.
 """
 
 from __future__ import annotations
