@@ -238,7 +238,7 @@ class Monitor:
         ends = self._looked + SILENCE
         while self._looked < last:
             self._looked = last if self._looked >= ends else round((self._looked + LOOK) / LOOK) * LOOK
-            cutting = any(segmenter.cutting for segmenter in self.segmenters.values())
+            cutting = any(segmenter.opened is not None for segmenter in self.segmenters.values())
             self.supply.look(self._looked, self._held, cutting=cutting)
             out.extend(self._act(self.sensors.look(self._looked, self._held, off=self.off, undecided=self.supply.undecided)))
             if self.sensors.lost():

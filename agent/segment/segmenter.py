@@ -150,11 +150,6 @@ class SpindleSegmenter:
                     self._ordinal[frame.tool] -= 1
                 yield self._close(now)
 
-    @property
-    def cutting(self) -> bool:
-        """Whether a cut is open."""
-        return self._open is not None
-
     def current(self) -> Cut | None:
         """The open cut with its curve so far."""
         return self._cut("grown", picture=True) if self._open is not None else None
