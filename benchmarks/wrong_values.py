@@ -1,6 +1,6 @@
 """Wrong values out of a line on which a third of the answers is spoiled: Broche, and pymodbus by itself, beside it.
 
-`python benchmarks/wrong_values.py [--requests 100000] [--only NAME] [--real]`: about a quarter of an hour; 10,000 requests take two
+`python benchmarks/wrong_values.py [--requests 100000] [--only NAME] [--real]`: about half an hour; 10,000 requests take three
 minutes. Frames go through real ptys and real TCP connections. The loop's time jumps when nothing is under way, so that seconds of waiting
 cost nothing (tests/support/virtual_time.py); with --real it does not, and 1,000 requests take two and a half minutes.
 

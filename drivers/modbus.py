@@ -2,8 +2,8 @@
 all is said in drivers.coils; nothing else leaves here.
 
 pymodbus checks the device of an RTU or ASCII answer and nothing else, so a late answer passes for the next one (measured with 3.16.1). So
-it opens and keeps the connection and builds the requests, and its trace hook gives us every byte as it comes; there the answer is checked
-against the request as it was sent. Its own waiting, retries and reconnection are not used: what happens after a silence is for the Bus to
+it opens and keeps the connection and builds the requests, and every byte comes to us as it comes to it; here the answer is checked against
+the request as it was sent. Its own waiting, retries and reconnection are not used: what happens after a silence is for the Bus to
 decide, and its way through a request takes longer than libmodbus takes for three.
 """
 
@@ -15,6 +15,7 @@ import struct
 import termios
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 from pymodbus import FramerType
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
@@ -34,7 +35,7 @@ _CONNECT = 3.0
 """Seconds for a TCP connection; a time-out fit for answers is too short for a device that just woke up."""
 
 _BUFFER = 4096
-"""pymodbus throws its receive buffer away above 264 bytes, which two answers in one read exceed."""
+"""Bytes of noise that are kept."""
 
 _PDU: dict[Table, type[ModbusPDU]] = {
     "coil": ReadCoilsRequest,
@@ -42,6 +43,8 @@ _PDU: dict[Table, type[ModbusPDU]] = {
     "holding": ReadHoldingRegistersRequest,
     "input": ReadInputRegistersRequest,
 }
+_EXACT = 1e-6
+"""s by which a timer may be early."""
 _MOST_FRAMES = 1000
 """Requests of which the bytes are kept."""
 _TRANSACTIONS = 65535
@@ -104,13 +107,14 @@ class ModbusClient:
                 trace_packet=self._trace,
                 trace_connect=self._connection,
             )
-        self._client.ctx.max_buffer_size = _BUFFER
+        self._client.ctx.data_received = self._received  # type: ignore[method-assign]
         self._sent: dict[tuple[int, Table, int, int], bytes] = {}
         self._transaction = 0
         self._answered: asyncio.Future[None] | None = None
+        self._deadline = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         self._wanted: Expected | None = None
         self._order: CoilOrder | None = None
-        self._kept = 0
         self._buffer = b""
         self._stray: list[Stray] = []
         self._broken = False
@@ -158,18 +162,16 @@ class ModbusClient:
         self._gate(frame)
         self._wanted = expected_tcp(frame) if self._frames is None else self._frames.expected(frame)
         self.answer = b""
-        self._kept = 0
         if self._frames is not None:
             self._buffer = b""
         before = self.arrived
         loop = asyncio.get_running_loop()
         answered = self._answered = loop.create_future()
-        timer = loop.call_later(timeout, _wake, answered)
-        self._client.ctx.send(frame)
+        self._wait_until(loop, loop.time() + timeout)
+        cast(asyncio.WriteTransport, self._client.ctx.transport).write(frame)
         try:
             await answered
         finally:
-            timer.cancel()
             self._wanted = self._answered = self._order = None
         if self.answer:
             return self._values(request)
@@ -195,7 +197,28 @@ class ModbusClient:
 
     def close(self) -> None:
         """Close the link."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._client.close()
+
+    def _wait_until(self, loop: asyncio.AbstractEventLoop, deadline: float) -> None:
+        """One timer for many answers: it moves on by itself, so that an answer in time costs none."""
+        self._deadline = deadline
+        if self._timer is not None and self._timer.when() > deadline:
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is None:
+            self._timer = loop.call_at(deadline, self._late, loop)
+
+    def _late(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        if self._answered is None:
+            return
+        if loop.time() < self._deadline - _EXACT:
+            self._timer = loop.call_at(self._deadline, self._late, loop)
+        else:
+            _wake(self._answered)
 
     def _values(self, request: Request | CoilOrder) -> list[int]:
         """What the answer says."""
@@ -245,21 +268,21 @@ class ModbusClient:
             _wake(self._answered)
 
     def _trace(self, sending: bool, data: bytes) -> bytes:
-        """Called by pymodbus with all bytes since the last request each time that some arrive; it gets none of them."""
+        """Called by pymodbus with what somebody sends through it; answers do not go that way."""
         if sending:
             self._gate(data)
-            return data
-        fresh = data[self._kept :] if len(data) >= self._kept else data
-        self._kept = len(data)
-        self.arrived += len(fresh)
-        self._buffer = (self._buffer + fresh)[-_BUFFER:]
+        return data
+
+    def _received(self, data: bytes) -> None:
+        """Called by the transport with all bytes in place of pymodbus."""
+        self.arrived += len(data)
+        self._buffer = (self._buffer + data)[-_BUFFER:]
         if self._wanted is None:
-            self.unasked += len(fresh)
+            self.unasked += len(data)
         if (self._line_answer(self._frames) if self._frames is not None else self._tcp_answer()) or self._broken:
             self._wanted = None
             if self._answered is not None:
                 _wake(self._answered)
-        return b""
 
     def _line_answer(self, frames: _Frames) -> bool:
         data, wanted = self._buffer, self._wanted

@@ -24,6 +24,9 @@ from drivers.recording_format import RELATIVE_BELOW, seconds_of, time_text
 Cell = tuple[float, int]
 """Value and quality."""
 
+BLANK = " \t"
+"""What may stand around a cell, and is no cell alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -137,7 +140,8 @@ class RowReader:
             return None
         grid = np.arange(rows * width).reshape(rows, width)
         time = _times(cells, grid[:, 0])
-        if time is None or (cells.text[cells.starts[grid[:, self._holding]]] == ord(" ")).any():
+        first = cells.text[cells.starts[grid[:, self._holding]]]
+        if time is None or ((first == ord(" ")) | (first == ord("\t"))).any():
             return None
         values = np.full((rows, width - 1), np.nan)
         quality = np.full((rows, width - 1), Quality.ABSENT, dtype=np.uint8)
@@ -207,7 +211,7 @@ class RowReader:
                 raise RecordingError("ragged", self._path, line=number, got=len(row), want=len(self._columns) + 1)
             times.append(self._time(row[0].strip(), number))
             numbers.append(number)
-            cells.append([self._cell(i, cell.strip(), number) for i, cell in enumerate(row[1:])])
+            cells.append([self._cell(i, cell.strip(BLANK), number) for i, cell in enumerate(row[1:])])
         if not times:
             return None
         time = np.array(times)
@@ -251,7 +255,7 @@ class RowReader:
         if cell is None:
             if len(known) > 4096:
                 known.clear()
-            cell = known[raw] = self._decode(self._columns[i], raw.decode("utf-8").strip())
+            cell = known[raw] = self._decode(self._columns[i], raw.decode("utf-8").strip(BLANK))
         return cell
 
     def _decode(self, column: Column, text: str) -> Cell:

@@ -182,21 +182,21 @@ def test_one_file_alone_knows_how_to_write() -> None:
 
 def test_who_sends_orders() -> None:
     """From the source: the daemon's beacon is the only caller of the lamps, and the client the only place where bytes go out."""
-    callers: dict[str, set[str]] = {"pdu_of": set(), "switch": set(), "lamps": set(), "ctx.send": set()}
+    callers: dict[str, set[str]] = {"pdu_of": set(), "switch": set(), "lamps": set(), "bytes": set()}
     for path in [*(ROOT / "drivers").rglob("*.py"), *(ROOT / "agent").rglob("*.py")]:
         text = path.read_text(encoding="utf-8")
         name = path.relative_to(ROOT).as_posix()
         if re.search(r"from drivers\.coils import [^\n]*\bpdu_of\b", text):
             callers["pdu_of"].add(name)
-        if re.search(r"\bctx\.send\(|\bpdu_send\(", text):
-            callers["ctx.send"].add(name)
+        if re.search(r"\bctx\.(send|transport)\b|\bpdu_send\(", text):
+            callers["bytes"].add(name)
         if re.search(r"\.switch\(", text):
             callers["switch"].add(name)
         if re.search(r"\.lamps\(", text):
             callers["lamps"].add(name)
     assert callers == {
         "pdu_of": {"drivers/modbus.py"},
-        "ctx.send": {"drivers/modbus.py"},
+        "bytes": {"drivers/modbus.py"},
         "switch": {"drivers/lamps.py"},
         "lamps": {"agent/beacon.py"},
     }

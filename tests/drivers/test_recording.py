@@ -133,7 +133,12 @@ NUMBERS = st.one_of(
 )
 POLLED = st.one_of(NUMBERS, st.sampled_from(["", "", "", "unavailable", "nan", "-inf", "inf", " 4.25 ", "NaN"]))
 WORDS = st.text(st.characters(min_codepoint=33, max_codepoint=0x17F, exclude_characters='",\x7f'), min_size=1, max_size=20).filter(
-    lambda text: "_" not in text and text.lower() not in {"unavailable", "nan", "inf", "infinity"} and text[0] not in "-+.0123456789iInN"
+    lambda text: (
+        text.strip() == text
+        and "_" not in text
+        and text.lower() not in {"unavailable", "nan", "inf", "infinity"}
+        and text[0] not in "-+.0123456789iInN"
+    )
 )
 HELD = st.one_of(st.sampled_from(["", "", "", "4", "12", "-", "-3", "unavailable", "nan", "O4711", "O4712"]), WORDS, NUMBERS)
 TIMES = st.lists(st.integers(0, 10**13 - 1), min_size=1, max_size=30).map(sorted)
@@ -152,6 +157,18 @@ def _time_text(micro: int, kind: int) -> str:
 
 def _columns(names: list[str]) -> list[Column]:
     return [Column(name, name != "load", name != "load", 1.0, Quality.GOOD) for name in names]
+
+
+@pytest.mark.parametrize(("cell", "expected"), [("\t", "4"), (" ", "4"), ("\t12 ", "12"), ("\u0085", "\u0085")])
+def test_blanks_around_a_cell_are_no_part_of_it(tmp_path: Path, cell: str, expected: str) -> None:
+    """Blanks alone are no cell. What is no blank in a spreadsheet is a word, however it looks."""
+    path = tmp_path / "rows.csv"
+    path.write_text(f"time,load,tool\n0,1,4\n1,2,{cell}\n", encoding="utf-8")
+    _, slow = rows_of(path, {"tool"})
+    assert slow[1][1][1] == ("good", float(expected) if expected.isdigit() else expected)
+    (block,) = read(path, context=["tool"])
+    assert isinstance(block, Readings)
+    assert word_of(float(block.values[1, 1]), block.words) == expected
 
 
 @settings(max_examples=150, deadline=None)

@@ -22,7 +22,7 @@ def rows_of(path: Path, held: set[str]) -> tuple[list[str], list[tuple[float, li
     for line in lines[1:]:
         cells = []
         for name, text in zip(names, line[1:], strict=True):
-            cell = _cell(text.strip(), name in held)
+            cell = _cell(text.strip(" \t"), name in held)
             if name in held:
                 if cell[0] != "absent":
                     now[name] = cell

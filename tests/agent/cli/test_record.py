@@ -72,7 +72,9 @@ def test_records_rows_words_and_raw_vibration(shop: ShopProcess, tmp_path: Path)
     load = names.index("load")
     seen = values[quality[:, load] == Quality.GOOD, load]
     assert len(seen) >= 40
-    assert ((seen > 0) & (seen < 120)).all()
+    # Braking at the end of a cut is no load, or a little less.
+    assert ((seen > -20) & (seen < 120)).all()
+    assert seen.max() > 20
     words = rows[-1].words
     assert {word_of(value, words) for value in values[:, names.index("program")].tolist()} - {""} == {"4711"}
     assert back.column("mode").held
