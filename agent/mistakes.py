@@ -17,7 +17,8 @@ class Mistake:
     line: 1-based; 0 where no line can be named.
     key: path of the key, such as 'channel[2].role'; '' where the file as a whole is meant. List positions count from 1, as people do.
     code: key under [mistake] of the text catalogue; with a dot ('map.count') from the top of it.
-    values: what its sentences fill in; `meant` is the nearest known word, or ''.
+    values: what its sentences fill in; `meant` is the nearest known word, or ''; `why_fr` and `why_en` are one value, `why`, in two
+        languages.
     """
 
     path: Path

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from drivers.map_checks import wrong_between, wrong_in_map, wrong_in_register
+from drivers.map_checks import wrong_between, wrong_in_caution, wrong_in_map, wrong_in_register
 from drivers.map_problems import MapProblem, unknown
-from drivers.options import DeviceMap, Register
+from drivers.options import Caution, DeviceMap, Register
 
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 
@@ -74,7 +74,7 @@ def _table(kind: type[_Struct], raw: Any, key: str, problems: list[MapProblem]) 
     """A struct from a TOML table; None, and what is wrong among the problems, if that cannot be."""
     if not isinstance(raw, dict):
         brackets = re.sub(r"\[\d+\]", "", key)
-        many = "[[registers]], with two brackets" if brackets == "registers" else f"[{brackets}]"
+        many = f"[[{brackets}]], with two brackets" if key.endswith("]") else f"[{brackets}]"
         problems.append(MapProblem(key, "type", {"why": f"write {many}"}))
         return None
     before = len(problems)
@@ -133,5 +133,7 @@ def _rows(struct: type[_Struct], raw: list[Any], key: str, problems: list[MapPro
             if one.name in names:
                 problems.append(MapProblem(f"{key}[{number}].name", "twice", {"word": one.name}))
             names.add(one.name)
+        if isinstance(one, Caution):
+            problems += wrong_in_caution(one, f"{key}[{number}]")
         rows.append(one)
     return tuple(rows)

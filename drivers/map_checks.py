@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from drivers import golden
 from drivers.map_problems import MapProblem, unknown
-from drivers.options import DeviceMap, Register
+from drivers.options import Caution, DeviceMap, Register
 from drivers.plan import MOST_REGISTERS, WIDTH, is_bits, width
 
 _LAST_ADDRESS = 65535
@@ -59,6 +59,12 @@ def wrong_in_register(register: Register, key: str) -> list[MapProblem]:
         if seconds is not None and not 0 <= seconds <= _SLOWEST:
             wrong(name, "seconds", value=seconds, last=_SLOWEST)
     return problems
+
+
+def wrong_in_caution(caution: Caution, key: str) -> list[MapProblem]:
+    """A caution is said in both languages, or half of the shops do not read it; `key` is where it stands."""
+    said = {"en": caution.en, "fr": caution.fr}
+    return [MapProblem(key, "caution", {"word": language}) for language, text in said.items() if not text.strip()]
 
 
 def wrong_in_map(device: DeviceMap, registers: bool) -> list[MapProblem]:

@@ -14,6 +14,7 @@ WHAT = {
     "not_listed": ("'{word}' is not known here", "did you mean '{meant}'?"),
     "not_listed_far": ("'{word}' is not known here", "take one of: {known}"),
     "missing_key": ("'{word}' is missing", "add it"),
+    "caution": ("the caution has no '{word}'", "say it in both languages: en = ... and fr = ..."),
     "type": ("is not what it should be: {why}", "write it as config/devices/README.md shows"),
     "twice": ("the name '{word}' stands for two registers", "give each register its own name"),
     "address": ("address {value} is out of range", "use the wire address, 0 to {last}: the manual's 40001 is 0 of the holding registers"),

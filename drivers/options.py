@@ -156,6 +156,17 @@ class GoldenFrame(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     note: str = ""
 
 
+class Caution(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[[cautions]] of a device map: what who connects it must know, in both languages. `drivers.map_checks` says which one is missing."""
+
+    en: str = ""
+    fr: str = ""
+
+    def said(self, language: Literal["fr", "en"]) -> str:
+        """In this language, as it stands in the file."""
+        return self.fr if language == "fr" else self.en
+
+
 class DeviceMap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A file of config/devices."""
 
@@ -186,8 +197,8 @@ class DeviceMap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """False: `update` is a guess: equal readings are not taken for repeats by it (docs/decisions/0007-device-maps.md)."""
     smoothing: float = 0.0
     """Seconds over which the device averages; 0: unknown or none."""
-    cautions: tuple[str, ...] = ()
-    """What who connects it must know."""
+    cautions: tuple[Caution, ...] = ()
+    """[[cautions]]."""
     registers: tuple[Register, ...] = ()
     frames: tuple[GoldenFrame, ...] = ()
     rate: float = 0.0

@@ -7,12 +7,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from agent.cli._cautions import cautions
 from agent.cli._watch_page import wire
 from drivers.options import NETWORK, BusOptions, DeviceMap, Register
 from drivers.scan import Seen
 
 if TYPE_CHECKING:
     from agent.cli import Say
+    from agent.settings import Language
 
 LOADS = ("load", "torque", "power", "current")
 """Registers of a drive that can stand for the load of its spindle, best first (docs/wire.md)."""
@@ -57,13 +59,14 @@ def _clear(one: Seen) -> bool:
     return one.guesses[0].certain or len(one.guesses) == 1
 
 
-def machine_file(seen: Sequence[Seen], maps: Mapping[str, DeviceMap], where: str, now: float, say: Say) -> str:
+def machine_file(seen: Sequence[Seen], maps: Mapping[str, DeviceMap], where: str, now: float, language: Language, say: Say) -> str:
     """A machine file that `broche check` accepts: the bus, a source for each device that a map fits, channels for what their names say.
 
     Parameters
     ----------
     where: as it was asked for.
     now: s UTC.
+    language: of the cautions; that of `say`.
     """
     date = dt.datetime.fromtimestamp(now, dt.UTC).strftime("%Y-%m-%d")
     lines = [*_comment(say("scan.file.head", date=date, where=where)), ""]
@@ -79,11 +82,11 @@ def machine_file(seen: Sequence[Seen], maps: Mapping[str, DeviceMap], where: str
         device = maps[one.guesses[0].device]
         name = _free(device.name, names)
         if _clear(one):
-            lines += _source(one, device, name, say)
+            lines += _source(one, device, name, language, say)
             channels += _channels(device, name, taken, say)
         else:
             # Which of them it is, only the name plate says: nothing of it is live.
-            lines += [line if line.startswith("#") or not line else f"# {line}" for line in _source(one, device, name, say)]
+            lines += [line if line.startswith("#") or not line else f"# {line}" for line in _source(one, device, name, language, say)]
     return "\n".join([*lines, *channels]).rstrip("\n") + "\n"
 
 
@@ -95,7 +98,7 @@ def _bus(bus: BusOptions) -> list[str]:
     return [*lines, f"stopbits = {bus.stopbits}"] if bus.stopbits != 1 else lines
 
 
-def _source(one: Seen, device: DeviceMap, name: str, say: Say) -> list[str]:
+def _source(one: Seen, device: DeviceMap, name: str, language: Language, say: Say) -> list[str]:
     if _clear(one):
         key = "scan.file.certain" if one.guesses[0].certain else "scan.file.plausible"
         head = [say(key, device=f"{device.vendor} {device.model}".strip())]
@@ -103,7 +106,7 @@ def _source(one: Seen, device: DeviceMap, name: str, say: Say) -> list[str]:
         head = [say("scan.file.one_of", unit=one.unit, names=", ".join(guess.device for guess in one.guesses))]
     if one.also:
         head.append(say("scan.also", units=", ".join(map(str, one.also))))
-    head += device.cautions if _clear(one) else ()
+    head += cautions(device, language) if _clear(one) else ()
     return [
         *_comment("\n".join(head)),
         "[[source]]",

@@ -11,6 +11,7 @@ from agent.cli import Say
 
 if TYPE_CHECKING:
     from agent.machine_file import MachineFile
+    from agent.machine_file.line_time import SourceUse
     from agent.mistakes import Mistake
     from agent.settings import ChannelOptions
     from agent.texts import Texts
@@ -107,20 +108,26 @@ def _wires(file: MachineFile, texts: Texts) -> list[str]:
         busy = f", {say('check.busy', percent=100.0 * use.share)}" if use.share is not None else ""
         lines.append(f"  {bus.name}: {bus.framing} {manner}{busy}")
         for source in use.sources:
-            options = source.source
-            for every in sorted({request.every for request in source.requests}):
-                requests = [request for request in source.requests if request.every == every]
-                spans = ", ".join(f"{r.table} {r.address}–{r.address + r.count - 1}" for r in requests)
-                unit = str(options.address)
-                said = say("check.polled", n=len(requests), device=options.device, unit=unit, every=every, spans=spans)
-                lines.append(f"    {options.name}: {said}")
-            if bus.framing == "mdc":
-                asked = say("check.asked", device=options.device, every=options.every, asked=_asked(file, options.name))
-                lines.append(f"    {options.name}: {asked}")
-            elif bus.framing in {"wit", "cobs"}:
-                rate = file.maps[options.device].rate
-                lines.append(f"    {options.name}: {say('check.stream', device=options.device, rate=rate or None)}")
+            lines += _source(file, bus.framing, source, texts)
     return lines or [f"  {say('check.no_wires')}"]
+
+
+def _source(file: MachineFile, framing: str, use: SourceUse, texts: Texts) -> list[str]:
+    """What is asked of a source, or how it streams, and below it what its device's map warns of."""
+    from agent.cli._cautions import cautions
+
+    say, options = texts.say, use.source
+    told = []
+    for every in sorted({request.every for request in use.requests}):
+        requests = [request for request in use.requests if request.every == every]
+        spans = ", ".join(f"{r.table} {r.address}–{r.address + r.count - 1}" for r in requests)
+        told.append(say("check.polled", n=len(requests), device=options.device, unit=str(options.address), every=every, spans=spans))
+    if framing == "mdc":
+        told.append(say("check.asked", device=options.device, every=options.every, asked=_asked(file, options.name)))
+    elif framing in {"wit", "cobs"}:
+        told.append(say("check.stream", device=options.device, rate=file.maps[options.device].rate or None))
+    warned = cautions(file.maps[options.device], texts.language) if told else []
+    return [*(f"    {options.name}: {line}" for line in told), *(f"      {say('check.caution', text=text)}" for text in warned)]
 
 
 def _beacon(file: MachineFile, texts: Texts) -> list[str]:
@@ -246,6 +253,7 @@ def _budget_lines(file: MachineFile, texts: Texts) -> list[str]:
 
 def _report(file: MachineFile, texts: Texts) -> dict[str, Any]:
     """What a program reads."""
+    from agent.cli._cautions import cautions
     from agent.machine_file.line_time import bus_uses
 
     settings = file.settings
@@ -266,6 +274,7 @@ def _report(file: MachineFile, texts: Texts) -> dict[str, Any]:
                         "device": source.source.device,
                         "every": source.source.every,
                         "share": source.share,
+                        "cautions": cautions(file.maps[source.source.device], texts.language),
                         "requests": [{"table": r.table, "address": r.address, "count": r.count, "every": r.every} for r in source.requests],
                     }
                     for source in use.sources

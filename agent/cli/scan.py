@@ -100,7 +100,7 @@ def _scan(
         print(say("scan.nobody"), file=sys.stderr)
         return 1
     if args.out is not None:
-        text = machine_file(scan.seen, {device.name: device for device in maps}, args.where, clock.wall(), say)
+        text = machine_file(scan.seen, {device.name: device for device in maps}, args.where, clock.wall(), args.lang, say)
         try:
             with args.out.open("x", encoding="utf-8") as file:
                 file.write(text)

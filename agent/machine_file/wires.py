@@ -193,7 +193,8 @@ def _map(source: SourceOptions, place: Place, paths: DataPaths, found: Found) ->
     try:
         device = load_map(find_map(source.device, paths.devices))
         if device.reading_writes:
-            found.wrong(place, "reading_writes", device=device.name, model=device.model or device.name, why=" ".join(device.cautions))
+            fr, en = (" ".join(caution.said(language) for caution in device.cautions) for language in ("fr", "en"))
+            found.wrong(place, "reading_writes", device=device.name, model=device.model or device.name, why_fr=fr, why_en=en)
             return None
         return device
     except MapError as error:

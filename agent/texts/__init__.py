@@ -209,6 +209,8 @@ class Texts:
     def mistake(self, mistake: Mistake) -> tuple[str, str]:
         """What is wrong, and what helps."""
         values = {"key": mistake.key, **{name: self._word(value) for name, value in mistake.values.items()}}
+        own = f"_{self.language}"
+        values |= {name.removesuffix(own): typeset(str(value), self.language) for name, value in values.items() if name.endswith(own)}
         code = mistake.code if "." in mistake.code else f"mistake.{mistake.code}"
         remedy = self.say(f"{code}.remedy", **values)
         if known(values.get("meant")) and code.startswith("mistake."):

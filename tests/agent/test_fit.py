@@ -178,4 +178,12 @@ def test_maps_that_ship_in_a_machine_file(tmp_path: Path, capsys: pytest.Capture
 def test_a_drive_that_must_not_be_asked_is_refused_with_its_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = written(tmp_path, MAPS.format(update="").replace("siemens_g120", "huanyang_hy"))
     assert main(["check", str(path), "--lang", "fr"]) == 1
-    assert "une lecture Modbus peut le commander" in capsys.readouterr().out
+    french = capsys.readouterr().out.translate({0xA0: " ", 0x202F: " ", 0x2019: "'"})
+    assert "une lecture Modbus peut le commander" in french
+    assert "L'enlever de ce bus. Il a des trames RTU avec ses propres codes de fonction : 01 lit un paramètre" in french
+    assert "Prendre sa charge sur un compteur de son alimentation" in french
+    assert main(["check", str(path), "--lang", "en"]) == 1
+    english = capsys.readouterr().out
+    assert "Take it off this bus. It has RTU frames with its own function codes: 01 reads a parameter" in english
+    assert "Take its load from a meter on its supply" in english
+    assert "paramètre" not in english

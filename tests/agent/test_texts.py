@@ -367,6 +367,16 @@ def test_a_mistake_is_a_place_what_and_remedy(english: Texts) -> None:
     assert english.mistakes([Mistake(Path("m.toml"), 0, "", "empty")]).startswith("m.toml: the file is empty\n")
 
 
+def test_a_value_of_a_mistake_in_two_languages(french: Texts, english: Texts) -> None:
+    values: dict[str, str | int | float] = {"device": "d", "model": "m", "why_fr": "Il chauffe : 5 %.", "why_en": "It's hot: 5%."}
+    mistake = Mistake(Path("m.toml"), 1, "source[1]", "reading_writes", values)
+    assert french.mistake(mistake)[1] == "L’enlever de ce bus. Il chauffe\u00a0: 5\u202f%."
+    assert english.mistake(mistake)[1] == "Take it off this bus. It’s hot: 5%."
+    without = Mistake(Path("m.toml"), 1, "source[1]", "reading_writes", {**values, "why_fr": "", "why_en": ""})
+    assert "sortie analogique" in french.mistake(without)[1]
+    assert "analog output" in english.mistake(without)[1]
+
+
 def test_steps_trees_and_tasks(french: Texts, english: Texts) -> None:
     assert french.tree("T01") == "La charge monte sur un seul outil"
     assert english.step("T01.change") == "Finish the pass, change the insert or the tool"

@@ -136,6 +136,12 @@ address = 3
         (ONE + '[identify]\ntests = [{ register = "b" }]', "identify.tests[1].register", "no_such_register_far"),
         (ONE + '[identify]\ntests = [{ register = "a", like = "aa" }]', "identify.tests[1].like", "no_such_register"),
         ("reading_writes = true\n" + ONE, "", "not_asked"),
+        (ONE + '[[cautions]]\nen = "Hot."', "cautions[1]", "caution"),
+        (ONE + '[[cautions]]\nen = " "\nfr = "Chaud."', "cautions[1]", "caution"),
+        (ONE + '[[cautions]]\nen = "Hot."\nfr = "Chaud."\n[[cautions]]\nfr = "Chaud."', "cautions[2]", "caution"),
+        (ONE + '[[cautions]]\nen = "Hot."\nde = "Heiss."', "cautions[1].de", "unknown_key_far"),
+        (ONE + '[cautions]\nen = "Hot."\nfr = "Chaud."', "cautions", "type"),
+        ('cautions = ["Hot."]\n' + ONE, "cautions[1]", "type"),
         (ONE + '[[frames]]\nrequest = "xx"', "frames[1]", "frame_hex"),
         (ONE + '[[frames]]\nrequest = "010300000001840B"', "frames[1]", "frame_hex"),
         (ONE + '[[frames]]\nrequest = "010600000001480A"', "frames[1]", "frame_hex"),
@@ -151,6 +157,20 @@ def test_one_thing_wrong(tmp_path: Path, text: str, key: str, code: str) -> None
 def test_a_golden_frame_that_says_what_the_map_says(tmp_path: Path) -> None:
     frame = load_map(write(tmp_path, ONE + FRAME + "values = { a = 5 }", "x")).frames[0]
     assert frame.values == {"a": 5.0}
+
+
+def test_a_caution_says_which_language_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(MapError) as caught:
+        load_map(write(tmp_path, ONE + '[[cautions]]\nen = "Hot."\n[[cautions]]'))
+    assert [(p.key, p.values["word"]) for p in caught.value.problems] == [
+        ("cautions[1]", "fr"),
+        ("cautions[2]", "en"),
+        ("cautions[2]", "fr"),
+    ]
+    with pytest.raises(MapError, match=re.escape("write [[cautions]], with two brackets")):
+        load_map(write(tmp_path, 'cautions = ["Hot."]\n' + ONE))
+    device = load_map(write(tmp_path, ONE + '[[cautions]]\nen = "Hot."\nfr = "Chaud."'))
+    assert [caution.said(language) for caution in device.cautions for language in ("fr", "en")] == ["Chaud.", "Hot."]
 
 
 def test_a_device_that_must_not_be_asked_needs_no_registers(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -212,6 +213,23 @@ def test_the_captured_frames_of_the_witmotion_sensor_weigh_one_g() -> None:
 def test_only_who_must_not_be_asked_has_no_registers() -> None:
     assert [m.name for m in MAPS if m.reading_writes] == ["huanyang_hy"]
     assert all(m.cautions for m in MAPS if m.reading_writes)
+
+
+@pytest.mark.parametrize("device", [m for m in MAPS if m.cautions], ids=lambda d: d.name)
+def test_both_languages_of_a_caution_say_the_same_figures(device: DeviceMap) -> None:
+    """Registers, limits and names of keys are what goes wrong when a sentence is carried over."""
+    for caution in device.cautions:
+        figures, keys = (
+            [sorted(re.findall(pattern, text)) for text in (caution.en, caution.fr)]
+            for pattern in (r"\d+", r"`[^`]*`|\b(?:[A-Z]+\d+|PROFINET|ASCII|RTU)\b")
+        )
+        assert figures[0] == figures[1], caution
+        assert set(keys[0]) <= set(keys[1]), caution
+        assert caution.fr != caution.en
+        # Typed with ordinary spaces, as the texts of config/texts; infinitives.
+        assert not re.search(
+            r"[\u00a0\u202f\u2019]|\b(tu|ton|vous|votre|vos)\b|\w[;:!?](?=\s|$)|\d%", caution.fr.replace("LOGO!", "LOGO")
+        ), caution
 
 
 @pytest.mark.parametrize("device", MAPS, ids=lambda d: d.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -99,6 +100,30 @@ def test_json_of_a_right_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert report["buses"][1]["share"] == pytest.approx((19 * 11 / 115_200 + 2 * 0.00175) / 0.05)
     assert report["channels"][0] == {"name": "load", "role": "spindle.load", "from": "drive.load", "unit": "%"}
     assert all(report["watch"].values())
+
+
+def test_a_source_comes_with_the_cautions_of_its_device(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Polled and streaming; below the lines of the source, in the language of the command, in the order of the map."""
+    folder = tmp_path / "devices"
+    shutil.copytree(ROOT / "tests" / "golden" / "machine_file" / "_shop" / "devices", folder)
+    for name, said in (("drive", "A"), ("accelerometer", "B")):
+        with (folder / f"{name}.toml").open("a", encoding="utf-8") as file:
+            file.write(f'\n[[cautions]]\nen = "{said}1: hot."\nfr = "{said}1 : chaud."\n[[cautions]]\nen = "{said}2."\nfr = "{said}2 !"\n')
+    path = in_a_shop(tmp_path, RIGHT)
+    assert main(["check", path, "--lang", "fr"]) == 0
+    lines = plain(capsys.readouterr().out).splitlines()
+    for source, said in (("drive: drive,", "A"), ("nose: accelerometer,", "B")):
+        at = next(i for i, line in enumerate(lines) if line.startswith(f"    {source}"))
+        assert lines[at + 1 : at + 3] == [f"      attention : {said}1 : chaud.", f"      attention : {said}2 !"]
+    assert sum("attention" in line for line in lines) == 4
+    assert main(["check", path, "--lang", "en"]) == 0
+    assert "\n      caution: A1: hot.\n      caution: A2.\n" in capsys.readouterr().out
+    assert main(["check", path, "--json", "--lang", "en"]) == 0
+    sources = [source for bus in json.loads(capsys.readouterr().out)["buses"] for source in bus["sources"]]
+    assert {source["name"]: source["cautions"] for source in sources if source["cautions"]} == {
+        "drive": ["A1: hot.", "A2."],
+        "nose": ["B1: hot.", "B2."],
+    }
 
 
 def test_json_of_a_wrong_file(capsys: pytest.CaptureFixture[str], wrong_file: str) -> None:

@@ -24,7 +24,8 @@ from agent.cli._scan_file import found_lines, machine_file
 from agent.cli.scan import _listen
 from agent.machine_file import load
 from agent.paths import DataPaths
-from agent.texts import Texts
+from agent.texts import LANGUAGES, Texts
+from agent.texts.typeset import typeset
 from drivers.devices import load_map
 from drivers.options import BusOptions
 from drivers.scan import Guess, Seen
@@ -214,7 +215,7 @@ def test_every_map_gives_a_machine_file_that_is_right(language: str, tmp_path: P
     seen += [Seen(LINE, 100, (Guess(asked[0], True),), {}), Seen(LINE, 101, (), {})]
     seen.append(Seen(LINE, 102, (Guess(asked[1], False), Guess(asked[2], False)), {}))
     path = tmp_path / "machine.toml"
-    path.write_text(machine_file(seen, MAPS, "/dev/x", 1.8e9, say), encoding="utf-8")
+    path.write_text(machine_file(seen, MAPS, "/dev/x", 1.8e9, language, say), encoding="utf-8")
     file = load(path)
     assert [source.device for source in file.settings.source] == [*asked, asked[0]]
     assert len({source.name for source in file.settings.source}) == len(asked) + 1
@@ -225,3 +226,7 @@ def test_every_map_gives_a_machine_file_that_is_right(language: str, tmp_path: P
     lines = found_lines(seen, say)
     assert len(lines) == len(seen)
     assert asked[2] in lines[-1]
+    drive = next(MAPS[name] for name in asked if MAPS[name].cautions)
+    comments = path.read_text(encoding="utf-8").splitlines()
+    said = {code: typeset(drive.cautions[0].said(code), code) for code in LANGUAGES}
+    assert [code for code in LANGUAGES if f"# {said[code]}" in comments] == [language]
