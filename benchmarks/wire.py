@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pymodbus.client import AsyncModbusTcpClient
 
+from drivers import fine_loop
 from drivers.bus import Bus
 from drivers.clock import SystemClock
 from drivers.links import Links
@@ -116,7 +117,7 @@ def serial_table(seconds: float) -> None:
             try:
                 for count in (2, 20, 60, 125):
                     theory = characters(options, 2 * count) * character(options) + 2 * silence(options)
-                    times, busy, lost = asyncio.run(on_the_line(port, baud, count, seconds))
+                    times, busy, lost = fine_loop.run(on_the_line(port, baud, count, seconds))
                     median, late, mean = statistics.median(times), statistics.quantiles(times, n=20)[-1], statistics.fmean(times)
                     row = f"{baud:6} {count:9} {1e3 * theory:9.2f} {1e3 * median:9.2f} {median / theory:6.3f} {1e3 * late:8.2f}"
                     print(f"{row} {late / theory:6.3f} {mean / theory:6.3f} {1 / mean:7.1f} {1e6 * busy:12.0f} {lost:4}", flush=True)
@@ -255,9 +256,9 @@ def tcp_table(modpoll: Path | None, reads: int) -> None:
                 c = LibModbusClient(server.port)
                 took.setdefault("libmodbus (C)", []).append(c.measure(count, reads))
                 c.close()
-                took.setdefault("Broche, Bus.read", []).append(asyncio.run(measure_bus(server.port, count, reads)))
-                took.setdefault("Broche, poll to decoded row", []).append(asyncio.run(measure_links(server.port, count, reads)))
-                took.setdefault("pymodbus async, unverified", []).append(asyncio.run(measure_pymodbus(server.port, count, reads)))
+                took.setdefault("Broche, Bus.read", []).append(fine_loop.run(measure_bus(server.port, count, reads)))
+                took.setdefault("Broche, poll to decoded row", []).append(fine_loop.run(measure_links(server.port, count, reads)))
+                took.setdefault("pymodbus async, unverified", []).append(fine_loop.run(measure_pymodbus(server.port, count, reads)))
                 if modpoll is not None:
                     alone, whole = measure_modpoll(modpoll, server.port, count, max(50, reads // 10), Path(folder))
                     took.setdefault("modpoll, read and decode", []).append((alone[0], alone[1]))

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     """Exit status 0 when it was asked to end and something was recorded; 1 when the disk ended it, or no device answered."""
     from agent.cli import CommandError
     from agent.machine_file import load
-    from drivers import jit
+    from drivers import fine_loop, jit
     from drivers.clock import SystemClock
     from drivers.recording import RecordingError, Writer
 
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     print(say("record.begun", channels=len(channels), folder=str(args.out)), file=sys.stderr, flush=True)
     recorder = Recorder(machine, writer, SystemClock(), args.seconds, say)
     try:
-        asyncio.run(recorder.run())
+        fine_loop.run(recorder.run())
     finally:
         writer.close()
     if writer.late:

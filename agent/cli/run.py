@@ -57,6 +57,7 @@ def serve(
     from agent.daemon import Daemon, DaemonFailed
     from agent.display.server import DisplayError
     from agent.store import StoreUnusable
+    from drivers import fine_loop
     from drivers.clock import SystemClock
 
     def tell(news: Told) -> None:
@@ -70,7 +71,7 @@ def serve(
         raise CommandError(say("run.no_folder", folder=str(folder), error=error.strerror or "")) from error
     daemon = Daemon(settings, machine.maps, machine.routes, machine.paths, folder, SystemClock(), tell)
     try:
-        asyncio.run(_until_stopped(daemon, beside))
+        fine_loop.run(_until_stopped(daemon, beside))
     except StoreUnusable as error:
         raise CommandError(say(f"run.store.{error.trouble.kind}", folder=str(folder), detail=error.trouble.detail)) from error
     except DisplayError as error:

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     from agent.cli import CommandError
     from agent.machine_file import load
     from agent.texts import Texts
-    from drivers import jit
+    from drivers import fine_loop, jit
     from drivers.clock import SystemClock
 
     say: Say = args.say
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     _refuse_taken(machine, say)
     jit.prepare()
     watch = Watch(machine, texts, SystemClock(), seconds=args.seconds, once=args.once, as_json=args.json)
-    asyncio.run(watch.run())
+    fine_loop.run(watch.run())
     if args.once:
         return 0 if watch.board.good else 1
     return 0 if any(row.time is not None for row in watch.board.rows.values()) else 1
