@@ -1,9 +1,9 @@
 """ADWIN: a window that is as long as the mean has not changed, many channels at once.
 
 A. Bifet and R. Gavalda, "Learning from time-changing data with adaptive windowing", SIAM Int. Conf. on Data Mining (2007) 443-448. The
-window is kept as buckets of 1, 2, 4, ... values, at most five of a size, each with its sum and its sum of squared deviations; the two oldest
-of a size are merged when a sixth comes. Every `clock`-th value each border between two buckets is tried: where the means of the older and the
-newer part differ by more than
+window is kept as buckets of 1, 2, 4, ... values, at most five of a size, each with its sum and its sum of squared deviations; the two
+oldest of a size are merged when a sixth comes. Every `clock`-th value each border between two buckets is tried: where the means of the
+older and the newer part differ by more than
 
     sqrt(2 m v d) + 2/3 d m,  m = 1 / (n0 - shortest + 1) + 1 / (n1 - shortest + 1),  d = ln(2 ln(n) / delta),  v the variance of the window
 

@@ -6,8 +6,8 @@ SCALE: 1.4826 times the median of their distances from it (MAD): for Gaussian va
 SCORE: (x - LOCATION) / max(SCALE, floor), -37 to 37; NaN before `FEWEST` values.
 
 State is one float64 array (channels, 2 + 2 window), C order: values learned, place of the oldest, the values as they came, the same values
-in order. It is saved and restored as its bytes. A value that is not finite, or beyond 1e150, is no value. Whether a value is learned from is
-the caller's decision (not while alarmed: the baseline waits).
+in order. It is saved and restored as its bytes. A value that is not finite, or beyond 1e150, is no value. Whether a value is learned from
+is the caller's decision (not while alarmed: the baseline waits).
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """AR(1) pre-whitening: what a value tells beyond the one before it, many channels at once.
 
 Charts suppose independent values; on autocorrelated ones textbook limits raise 10 to 50 times too many alarms (detection.md). Here the
-series is taken as x_i = a + phi x_(i-1) + e_i; a and phi are the least squares of all pairs of neighbours learned (conditional least squares: G. E. P. Box and G. M. Jenkins, Time Series Analysis, 1970, 7.1), and the innovation e_i over its standard deviation goes to a chart
-(L. C. Alwan and H. V. Roberts, J. Business and Economic Statistics 6 (1988) 87-95). phi is kept within +-0.99; from n pairs it comes out
-low by about (1 + 3 phi) / n (M. G. Kendall, Biometrika 41 (1954) 403).
+series is taken as x_i = a + phi x_(i-1) + e_i; a and phi are the least squares of all pairs of neighbours learned (conditional least
+squares: G. E. P. Box and G. M. Jenkins, Time Series Analysis, 1970, 7.1), and the innovation e_i over its standard deviation goes to a
+chart (L. C. Alwan and H. V. Roberts, J. Business and Economic Statistics 6 (1988) 87-95). phi is kept within +-0.99; from n pairs it comes
+out low by about (1 + 3 phi) / n (M. G. Kendall, Biometrika 41 (1954) 403).
 
 SCORE: (x_i - a - phi x_(i-1)) / s with s^2 = sum(e^2) / (n - 2) of the pairs learned; -37 to 37; NaN before `FEWEST` pairs, and for a value
     whose predecessor is missing.
