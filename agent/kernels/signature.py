@@ -151,7 +151,7 @@ def exceed(state, centre, spread, floor, curve, first, up, down, persistence, to
                 told[i, c] = BELOW
 
 
-@numba.njit([types.UniTuple(types.int64, 2)(types.int64, types.int64, types.int64, types.int64)], **jit.options())
+@numba.njit("UniTuple(i8, 2)(i8, i8, i8, i8)", **jit.options())
 def _reach(i, n, m, band):  # type: ignore[no-untyped-def]
     """First and last position of the other curve that position `i` may be put beside; whole numbers, so that both sides agree."""
     if n == 1:
