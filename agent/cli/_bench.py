@@ -13,6 +13,9 @@ import numpy as np
 
 from agent.cli import _bench_peers as peers
 from agent.kernels import adwin, charts, control, robust, segment, signature, vibration, whiten
+from agent.kernels.bearing import BearingLines, orders_of
+from agent.kernels.decimate import Record
+from agent.kernels.spectrum import Spectrum
 from drivers import frames
 from drivers.clock import Clock
 from drivers.stream import encode_frame
@@ -94,7 +97,7 @@ def _repeats(call: Callable[[], object], clock: Clock) -> int:
 
 def cases() -> list[Case]:
     """All, in the order of the pass."""
-    return [*_wire(), *_vibration(), *_charts(), *_together(), *_curves()]
+    return [*_wire(), *_vibration(), *_lines(), *_charts(), *_together(), *_curves()]
 
 
 def missing() -> tuple[str, ...]:
@@ -148,6 +151,45 @@ def _vibration() -> list[Case]:
         others["scipy, transform alone"] = (lambda: fft.rfft(lanes, axis=1), 1.0)
         others["scipy, textbook"] = (lambda: textbook.measure(block, scale, speed), 1.0)
     return [Case("vibration", "us_block", lambda: meter.measure(block, scale, RATE, speed), 1.0, others)]
+
+
+def _lines() -> list[Case]:
+    """The long record and what is read from it; last, all figures of a block, as if each had to be anew with every block."""
+    rng = np.random.default_rng(7)
+    block = (rng.normal(size=(SAMPLES, AXES)) * 800).astype(np.int16)
+    raw = np.ascontiguousarray(block.T, dtype=np.float32)
+    band = (3500.0, 4300.0)
+    record = Record(RATE, AXES, SAMPLES / 2666.7, band)
+    for _ in range(12):
+        record.take(block, 1e-3)
+    low, envelope = record.low, record.envelope
+    meter, lines = vibration.Meter(), Spectrum(((10.0, 1000.0), (1000.0, 5000.0)))
+    bearing = BearingLines(orders_of(9, 7.94, 39.04))
+    taking = Record(RATE, AXES, SAMPLES / 2666.7, band)
+
+    def everything() -> None:
+        meter.measure(block, 1e-3, RATE, 12_000.0)
+        taking.take(block, 1e-3)
+        lines.measure(low, record.rate, 3000.0, 4)
+        bearing.measure(envelope, record.rate, 3000.0)
+
+    alone: dict[str, tuple[Callable[[], object], float]] = {"numpy, transform alone": (lambda: np.fft.rfft(raw, axis=1), 1.0)}
+    filtered: dict[str, tuple[Callable[[], object], float]] = {}
+    thrice: dict[str, tuple[Callable[[], object], float]] = {
+        "numpy, 3 transforms alone": (lambda: [np.fft.rfft(raw, axis=1) for _ in range(3)], 1.0)
+    }
+    fft = peers.installed("scipy.fft")
+    if fft is not None:
+        alone["scipy, transform alone"] = (lambda: fft.rfft(raw, axis=1), 1.0)
+        thrice["scipy, 3 transforms alone"] = (lambda: [fft.rfft(raw, axis=1) for _ in range(3)], 1.0)
+        condensed = peers.Condensed(RATE, record.factor, band)
+        filtered["scipy"] = (lambda: condensed.take(block, 1e-3), 1.0)
+    return [
+        Case("record", "us_block", lambda: taking.take(block, 1e-3), 1.0, filtered),
+        Case("spectrum", "us_record", lambda: lines.measure(low, record.rate, 3000.0, 4), 1.0, alone),
+        Case("bearing", "us_record", lambda: bearing.measure(envelope, record.rate, 3000.0), 1.0, alone),
+        Case("vibration_everything", "us_block", everything, 1.0, thrice),
+    ]
 
 
 def _charts() -> list[Case]:

@@ -27,6 +27,7 @@ ATTENUATION = 80.0
 """dB"""
 WATCHED = 2.56
 """Rate over the highest frequency watched; the custom of analysers."""
+_LANES = 32
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 
 
@@ -73,8 +74,10 @@ def condense(block, taps, factor, phase, history, line, low, envelope):  # type:
             total = np.float32(0.0)
             real = np.float32(0.0)
             imaginary = np.float32(0.0)
+            # An index that cannot be negative: one that may be is tested each time, and then nothing is done eight at a time.
+            begin = np.uintp(i)
             for t in range(m):
-                x = line[i + t]
+                x = line[begin + np.uintp(t)]
                 total += taps[0, t] * x
                 real += taps[1, t] * x
                 imaginary += taps[2, t] * x
@@ -101,6 +104,7 @@ class Record:
     ----------
     rate: of the record, Hz.
     factor: samples for one value.
+    taps: of both filters.
 
     Raises
     ------
@@ -130,11 +134,16 @@ class Record:
 
         turned = 2.0 * low_pass(0.5 * (high - low)) * np.exp(2j * np.pi * 0.5 * (low + high) / rate * at)
         whole = low_pass(0.5 * self.rate) if self.factor > 1 else np.where(at == 0, 1.0, 0.0)
-        self._taps = np.ascontiguousarray(np.stack([whole, turned.real, turned.imag])[:, ::-1], dtype=np.float32)
+        self.taps = 2 * half + 1
+        # Filled up with taps of 0 that reach further back: whole registers at a time.
+        padded = -(-self.taps // _LANES) * _LANES
+        self._taps = np.zeros((3, padded), np.float32)
+        self._taps[:, padded - self.taps :] = np.stack([whole, turned.real, turned.imag])[:, ::-1]
         length = math.ceil(seconds * self.rate)
-        self._ring = np.zeros((2, axes, length), np.float32)
-        self._history = np.zeros((axes, 2 * half), np.float32)
-        self._seen = -2 * half
+        self._low = np.zeros((axes, length), np.float32)
+        self._envelope = np.zeros((axes, length), np.float32)
+        self._history = np.zeros((axes, padded - 1), np.float32)
+        self._seen = 1 - self.taps
         self._phase = 0
         self._line = np.empty(0, np.float32)
         self._out = np.empty((2, axes, 0), np.float32)
@@ -142,7 +151,7 @@ class Record:
     @property
     def filled(self) -> bool:
         """Whether the record holds nothing but samples that were taken, with filters that had settled."""
-        return self._seen >= self._ring.shape[2] * self.factor
+        return self._seen >= self._low.shape[1] * self.factor
 
     def take(self, block: NDArray[np.generic], scale: float = 1.0) -> None:
         """The next samples: (n, axes) int16 or float32; `scale`: g per count."""
@@ -152,24 +161,27 @@ class Record:
         samples = np.ascontiguousarray(block, dtype=np.float32) * np.float32(scale)
         if len(self._line) < self._history.shape[1] + n:
             self._line = np.empty(self._history.shape[1] + n, np.float32)
-            self._out = np.empty((2, self._ring.shape[1], 1 + n // self.factor), np.float32)
+            self._out = np.empty((2, len(self._low), 1 + n // self.factor), np.float32)
         low, envelope = self._out
         count = condense(samples, self._taps, self.factor, self._phase, self._history, self._line, low, envelope)
         self._phase = (self._phase - n) % self.factor
         self._seen += n
-        kept = min(count, self._ring.shape[2])
-        self._ring = np.concatenate([self._ring[:, :, kept:], self._out[:, :, count - kept : count]], axis=2)
+        length = self._low.shape[1]
+        kept = min(count, length)
+        for ring, new in ((self._low, low), (self._envelope, envelope)):
+            ring[:, : length - kept] = ring[:, kept:]
+            ring[:, length - kept :] = new[:, count - kept : count]
 
     def forget(self) -> None:
         """After a gap: what comes next does not continue what came before."""
-        self._seen = -self._history.shape[1]
+        self._seen = 1 - self.taps
 
     @property
     def low(self) -> NDArray[np.float32]:
-        """(axes, n) g, the oldest first."""
-        return self._ring[0]
+        """(axes, n) g, the oldest first; the next block moves it."""
+        return self._low
 
     @property
     def envelope(self) -> NDArray[np.float32]:
-        """(axes, n) g2, the oldest first."""
-        return self._ring[1]
+        """(axes, n) g2, the oldest first; the next block moves it."""
+        return self._envelope

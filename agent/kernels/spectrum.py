@@ -47,44 +47,43 @@ _COMB = 0.001
 _ALONG = np.array([1])
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 _TWO_PI = 2.0 * math.pi
-_SPECTRUM = types.complex64[:, ::1]
+_POWER = types.float64[:, ::1]
 
 
-@numba.njit([types.float64(_SPECTRUM, types.int64, types.int64, types.int64)], **jit.options())
-def _bins(spectrum, a, first, last):  # type: ignore[no-untyped-def]
+@numba.njit([types.float64(_POWER, types.int64, types.int64, types.int64)], fastmath=_FAST, **jit.options())
+def _bins(power, a, first, last):  # type: ignore[no-untyped-def]
     """Sum of |X|^2 over bins that exist."""
     total = 0.0
-    for k in range(max(first, 0), min(last, spectrum.shape[1] - 1) + 1):
-        z = spectrum[a, k]
-        total += np.float64(z.real) * z.real + np.float64(z.imag) * z.imag
+    for k in range(max(first, 0), min(last, power.shape[1] - 1) + 1):
+        total += power[a, k]
     return total
 
 
-@numba.njit([types.float64(_SPECTRUM, types.int64, types.float64)], **jit.options())
-def _turning(spectrum, a, given):  # type: ignore[no-untyped-def]
+@numba.njit([types.float64(_POWER, types.int64, types.float64)], **jit.options())
+def _turning(power, a, given):  # type: ignore[no-untyped-def]
     """SPEED in bins, from the given one in bins."""
     best = 0.0
     found = given
     for order in range(1, 4):
         middle = order * given
         first = max(1, int(np.floor(middle * (1.0 - SLIP))))
-        last = min(spectrum.shape[1] - 2, int(np.ceil(middle * (1.0 + SLIP))))
+        last = min(power.shape[1] - 2, int(np.ceil(middle * (1.0 + SLIP))))
         if last < first:
             continue
         strongest = 0.0
         at = first
         for k in range(first, last + 1):
-            energy = _bins(spectrum, a, k, k)
+            energy = power[a, k]
             if energy > strongest:
                 strongest = energy
                 at = k
         # Around the line, not of it: a range that is hardly wider than the line would have its mean in it.
         reach = max(last - first, 16)
-        around = _bins(spectrum, a, at - reach, at - 3) + _bins(spectrum, a, at + 3, at + reach)
+        around = _bins(power, a, at - reach, at - 3) + _bins(power, a, at + 3, at + reach)
         if strongest > best and strongest * 2.0 * (reach - 2) > _CLEAR * around:
             best = strongest
-            below = np.sqrt(_bins(spectrum, a, at - 1, at - 1))
-            above = np.sqrt(_bins(spectrum, a, at + 1, at + 1))
+            below = np.sqrt(power[a, at - 1])
+            above = np.sqrt(power[a, at + 1])
             ratio = max(below, above) / np.sqrt(strongest)
             shift = (2.0 * ratio - 1.0) / (ratio + 1.0)
             found = (at + shift if above >= below else at - shift) / order
@@ -106,7 +105,8 @@ def _turning(spectrum, a, given):  # type: ignore[no-untyped-def]
             types.Array(types.float64, 2, "C", readonly=True),
             types.float32[::1],
             types.float32[:, ::1],
-            _SPECTRUM,
+            types.complex64[:, ::1],
+            _POWER,
             types.float64[:, ::1],
             types.int64[::1],
         )
@@ -115,7 +115,7 @@ def _turning(spectrum, a, given):  # type: ignore[no-untyped-def]
     **jit.options(),
 )
 def _figures(  # type: ignore[no-untyped-def]
-    samples, rate, speed, teeth, limit, chatter_low, chatter_high, bands, window, lanes, spectrum, out, validity
+    samples, rate, speed, teeth, limit, chatter_low, chatter_high, bands, window, lanes, spectrum, power, out, validity
 ):
     axes, n = samples.shape
     half = n // 2
@@ -154,48 +154,55 @@ def _figures(  # type: ignore[no-untyped-def]
     r2c(lanes, spectrum, _ALONG, True, 1.0, 1)
     for a in range(axes):
         peak = out[a, TOTAL]
+        for k in range(half + 1):
+            z = spectrum[a, k]
+            power[a, k] = np.float64(z.real) * z.real + np.float64(z.imag) * z.imag
         for f in range(BANDS + len(bands)):
             out[a, f] = np.nan
         if validity[a] & NOT_FINITE:
             continue
-        whole = _bins(spectrum, a, 1, half) - (0.5 * _bins(spectrum, a, half, half) if 2 * half == n else 0.0)
+        whole = _bins(power, a, 1, half) - (0.5 * _bins(power, a, half, half) if 2 * half == n else 0.0)
         out[a, TOTAL] = peak * np.sqrt(energy * whole)
         for b in range(len(bands)):
-            total = 0.0
             lower = bands[b, 0] / df
             upper = bands[b, 1] / df
-            for k in range(max(1, int(np.floor(lower + 0.5))), min(half, int(np.ceil(upper - 0.5))) + 1):
+            first = max(1, int(np.floor(lower + 0.5)))
+            last = min(half, int(np.ceil(upper - 0.5)))
+            total = _bins(power, a, first + 1, last - 1)
+            for k in range(first, last + 1, max(last - first, 1)):
                 # Half of the last bin lies beyond half the rate.
                 share = min(k + (0.0 if 2 * k == n else 0.5), upper) - max(k - 0.5, lower)
-                total += max(share, 0.0) * _bins(spectrum, a, k, k)
+                total += max(share, 0.0) * power[a, k]
             out[a, BANDS + b] = peak * np.sqrt(energy * total)
         if not (given >= 4.0 and given * df <= rate / 2.56):
             validity[a] |= NO_SPEED
             continue
-        turning = _turning(spectrum, a, given)
+        turning = _turning(power, a, given)
         out[a, SPEED] = turning * df
         for order in range(1, 4):
             for tooth in range(2):
                 line = order * turning * (teeth if tooth == 1 else 1.0)
                 if line * df <= rate / 2.56 and line > 0.0:
                     middle = int(np.floor(line + 0.5))
-                    amplitude = peak * np.sqrt(2.0 * energy * _bins(spectrum, a, middle - 2, middle + 2))
+                    amplitude = peak * np.sqrt(2.0 * energy * _bins(power, a, middle - 2, middle + 2))
                     out[a, (TOOTH1 if tooth == 1 else ORDER1) + order - 1] = amplitude * G * 1000.0 / (_TWO_PI * line * df)
         if teeth > 0.0 and teeth * turning * df > rate / 2.56:
             validity[a] |= NO_TOOTH
         inside = 0.0
         beside = 0.0
         counted = False
-        for k in range(max(1, int(np.ceil(chatter_low / df))), min(half, int(np.floor(chatter_high / df))) + 1):
+        first = max(1, int(np.ceil(chatter_low / df)))
+        multiple = np.floor(first / turning + 0.5)
+        for k in range(first, min(half, int(np.floor(chatter_high / df))) + 1):
             reach = 2.5 + _COMB * k
             if reach > turning / 3.0:
                 break
             counted = True
-            off = abs(k - turning * np.floor(k / turning + 0.5))
-            value = _bins(spectrum, a, k, k)
-            inside += value
-            if off > reach:
-                beside += value
+            if k >= (multiple + 0.5) * turning:
+                multiple += 1.0
+            inside += power[a, k]
+            if abs(k - turning * multiple) > reach:
+                beside += power[a, k]
         if counted and inside > 0.0:
             out[a, NON_HARMONIC] = beside / inside
         elif not counted:
@@ -237,11 +244,12 @@ class Spectrum:
             self._shape = (axes, n)
             self._lanes = np.zeros((lanes, n), np.float32)
             self._spectrum = np.zeros((lanes, n // 2 + 1), np.complex64)
+            self._power = np.zeros((axes, n // 2 + 1))
             self._window = (0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(n) / max(n, 1))).astype(np.float32)
             self._figures = np.full((axes, BANDS + len(self._bands)), math.nan)
             self._validity = np.full(axes, SHORT | NO_SPEED, np.int64)
         if n:
             record = np.ascontiguousarray(samples, dtype=np.float32)
-            work = (self._window, self._lanes, self._spectrum, self._figures, self._validity)
+            work = (self._window, self._lanes, self._spectrum, self._power, self._figures, self._validity)
             _figures(record, rate, speed, float(teeth), limit, *self._chatter, self._bands, *work)
         return self._figures, self._validity

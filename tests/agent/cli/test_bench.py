@@ -14,6 +14,7 @@ import pytest
 from agent.__main__ import main
 from agent.cli import _bench, _bench_peers
 from agent.kernels import control, robust, signature
+from agent.kernels.decimate import Record
 from agent.kernels.vibration import Meter
 from drivers.clock import SystemClock
 from drivers.stream import encode_frame
@@ -129,6 +130,16 @@ def test_textbook_gives_nearly_the_same_figures() -> None:
         assert told[:5] == pytest.approx(axis[1:6].tolist(), rel=1e-6, abs=1e-6)
         assert told[5] == pytest.approx(axis[6], rel=0.1)
         assert told[6] == pytest.approx(axis[7], rel=0.15)
+
+
+def test_the_long_record_of_scipy_is_the_same() -> None:
+    block = (RNG.normal(size=(9000, 2)) * 800).astype(np.int16)
+    record = Record(26667.0, 2, 0.2, (3500.0, 4300.0))
+    record.take(block, 1e-3)
+    low, envelope = _bench_peers.Condensed(26667.0, record.factor, (3500.0, 4300.0)).take(block, 1e-3)
+    n, held = math.ceil(len(block) / record.factor), record.low.shape[1]
+    assert record.low == pytest.approx(low[:, n - held : n], rel=1e-4, abs=1e-5)
+    assert record.envelope == pytest.approx(envelope[:, n - held : n], rel=1e-3, abs=1e-5)
 
 
 def test_charts_in_numpy_alarm_as_the_kernels_do() -> None:

@@ -27,7 +27,7 @@ def test_agrees_with_the_filters_of_scipy(rate: float, band: tuple[float, float]
     samples = (RNG.normal(size=(int(0.4 * rate), 2)) + 0.5).astype(np.float32)
     record = taken(samples, [1000], rate, band)
     assert (record.factor, record.rate) == (factor, pytest.approx(rate / factor))
-    taps = record._history.shape[1] + 1
+    taps = record.taps
     window = ("kaiser", 0.1102 * (80 - 8.7))
     low = signal.firwin(taps, record.rate / 2, window=window, fs=rate) if factor > 1 else np.eye(taps)[taps // 2]
     narrow = signal.firwin(taps, (band[1] - band[0]) / 2, window=window, fs=rate)
@@ -75,7 +75,7 @@ def test_envelope_of_a_modulated_tone() -> None:
 
 def test_a_record_is_filled_when_nothing_made_up_is_in_it() -> None:
     record = Record(RATE, 1, 0.1, BAND)
-    settling = record._history.shape[1]
+    settling = record.taps - 1
     needed = record.low.shape[1] * record.factor + settling
     record.take(np.zeros((needed - 1, 1), np.float32))
     assert not record.filled
