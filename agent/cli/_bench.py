@@ -37,7 +37,7 @@ class Case:
     unit: key under [bench.unit]; its first part is 'us' or 'ns'.
     call: does it once.
     items: of these in one call (blocks, values, rows).
-    peers: library -> (the same by it, items in one call).
+    peers: key under [bench.peer], which begins with the library's name -> (the same by it, items in one call).
     """
 
     name: str
@@ -141,15 +141,15 @@ def _vibration() -> list[Case]:
     careful = peers.CarefulFigures(SAMPLES, RATE)
     others: dict[str, tuple[Callable[[], object], float]] = {
         "numpy": (lambda: careful.measure(block, scale, speed, 32767.0), 1.0),
-        "numpy, transform alone": (lambda: np.fft.rfft(lanes, axis=1), 1.0),
+        "numpy_rfft": (lambda: np.fft.rfft(lanes, axis=1), 1.0),
     }
     fft = peers.installed("scipy.fft")
     if fft is not None:
         textbook = peers.TextbookFigures(RATE)
         scipy_careful = peers.CarefulFigures(SAMPLES, RATE, fft.rfft)
         others["scipy"] = (lambda: scipy_careful.measure(block, scale, speed, 32767.0), 1.0)
-        others["scipy, transform alone"] = (lambda: fft.rfft(lanes, axis=1), 1.0)
-        others["scipy, textbook"] = (lambda: textbook.measure(block, scale, speed), 1.0)
+        others["scipy_rfft"] = (lambda: fft.rfft(lanes, axis=1), 1.0)
+        others["scipy_textbook"] = (lambda: textbook.measure(block, scale, speed), 1.0)
     return [Case("vibration", "us_block", lambda: meter.measure(block, scale, RATE, speed), 1.0, others)]
 
 
@@ -173,15 +173,13 @@ def _lines() -> list[Case]:
         lines.measure(low, record.rate, 3000.0, 4)
         bearing.measure(envelope, record.rate, 3000.0)
 
-    alone: dict[str, tuple[Callable[[], object], float]] = {"numpy, transform alone": (lambda: np.fft.rfft(raw, axis=1), 1.0)}
+    alone: dict[str, tuple[Callable[[], object], float]] = {"numpy_rfft": (lambda: np.fft.rfft(raw, axis=1), 1.0)}
     filtered: dict[str, tuple[Callable[[], object], float]] = {}
-    thrice: dict[str, tuple[Callable[[], object], float]] = {
-        "numpy, 3 transforms alone": (lambda: [np.fft.rfft(raw, axis=1) for _ in range(3)], 1.0)
-    }
+    thrice: dict[str, tuple[Callable[[], object], float]] = {"numpy_3_rfft": (lambda: [np.fft.rfft(raw, axis=1) for _ in range(3)], 1.0)}
     fft = peers.installed("scipy.fft")
     if fft is not None:
-        alone["scipy, transform alone"] = (lambda: fft.rfft(raw, axis=1), 1.0)
-        thrice["scipy, 3 transforms alone"] = (lambda: [fft.rfft(raw, axis=1) for _ in range(3)], 1.0)
+        alone["scipy_rfft"] = (lambda: fft.rfft(raw, axis=1), 1.0)
+        thrice["scipy_3_rfft"] = (lambda: [fft.rfft(raw, axis=1) for _ in range(3)], 1.0)
         condensed = peers.Condensed(RATE, record.factor, band)
         filtered["scipy"] = (lambda: condensed.take(block, 1e-3), 1.0)
     return [

@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         print(
             say("bench.about", machine=platform.machine(), cores=os.cpu_count() or 1, load=os.getloadavg()[0], versions=versions, n=rounds)
         )
-        print(f"\n{say('bench.column.name'):58} {say('bench.column.value'):>22}  {say('bench.column.peer')}")
+        print(f"\n{say('bench.column.name'):58} {say('bench.column.value'):>27}  {say('bench.column.peer')}")
     for case in wanted:
         told = False
         for row in _bench.measure(case, clock, rounds):
@@ -55,8 +55,8 @@ def run(args: argparse.Namespace) -> int:
             # The kernel itself is told once, its peers below each other.
             name = "" if told else say(f"bench.name.{row.name}")
             value = "" if told else say(f"bench.unit.{row.unit}", value=row.value)
-            beside = "" if row.ratio is None else say("bench.ratio", peer=row.peer or "", ratio=row.ratio)
-            print(f"{name:58} {value:>22}  {beside}".rstrip(), flush=True)
+            beside = "" if row.ratio is None else say("bench.ratio", peer=say(f"bench.peer.{row.peer}"), ratio=row.ratio)
+            print(f"{name:58} {value:>27}  {beside}".rstrip(), flush=True)
             told = True
     absent = _bench.missing()
     if absent:

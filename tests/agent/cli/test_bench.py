@@ -77,12 +77,13 @@ def test_every_case_runs_and_has_its_words(monkeypatch: pytest.MonkeyPatch) -> N
     assert len({case.name for case in cases}) == len(cases)
     assert all(row.value > 0 and (row.ratio is None or row.ratio > 0) for row in rows)
     # All that can be compared with is installed for the tests.
-    assert {(row.peer or "").split(",")[0] for row in rows} == {"", "numpy", "scipy", "river", "python"}
+    assert {(row.peer or "").split("_")[0] for row in rows} == {"", "numpy", "scipy", "river", "python"}
     assert _bench.missing() == ()
     for language in ("fr", "en"):
         texts = tomllib.loads((ROOT / "config" / "texts" / f"bench.{language}.toml").read_text(encoding="utf-8"))["bench"]
         assert set(texts["name"]) == {case.name for case in cases}
         assert set(texts["unit"]) == {case.unit for case in cases}
+        assert set(texts["peer"]) == {row.peer for row in rows} - {None}
 
 
 def test_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,6 +43,15 @@ def test_agrees_with_the_slow_twin(name: str, restart: bool) -> None:
         assert math.isnan(adwin.means(state)[0])
 
 
+@pytest.mark.parametrize("at", range(300, 308))
+def test_a_step_so_large_that_the_shortest_part_decides(at: int) -> None:
+    values = np.where(np.arange(400) < at, 0.0, 100.0) + np.random.default_rng(at).normal(size=400) * 0.01
+    _, alarms = run(values[:, None], clock=1, restart=False)
+    slow = Adwin(clock=1, restart=False)
+    assert [bool(alarm) for alarm in alarms[:, 0]] == [slow.take(value) for value in values.tolist()]
+    assert int(alarms[:, 0].argmax()) in (at, at + 1, at + 2)
+
+
 def test_some_of_these_series_raise_alarms() -> None:
     told = {name: bool(run(values[:, None], clock=8)[1].any()) for name, values in SERIES.items()}
     assert told["step"]
