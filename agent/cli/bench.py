@@ -29,7 +29,9 @@ def run(args: argparse.Namespace) -> int:
 
     say: Say = args.say
     choice = jit.prepare()
-    if choice.folder is None or not any(choice.folder.glob("*/*.nbi")):
+    from agent.cli.warmup import APART
+
+    if choice.folder is None or not all(any(choice.folder.glob(f"*/{name}.*.nbi")) for name in APART):
         print(say("bench.compiling"), file=sys.stderr, flush=True)
     from agent.cli import _bench
 
