@@ -15,16 +15,21 @@ from agent.cli import Say
 from drivers import jit
 from drivers.clock import SystemClock
 
+APART = frozenset({"adwin", "bearing", "control", "decimate", "robust", "signature", "spectrum", "whiten"})
+"""Files of agent/kernels that nothing on the pass uses: a first start does not wait for them. `bench` compiles them when it is run."""
 
-def kernel_modules() -> tuple[str, ...]:
-    """Every module that holds kernels: agent/kernels/*.py and the frame parser of the drivers."""
-    found = [f"{kernels.__name__}.{module.name}" for module in pkgutil.iter_modules(kernels.__path__)]
+
+def kernel_modules(*, apart: bool = True) -> tuple[str, ...]:
+    """Modules that hold kernels: agent/kernels/*.py, with those that stand apart or without, and the frame parser of the drivers."""
+    names = [module.name for module in pkgutil.iter_modules(kernels.__path__)]
+    found = [f"{kernels.__name__}.{name}" for name in names if apart or name not in APART]
     return (*sorted(found), *(name for name in ("drivers.frames",) if importlib.util.find_spec(name)))
 
 
 def add_arguments(parser: argparse.ArgumentParser, say: Say) -> None:
     """Arguments of `broche warmup`."""
     parser.add_argument("--json", action="store_true", help=say("warmup.json"))
+    parser.add_argument("--all", action="store_true", help=say("warmup.all"))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
         print(say("warmup.refused", folder=str(folder), why=why), file=sys.stderr)
     begun = clock.monotonic()
     seconds: dict[str, float] = {}
-    for module in kernel_modules():
+    for module in kernel_modules(apart=args.all):
         before = clock.monotonic()
         importlib.import_module(module)
         seconds[module] = round(clock.monotonic() - before, 3)

@@ -209,7 +209,9 @@ def update(state, values, learn, floor, slack, weight, clip, out):  # type: igno
                     out[i, SCORE, c] = z
                     z = min(max(z, -clip), clip)
                     state[EWMA_SUM, c] += weight * (z - state[EWMA_SUM, c])
-                    state[EWMA_LEFT, c] *= (1.0 - weight) * (1.0 - weight)
+                    left = state[EWMA_LEFT, c] * ((1.0 - weight) * (1.0 - weight))
+                    # Near 1e-308 a processor takes a hundred times as long, and there the power would stay.
+                    state[EWMA_LEFT, c] = left if left > 1e-300 else 0.0
                     up = max(0.0, state[CUSUM_UP, c] + z - slack)
                     down = max(0.0, state[CUSUM_DOWN, c] - z - slack)
                     state[CUSUM_UP, c] = up

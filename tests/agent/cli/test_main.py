@@ -18,6 +18,7 @@ import pytest
 from agent import __version__, cli
 from agent.__main__ import main
 from agent.cli._console import Parser, Words
+from agent.cli.warmup import APART, kernel_modules
 from agent.mistakes import FileMistakes, Mistake
 from agent.paths import DataPaths
 from tests.support.house import ROOT
@@ -258,7 +259,7 @@ def test_warmup_compiles_every_kernel_and_marks_the_cache_warm(tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     files = sorted((tmp_path / "agent" / "kernels").glob("[!_]*.py"))
-    assert set(report["kernels"]) == {f"agent.kernels.{path.stem}" for path in files} | {"drivers.frames"}
+    assert set(report["kernels"]) == {f"agent.kernels.{path.stem}" for path in files if path.stem not in APART} | {"drivers.frames"}
     assert report["kept"]
     assert report["origin"] == "BROCHE_CACHE"
     for module in report["kernels"]:
@@ -274,3 +275,14 @@ def test_warmup_compiles_every_kernel_and_marks_the_cache_warm(tmp_path: Path) -
     )
     second = python("-c", again, *report["kernels"], **environment)
     assert second.stdout.strip() == "all from the cache", second.stderr
+
+
+def test_the_pass_loads_every_kernel_that_warmup_compiles_and_no_other() -> None:
+    """One that is not compiled beforehand would be compiled while readings wait; one too many costs memory and time at each start."""
+    done = python(
+        "-c", "import sys, agent.daemon, agent.monitor\nprint(*(name for name in sys.modules if name.startswith('agent.kernels.')))"
+    )
+    assert set(done.stdout.split()) | {"drivers.frames"} == set(kernel_modules(apart=False)), done.stderr
+    files = {path.stem for path in (ROOT / "agent" / "kernels").glob("[!_]*.py")}
+    assert files >= APART
+    assert set(kernel_modules()) == {f"agent.kernels.{name}" for name in files} | {"drivers.frames"}

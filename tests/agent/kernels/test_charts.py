@@ -137,6 +137,12 @@ def test_channel_without_a_value_keeps_everything() -> None:
     assert state[charts.N].tolist() == [30.0, 31.0]
 
 
+def test_powers_that_vanish_become_nothing() -> None:
+    """A processor takes a hundred times as long for numbers near 1e-308."""
+    state, _ = run(RNG.normal(size=(4000, 1)))
+    assert state[charts.EWMA_LEFT, 0] == 0.0
+
+
 def test_runs_tell_since_when() -> None:
     values = np.concatenate([RNG.normal(0, 1, size=100), RNG.normal(3, 1, size=6)])
     learn = np.concatenate([np.ones(100), np.zeros(6)]).astype(np.uint8)

@@ -1,0 +1,66 @@
+"""`broche bench [--json]`: how fast the kernels are on this machine, beside numpy, scipy and river where they are installed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+
+import msgspec
+
+from agent.cli import Say
+from drivers import jit
+from drivers.clock import SystemClock
+
+ROUNDS, QUICK = 21, 3
+
+
+def add_arguments(parser: argparse.ArgumentParser, say: Say) -> None:
+    """Of this command."""
+    parser.add_argument("--json", action="store_true", help=say("bench.json"))
+    parser.add_argument("--quick", action="store_true", help=say("bench.quick"))
+    parser.add_argument("--only", metavar="NAME", help=say("bench.only"))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit status 0 when everything was measured; the table on standard output, or one JSON object a line."""
+    from agent.cli import CommandError
+
+    say: Say = args.say
+    choice = jit.prepare()
+    from agent.cli.warmup import APART
+
+    if choice.folder is None or not all(any(choice.folder.glob(f"*/{name}.*.nbi")) for name in APART):
+        print(say("bench.compiling"), file=sys.stderr, flush=True)
+    from agent.cli import _bench
+
+    wanted = [case for case in _bench.cases() if args.only in (None, case.name)]
+    if not wanted:
+        raise CommandError(say("bench.unknown", what=args.only, choices=", ".join(case.name for case in _bench.cases())))
+    clock = SystemClock()
+    rounds = QUICK if args.quick else ROUNDS
+    if not args.json:
+        from importlib.metadata import version
+
+        versions = f"Python {platform.python_version()}, " + ", ".join(f"{name} {version(name)}" for name in ("numba", "numpy"))
+        print(
+            say("bench.about", machine=platform.machine(), cores=os.cpu_count() or 1, load=os.getloadavg()[0], versions=versions, n=rounds)
+        )
+        print(f"\n{say('bench.column.name'):58} {say('bench.column.value'):>27}  {say('bench.column.peer')}")
+    for case in wanted:
+        told = False
+        for row in _bench.measure(case, clock, rounds):
+            if args.json:
+                print(msgspec.json.encode(row).decode(), flush=True)
+                continue
+            # The kernel itself is told once, its peers below each other.
+            name = "" if told else say(f"bench.name.{row.name}")
+            value = "" if told else say(f"bench.unit.{row.unit}", value=row.value)
+            beside = "" if row.ratio is None else say("bench.ratio", peer=say(f"bench.peer.{row.peer}"), ratio=row.ratio)
+            print(f"{name:58} {value:>27}  {beside}".rstrip(), flush=True)
+            told = True
+    absent = _bench.missing()
+    if absent:
+        print(say("bench.missing", names=", ".join(absent)), file=sys.stderr)
+    return 0

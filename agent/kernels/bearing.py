@@ -1,0 +1,213 @@
+"""Bearing lines in the spectrum of the squared envelope.
+
+A damaged race or ball strikes once a passage and makes the structure ring; the envelope of the ringing has a line at the rate of the
+strikes. Orders of the four (passages a turn; field.md 2.4), for N balls of diameter d on a circle of diameter D at contact angle phi,
+q = d / D cos(phi):
+
+BPFO: outer race, N / 2 (1 - q). BPFI: inner race, N / 2 (1 + q). BSF: ball, D / (2 d) (1 - q^2); a defect strikes both races, so 2 BSF is
+told, too (DEPTH2). FTF: cage, (1 - q) / 2. The real rates lie up to 2 or 3 % beside: the balls slip. Each is sought within `SLIP`.
+
+Of a record e (n values of the squared envelope, decimate.py, at `rate`), with its mean removed and a periodic Hann window, per defect:
+
+DEPTH1 .. DEPTH3: amplitude of the line at 1, 2, 3 times FOUND from its five bins, over the mean of e: 0 none, 1 as deep as can be for
+    a single line, more for sharp strikes. A share: it does not depend on how loud the machine is.
+FOUND: Hz, the strongest bin within SLIP of the calculated rate, its place between the bins as in spectrum.py.
+PROMINENCE: energy of that bin over the mean of the 32 bins around it, the line itself left out. Noise alone comes to about 7 where some
+    twenty bins are sought through.
+SIDEBANDS: mean of the depths at FOUND +- the rate at which the defect moves through the loaded zone: of the shaft for BPFI and BPFO (there
+    a bent or unbalanced shaft), of the cage for BSF; NaN for FTF.
+
+Validity is a sum of bits: SHORT: below 2 s, lines 1 Hz apart are not told apart; NO_SPEED: none was given; OUT_OF_RANGE: a rate below four
+bins or above rate / 2.56, its figures are NaN; STUCK: the envelope is constant; NOT_FINITE: all figures are NaN.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+from rocket_fft import r2c
+
+from drivers import jit
+
+BPFO, BPFI, BSF, FTF = range(4)
+DEFECTS = 4
+DEPTH1, DEPTH2, DEPTH3, FOUND, PROMINENCE, SIDEBANDS = range(6)
+FIGURES = 6
+SHORT, NO_SPEED, OUT_OF_RANGE, STUCK, NOT_FINITE = 1, 2, 4, 8, 16
+
+SLIP = 0.02
+SHORTEST = 2.0
+"""s"""
+AROUND = 16
+"""Bins to either side that say what is usual there."""
+_ALONG = np.array([1])
+_SPECTRUM = types.complex64[:, ::1]
+
+
+@numba.njit([types.float64(_SPECTRUM, types.int64, types.int64, types.int64)], **jit.options())
+def _bins(spectrum, a, first, last):  # type: ignore[no-untyped-def]
+    """Sum of |X|^2 over bins that exist."""
+    total = 0.0
+    for k in range(max(first, 0), min(last, spectrum.shape[1] - 1) + 1):
+        z = spectrum[a, k]
+        total += np.float64(z.real) * z.real + np.float64(z.imag) * z.imag
+    return total
+
+
+@numba.njit([types.float64(_SPECTRUM, types.int64, types.float64, types.float64)], **jit.options())
+def _depth(spectrum, a, line, unit):  # type: ignore[no-untyped-def]
+    """Amplitude from five bins, `line` in bins; NaN beyond n / 2.56."""
+    if line < 4.0 or line > 2.0 * (spectrum.shape[1] - 1) / 2.56:
+        return np.nan
+    middle = int(np.floor(line + 0.5))
+    return unit * np.sqrt(_bins(spectrum, a, middle - 2, middle + 2))
+
+
+@numba.njit(
+    [
+        types.void(
+            types.Array(types.float32, 2, "C", readonly=True),
+            types.float64,
+            types.float64,
+            types.Array(types.float64, 1, "C", readonly=True),
+            types.float32[::1],
+            types.float32[:, ::1],
+            _SPECTRUM,
+            types.float64[:, :, ::1],
+            types.int64[::1],
+        )
+    ],
+    **jit.options(),
+)
+def _lines(envelope, rate, speed, orders, window, lanes, spectrum, out, validity):  # type: ignore[no-untyped-def]
+    axes, n = envelope.shape
+    turning = abs(speed) / 60.0 * n / rate
+    for a in range(axes):
+        total = 0.0
+        high = -np.inf
+        low = np.inf
+        finite = True
+        for i in range(n):
+            value = np.float64(envelope[a, i])
+            finite = finite and np.isfinite(value)
+            total += value
+            high = max(high, value)
+            low = min(low, value)
+        mean = total / n
+        moved = finite and high > low and mean > 0.0
+        for i in range(n):
+            lanes[a, i] = np.float32(envelope[a, i] / mean - 1.0) * window[i] if moved else np.float32(0.0)
+        validity[a] = 0
+        if not finite:
+            validity[a] |= NOT_FINITE
+        elif not moved:
+            validity[a] |= STUCK
+        if n < SHORTEST * rate:
+            validity[a] |= SHORT
+        if speed != speed:
+            validity[a] |= NO_SPEED
+    r2c(lanes, spectrum, _ALONG, True, 1.0, 1)
+    # Amplitude of a tone from the energy of its line: sqrt(2 * 2 / (n 3/8 n) sum).
+    unit = np.sqrt(4.0 / 0.375) / n
+    half = spectrum.shape[1] - 1
+    for a in range(axes):
+        for d in range(DEFECTS):
+            for f in range(FIGURES):
+                out[a, d, f] = np.nan
+            if validity[a] & (NOT_FINITE | STUCK | NO_SPEED):
+                continue
+            line = orders[d] * turning
+            if not 4.0 <= line <= n / 2.56:
+                validity[a] |= OUT_OF_RANGE
+                continue
+            first = max(2, int(np.floor(line * (1.0 - SLIP))))
+            last = min(half - 1, int(np.ceil(line * (1.0 + SLIP))))
+            at = first
+            strongest = -1.0
+            for k in range(first, last + 1):
+                value = _bins(spectrum, a, k, k)
+                if value > strongest:
+                    strongest = value
+                    at = k
+            below = np.sqrt(_bins(spectrum, a, at - 1, at - 1))
+            above = np.sqrt(_bins(spectrum, a, at + 1, at + 1))
+            found = np.float64(at)
+            if strongest > 0.0:
+                ratio = max(below, above) / np.sqrt(strongest)
+                shift = min(max((2.0 * ratio - 1.0) / (ratio + 1.0), 0.0), 0.5)
+                found += shift if above >= below else -shift
+            out[a, d, FOUND] = found * rate / n
+            for harmonic in range(1, 4):
+                out[a, d, DEPTH1 + harmonic - 1] = _depth(spectrum, a, harmonic * found, unit)
+            lower = max(at - AROUND, 2)
+            upper = min(at + AROUND, half)
+            around = _bins(spectrum, a, lower, at - 3) + _bins(spectrum, a, at + 3, upper)
+            count = max(at - 2 - lower, 0) + max(upper - at - 2, 0)
+            if count > 0 and around > 0.0:
+                out[a, d, PROMINENCE] = strongest / (around / count)
+            if d != FTF:
+                step = orders[FTF] * turning if d == BSF else turning
+                total = 0.0
+                sides = 0
+                for side in (-1.0, 1.0):
+                    depth = _depth(spectrum, a, found + side * step, unit)
+                    if depth == depth:
+                        total += depth
+                        sides += 1
+                if sides > 0:
+                    out[a, d, SIDEBANDS] = total / sides
+
+
+def orders_of(balls: int, ball: float, pitch: float, angle: float = 0.0) -> NDArray[np.float64]:
+    """(DEFECTS,) passages a turn of the shaft, the outer race standing still.
+
+    Parameters
+    ----------
+    balls: number of balls or rollers of a row.
+    ball, pitch: diameters in the same unit.
+    angle: contact angle, degrees.
+
+    Raises
+    ------
+    ValueError: figures that no bearing has.
+    """
+    if balls < 3 or not 0.0 < ball < pitch or not 0.0 <= angle < 90.0:
+        raise ValueError(f"no bearing has {balls} balls of {ball:g} on a circle of {pitch:g} at {angle:g} degrees")
+    q = ball / pitch * math.cos(math.radians(angle))
+    return np.array([balls / 2 * (1 - q), balls / 2 * (1 + q), pitch / (2 * ball) * (1 - q * q), (1 - q) / 2])
+
+
+class BearingLines:
+    """Figures of records of the squared envelope; keeps the work arrays of the last shape it saw, and nothing else.
+
+    Parameters
+    ----------
+    orders: of `orders_of`.
+    """
+
+    def __init__(self, orders: NDArray[np.float64]) -> None:
+        self._orders = np.ascontiguousarray(orders, dtype=np.float64)
+        self._shape = (-1, -1)
+
+    def measure(self, envelope: NDArray[np.float32], rate: float, speed: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Figures (axes, DEFECTS, FIGURES) and validity (axes,) of a record: (axes, n) g2 at `rate` Hz, the shaft at `speed` rpm.
+
+        Both belong to this object and are overwritten by the next call.
+        """
+        axes, n = envelope.shape
+        if envelope.shape != self._shape:
+            lanes = 1 if axes == 1 else -(-axes // 4) * 4  # the transform takes four at a time
+            self._shape = (axes, n)
+            self._lanes = np.zeros((lanes, n), np.float32)
+            self._spectrum = np.zeros((lanes, n // 2 + 1), np.complex64)
+            self._window = (0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(n) / max(n, 1))).astype(np.float32)
+            self._figures = np.full((axes, DEFECTS, FIGURES), math.nan)
+            self._validity = np.full(axes, SHORT, np.int64)
+        if n:
+            work = (self._window, self._lanes, self._spectrum, self._figures, self._validity)
+            _lines(np.ascontiguousarray(envelope, dtype=np.float32), rate, speed, self._orders, *work)
+        return self._figures, self._validity

@@ -1,0 +1,119 @@
+"""The long record at a low rate and its squared envelope: against scipy's filters, and against tones."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import signal
+
+from agent.kernels.decimate import Record
+
+RATE = 26667.0
+BAND = (3500.0, 4300.0)
+RNG = np.random.default_rng(9)
+
+
+def taken(samples: np.ndarray, parts: list[int], rate: float = RATE, band: tuple[float, float] = BAND, seconds: float = 0.2) -> Record:
+    record = Record(rate, samples.shape[1], seconds, band)
+    for part in np.split(samples, parts):
+        record.take(part)
+    return record
+
+
+@pytest.mark.parametrize(("rate", "band", "factor"), [(26667.0, BAND, 10), (6667.0, (1200.0, 1850.0), 2), (2600.0, (400.0, 700.0), 1)])
+def test_agrees_with_the_filters_of_scipy(rate: float, band: tuple[float, float], factor: int) -> None:
+    samples = (RNG.normal(size=(int(0.4 * rate), 2)) + 0.5).astype(np.float32)
+    record = taken(samples, [1000], rate, band)
+    assert (record.factor, record.rate) == (factor, pytest.approx(rate / factor))
+    taps = record.taps
+    window = ("kaiser", 0.1102 * (80 - 8.7))
+    low = signal.firwin(taps, record.rate / 2, window=window, fs=rate) if factor > 1 else np.eye(taps)[taps // 2]
+    narrow = signal.firwin(taps, (band[1] - band[0]) / 2, window=window, fs=rate)
+    turned = 2 * narrow * np.exp(2j * np.pi * (band[0] + band[1]) / 2 / rate * (np.arange(taps) - taps // 2))
+    for axis in range(2):
+        x = samples[:, axis].astype(float)
+        expected = [np.convolve(x, low)[: len(x) : factor], np.abs(np.convolve(x, turned)[: len(x) : factor]) ** 2]
+        for mine, slow in zip((record.low[axis], record.envelope[axis]), expected, strict=True):
+            assert mine == pytest.approx(slow[-len(mine) :], rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.parametrize("parts", [[1], [7, 8, 9], [10, 4096], list(range(100, 8000, 333)), [0, 0, 5]])
+def test_blocks_of_any_size_make_the_same_record(parts: list[int]) -> None:
+    samples = (RNG.normal(size=(8000, 3)) * 900).astype(np.int16)
+    whole = taken(samples, [])
+    record = taken(samples, parts)
+    assert np.allclose(record.low, whole.low, rtol=1e-6, atol=1e-3)
+    assert np.allclose(record.envelope, whole.envelope, rtol=1e-5, atol=1e-2)
+    assert record.filled
+
+
+def test_what_is_watched_passes_and_what_would_fold_back_does_not() -> None:
+    moments = np.arange(int(0.5 * RATE)) / RATE
+
+    def left(frequency: float) -> float:
+        record = taken(np.sin(2 * np.pi * frequency * moments)[:, None].astype(np.float32), [])
+        return float(np.sqrt(2 * np.mean(record.low.astype(float) ** 2)))
+
+    assert [left(frequency) for frequency in (20.0, 500.0, 1000.0)] == pytest.approx([1.0, 1.0, 1.0], abs=2e-3)
+    # 1667 Hz is what folds back to 1000 Hz.
+    assert max(left(frequency) for frequency in (1667.0, 2000.0, 2650.0, 9000.0)) < 3e-4
+
+
+def test_envelope_of_a_modulated_tone() -> None:
+    """(1 + m cos)^2 = 1 + m^2 / 2 + 2 m cos + m^2 / 2 cos 2: of a tone of 2 g, times 4 g2; what lies beside is gone."""
+    moments = np.arange(int(0.6 * RATE)) / RATE
+    tone = 2.0 * (1 + 0.4 * np.cos(2 * np.pi * 50.0 * moments)) * np.sin(2 * np.pi * 3900.0 * moments)
+    beside = 5.0 * np.sin(2 * np.pi * 300.0 * moments) + 5.0 * np.sin(2 * np.pi * 6000.0 * moments) + 1.0
+    record = taken((tone + beside)[:, None].astype(np.float32), [5000])
+    envelope = record.envelope[0].astype(float)
+    assert envelope.max() == pytest.approx(4 * 1.4**2, rel=0.01)
+    assert envelope.min() == pytest.approx(4 * 0.6**2, rel=0.02)
+    assert envelope.mean() == pytest.approx(4 * (1 + 0.4**2 / 2), rel=0.01)
+
+
+def test_a_record_is_filled_when_nothing_made_up_is_in_it() -> None:
+    record = Record(RATE, 1, 0.1, BAND)
+    settling = record.taps - 1
+    needed = record.low.shape[1] * record.factor + settling
+    record.take(np.zeros((needed - 1, 1), np.float32))
+    assert not record.filled
+    record.take(np.zeros((1, 1), np.float32))
+    assert record.filled
+    record.forget()
+    assert not record.filled
+    record.take(np.zeros((needed, 1), np.float32))
+    assert record.filled
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_value_that_is_not_finite_goes_by(bad: float) -> None:
+    samples = RNG.normal(size=(20_000, 1)).astype(np.float32)
+    samples[8000] = bad
+    record = taken(samples, [8100])
+    assert np.isfinite(record.low).all()
+    early = taken(samples[:9000], [])
+    assert not np.isfinite(early.low).all()
+
+
+def test_nothing_changes_nothing() -> None:
+    record = taken(RNG.normal(size=(5000, 2)).astype(np.float32), [])
+    before = record.low.copy()
+    record.take(np.empty((0, 2), np.float32))
+    assert np.array_equal(record.low, before)
+
+
+@pytest.mark.parametrize(
+    ("rate", "band", "words"),
+    [
+        (2500.0, (400.0, 600.0), "2.56 times"),
+        (RATE, (3000.0, 6000.0), "folds back"),
+        (RATE, (100.0, 600.0), "does not lie"),
+        (RATE, (13000.0, 13300.0), "does not lie"),
+        (RATE, (4300.0, 3500.0), "does not lie"),
+    ],
+)
+def test_what_cannot_be_watched_is_refused(rate: float, band: tuple[float, float], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Record(rate, 3, 2.0, band)
