@@ -95,6 +95,8 @@ class Baseline(msgspec.Struct):
     seen: int = 0
     """Cuts, good or not."""
     good: int = 0
+    blind: int = 0
+    """Latest cuts, one behind the other, that could not be judged because idle at their speed is not known."""
     work: Spread = msgspec.field(default_factory=Spread)
     """of log(work)"""
     peak: Spread = msgspec.field(default_factory=Spread)

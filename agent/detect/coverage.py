@@ -24,6 +24,8 @@ def of_operation(baseline: Baseline, options: MonitoringOptions, time: float) ->
     if baseline.seen >= SEEN and (baseline.good == 0 or (baseline.good >= SEEN and baseline.contrast < LOW_CONTRAST)):
         reason = "low_contrast" if baseline.good else "never_good"
         return Coverage(time=time, scope=scope, word=Word.NOT_MONITORABLE, reason=reason)
+    if baseline.blind >= SEEN:
+        return Coverage(time=time, scope=scope, word=Word.NOT_MONITORABLE, reason="idle_unknown")
     if baseline.good >= SEEN and baseline.samples < FEWEST:
         return Coverage(time=time, scope=scope, word=Word.NOT_MONITORABLE, reason="rate_too_low")
     if baseline.good < options.learn_cuts:

@@ -95,7 +95,11 @@ class Watch:
         if not (cut.operation.tool or cut.operation.program or cut.part >= 0):
             baseline.seen += cut.phase == "closed"
             return []
-        if baseline.good >= coverage.SEEN and of_operation(baseline, self._options, cut.time).word is Word.NOT_MONITORABLE:
+        if cut.phase == "closed" and (cut.held == "idle_unknown" or not cut.held):
+            baseline.blind = baseline.blind + 1 if cut.held else 0
+        word = of_operation(baseline, self._options, cut.time)
+        # Idle that is not known may be known now: such cuts are judged as soon as they can be.
+        if baseline.good >= coverage.SEEN and word.word is Word.NOT_MONITORABLE and word.reason != "idle_unknown":
             return self._only_learn(cut, baseline, noise)
         if cut.phase == "opened":
             return self._opened(cut)
@@ -230,7 +234,8 @@ class Watch:
         baseline.cutting_time += cut.features.duration
         out: list[Finding | Indicator] = []
         if cut.held:
-            self._whole = False
+            # A cut at an unknown idle was seen all the same: it came, in its place.
+            self._whole = self._whole and cut.held == "idle_unknown"
             return out
         if spoiled is None:
             finding = breakage(cut, baseline, noise) or missing(cut, baseline, self._priors.work, self.p, self._options.learn_cuts)

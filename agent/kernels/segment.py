@@ -45,6 +45,8 @@ THRESHOLD_RANGE = 0.01
 """Upper threshold above idle, as a fraction of the largest steady load seen."""
 SAME_NOISE, SAME_RANGE = 3.0, 0.02
 """Difference within which two readings of idle say the same: in standard deviations of the noise, as a fraction of the largest load."""
+TWICE = 2.0
+"""Within a section, a load above this many times the idle of neighbouring speeds is not taken for the idle of a speed not seen before."""
 THRESHOLD_NOISE = 5.0
 """... and in standard deviations of the reading noise, whichever is larger."""
 
@@ -272,7 +274,7 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state,
                 state[PEAK] = x
             elif x > state[PEAK2]:
                 state[PEAK2] = x
-            if settled:
+            if settled and turning:
                 state[SETTLED] += 1.0
                 if idle_is_sure(table, v if has_speed else 0.0):
                     state[SURE] += 1.0
@@ -314,8 +316,12 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state,
             if k > 0:
                 low = state[base + 3 * RING + (c - k) % RING]
                 if low == low and (not has_speed or state[base + 2 * RING + (c - k) % RING] > state[STEADY_SINCE] + TRANSIENT):
-                    free = state[base + 4 * RING + (c - k) % RING] == 0.0
-                    _learn_idle(state, table, speed_bin(v if has_speed else 0.0), low, 0.5 * high, free)
+                    gate_then = state[base + 4 * RING + (c - k) % RING]
+                    b = speed_bin(v if has_speed else 0.0)
+                    # A drive slips: under load it may turn at a speed at which it never idles. What is cut there is no idle.
+                    cutting = gate_then == 2.0 and table[1, b] == 0.0 and idle == idle and low > TWICE * idle + 0.5 * high
+                    if not cutting:
+                        _learn_idle(state, table, b, low, 0.5 * high, gate_then == 0.0)
         state[LAST_LOAD] = x
         state[LAST_TIME] = t
         state[COUNT] = c + 1.0

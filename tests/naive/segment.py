@@ -152,8 +152,8 @@ class Segmenter:
             counting.n += 1
             counting.total += x
             counting.peaks.append(x)
-            counting.settled += settled
-            counting.sure += settled and self.idle_is_sure(v)
+            counting.settled += settled and turning
+            counting.sure += settled and turning and self.idle_is_sure(v)
             if counting.n > 1 and step <= 1.0 and (settled or not self.sectioned):
                 counting.work += (x - level) * step
             oldest = before[-5][0] if len(before) >= 5 else math.nan
@@ -200,6 +200,9 @@ class Segmenter:
                 low = past[3]
                 if not math.isnan(low) and (not self.has_speed or past[0] > self.steady_since + 0.1):
                     b = bin_of(v)
+                    near_by = self.idle_at(v)
+                    if past[4] == 2 and b not in self.idle and not math.isnan(near_by) and low > 2 * near_by + near:
+                        return
                     same = max(3.0 * self.noise, 0.02 * self.range)
                     if b in self.idle and abs(low - self.idle[b]) <= near:
                         self.noise += 0.02 * (1.2533 * abs(low - self.idle[b]) - self.noise)

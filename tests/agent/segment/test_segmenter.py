@@ -83,3 +83,48 @@ def test_a_section_during_which_the_load_was_lost_is_held_and_what_follows_is_he
     assert cuts[-1].held == "lost"
     first = next(cut for cut in cuts if cut.phase == "closed")
     assert first.held == "lost"
+
+
+def rows(start: float, speeds: list[float], loads: list[float], *, section: str) -> Frame:
+    """Rows every STEP seconds, of which all may be believed."""
+    n = len(loads)
+    return Frame(
+        start + STEP * np.arange(n),
+        np.array(loads),
+        np.array(speeds),
+        np.ones(n, dtype=bool),
+        2 if section else 0,
+        "1",
+        "4",
+        section,
+        1,
+        "",
+    )
+
+
+def test_a_spindle_that_stands_within_a_section_needs_no_idle() -> None:
+    """The section of a cut stands from the end of the cut before: while the spindle stands for a new part there is nothing to know."""
+    watched = segmenter()
+    standing, turning = 20, 30
+    speeds = [0.0] * standing + [1000.0] * turning
+    loads = [0.0] * standing + [5.0] * 10 + [30.0] * (turning - 10)
+    cuts = [*watched.walk(rows(10.0, speeds, loads, section="1")), *watched.walk(frame(12.5, [5.0], section=""))]
+    assert phases(cuts) == ["opened", "closed"]
+    assert cuts[-1].held == ""
+    assert cuts[-1].features.work == pytest.approx(25.0 * 20 * STEP, rel=0.1)
+
+
+def test_a_speed_that_is_only_met_under_load_does_not_take_the_cut_for_idle() -> None:
+    """A drive slips: at 1000 rpm in air, at 950 in the cut, which may be another bin of the table."""
+    watched = segmenter()
+    for turn in range(4):
+        start = 10.0 + 5.0 * turn
+        speeds = [1000.0] * 20 + [950.0] * 60 + [1000.0] * 20
+        loads = [5.0] * 20 + [30.0] * 60 + [5.0] * 20
+        closed = [cut for cut in watched.walk(rows(start, speeds, loads, section=str(turn + 1))) if cut.phase == "closed"]
+        closed += [cut for cut in watched.walk(frame(start + 5.0, [5.0], section="")) if cut.phase == "closed"]
+        assert len(closed) == 1
+        assert closed[0].features.work == pytest.approx(25.0 * 60 * STEP, rel=0.1), turn
+        idle = watched.idle(950.0)
+        assert idle is not None
+        assert idle < 10.0
