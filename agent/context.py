@@ -37,6 +37,11 @@ AUTOMATIC = frozenset({"AUTOMATIC", "SEMI_AUTOMATIC"})
 """MTConnect ControllerMode words in which a production cut is made."""
 HOLDING = {"FEED_HOLD": "feed_hold", "INTERRUPTED": "part_interrupted", "STOPPED": "part_interrupted"}
 """MTConnect Execution words that interrupt a cut."""
+UNJUDGED = frozenset({"power_on", "door"})
+"""Roles by which no cut is judged: whoever reads them no more is told so, and the machine is watched all the same."""
+SWITCHING = 2.0
+"""s for which the register that says 'off' may be gone while the spindle is still read: what hangs on one switch goes within that time
+(`agent.detect.supply.WINDOW`)."""
 FULL = 0.5
 """Percent by which an override may be off 100 %."""
 
@@ -97,6 +102,8 @@ class Context:
         """Something that the control should say is not believed, or was never said."""
         self._counted = False
         self._cycle: bool | None = None
+        self._unsaid: float | None = None
+        """Since when nothing says any more that the machine is off."""
 
     @property
     def knows_power(self) -> bool:
@@ -117,6 +124,7 @@ class Context:
         """For each stretch of constant context: a frame of each spindle (rows in which its load was read)."""
         for start, stop in self._runs(rows):
             self._listen(rows, start)
+            self._doubt_off(rows, start, stop)
             frames: list[tuple[str, Frame]] = []
             for spindle, load, speed, on_change in self._spindles:
                 block = rows.part(start, stop)
@@ -180,7 +188,7 @@ class Context:
         power = said.number("power_on")
         if power is not None:
             self.off = power == self._off_value
-        self.lost = any(role not in said and role != "power_on" for role in self._roles)
+        self.lost = any(role not in said and role not in UNJUDGED for role in self._roles)
         if self.lost:
             # What the control said last stands, so that a cut is not ended by a cable; but nothing is judged by it.
             self.held = "lost"
@@ -199,6 +207,18 @@ class Context:
                     self.part = max(self.part, 0)
                 self._cycle = cycle
         self.held = self._reason()
+
+    def _doubt_off(self, rows: Rows, start: int, stop: int) -> None:
+        """A register that said 'off' and is gone since is no proof that a spindle which is still read is off."""
+        if not self.off or "power_on" not in self._roles or rows.quality[start, self._roles["power_on"]] <= Quality.UNCERTAIN:
+            self._unsaid = None
+            return
+        if self._unsaid is None:
+            self._unsaid = float(rows.time[start])
+        columns = [column for _, load, speed, _ in self._spindles for column in (load, speed) if column is not None]
+        alive = rows.fresh[start:stop, columns] & believed(rows.quality[start:stop, columns])
+        if alive.any() and float(rows.time[start]) - self._unsaid > SWITCHING:
+            self.off = False
 
     def _reason(self) -> str:
         for role in ("feed_override", "speed_override"):

@@ -16,7 +16,7 @@ NEEDED = ("spindle.load", "spindle.speed")
 LOOKED_AFTER = (
     *NEEDED,
     *("axis.load", "vibration", "tool", "program", "section", "part", "cycle", "mode", "execution", "feed_override", "speed_override"),
-    *("feed_hold", "single_block", "dry_run"),
+    *("feed_hold", "single_block", "dry_run", "door", "power_on"),
 )
 TOGETHER = 1.0
 """s within which channels that went have gone for one reason: one cable, one alert."""
@@ -29,6 +29,7 @@ class Sensors:
         wanted = sorted((c for c in settings.channel if c.role in LOOKED_AFTER), key=lambda c: LOOKED_AFTER.index(c.role))
         self._channels = tuple((c.name, c.role, c.spindle) for c in wanted)
         self._spindle = {c.name: c.spindle for c in wanted}
+        self._source = {c.name: c.source.partition(".")[0] for c in wanted}
         self._gone: dict[str, float] = {}
         self._told: dict[str, list[str]] = {}
         """Channel that speaks for a loss, and all that went with it and are not back"""
@@ -43,8 +44,12 @@ class Sensors:
         return channel in self._gone
 
     def resume(self, channels: Iterable[str]) -> None:
-        """A restart: these losses were told, and their end has still to be."""
-        self._told.update({name: [name] for name in channels if name in self._spindle})
+        """A restart: these losses were told, for all that their source gives, and their end has still to be."""
+        for name in channels:
+            if source := self._source.get(name):
+                self._told[name] = [name, *(other for other, its in self._source.items() if other != name and its == source)]
+            elif name in self._spindle:
+                self._told[name] = [name]
 
     def look(
         self, now: float, held: Callable[[str, float], tuple[float, float, int]], *, off: bool, undecided: bool = False

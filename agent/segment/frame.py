@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.timeline import BIN
 from drivers.model import Floats, Quality
@@ -59,6 +60,6 @@ def bin_rows(
     )
 
 
-def believed(quality: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def believed(quality: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Rows whose quality allows a judgement."""
     return quality <= Quality.UNCERTAIN

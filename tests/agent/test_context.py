@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -143,3 +144,56 @@ def test_a_machine_that_is_switched_off_is_off_and_asks_for_nothing() -> None:
     back += monitor.tick(1.7e9 + 62.0)
     assert monitor.coverage is not None
     assert monitor.coverage.word is not Word.OFF
+
+
+def test_a_register_that_said_off_and_is_gone_does_not_hide_a_spindle_that_is_read() -> None:
+    """The module that says 'off' dies; the machine is switched on, cuts, and loses its load: first watched, then LOST, and told."""
+    monitor = Monitor(machine("power_on", hold=1.0), plan(DataPaths.find(None)))
+    begun = 1.7e9
+
+    def load(start: float, seconds: float) -> Readings:
+        time = begun + start + 0.1 * np.arange(round(10 * seconds))
+        return Readings("drive", ("load",), time, np.full((len(time), 1), 5.0), np.zeros((len(time), 1), np.uint8))
+
+    events = monitor.feed(Readings("io", ("power_on",), np.array([begun]), np.zeros((1, 1)), np.zeros((1, 1), np.uint8)))
+    events += monitor.feed(load(0.0, 1.0))
+    assert monitor.off
+    events += monitor.feed(lost_row("io", ("power_on",), begun + 1.0))
+    events += monitor.feed(load(1.0, 1.0))
+    assert monitor.off, "both may hang on one switch"
+    events += monitor.feed(load(2.0, 8.0))
+    assert not monitor.off
+    events += monitor.feed(lost_row("drive", ("load",), begun + 10.0))
+    for second in range(11, 30):
+        events += monitor.tick(begun + second)
+    assert monitor.coverage is not None
+    assert monitor.coverage.word is Word.LOST
+    assert {event.channel for event in events if isinstance(event, Alert)} >= {"load"}
+
+
+def test_a_door_that_is_not_read_any_more_is_told_and_the_machine_is_watched_all_the_same() -> None:
+    monitor = Monitor(machine("door", hold=1.0), plan(DataPaths.find(None)))
+    time = 1.7e9 + 0.1 * np.arange(200)
+    values = np.column_stack([np.full(200, 5.0), np.ones(200)])
+    quality = np.zeros(values.shape, np.uint8)
+    quality[100:, 1] = lost_row("x", ("door",), 0.0).quality[0, 0]
+    events = monitor.feed(Readings("x", ("load", "door"), time, values, quality))
+    assert [event.channel for event in events if isinstance(event, Alert)] == ["door"]
+    assert Word.LOST not in {event.word for event in events if isinstance(event, Coverage)}
+
+
+def test_a_loss_that_was_told_is_not_told_again_after_a_restart() -> None:
+    """One cable, one alert: what went with the channel that spoke belongs to it."""
+    settings = machine("tool", hold=1.0)
+    channels = tuple(msgspec.structs.replace(channel, source=f"drive.{channel.name}") for channel in settings.channel)
+    settings = msgspec.structs.replace(settings, channel=channels)
+    before = Monitor(settings, plan(DataPaths.find(None)))
+    values = np.full((50, 2), 5.0)
+    before.feed(Readings("drive", ("load", "tool"), 1.7e9 + 0.1 * np.arange(50), values, np.zeros(values.shape, np.uint8)))
+    before.feed(lost_row("drive", ("load", "tool"), 1.7e9 + 5.0))
+    told = [event for second in range(6, 20) for event in before.tick(1.7e9 + second) if isinstance(event, Alert)]
+    assert [alert.channel for alert in told if alert.transition == "raised"] == ["load"]
+    after = Monitor(settings, plan(DataPaths.find(None)))
+    after.restore(before.state())
+    again = [event for second in range(30, 100) for event in after.tick(1.7e9 + second) if isinstance(event, Alert)]
+    assert again == []
