@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import msgspec
 import numpy as np
 
+from agent.load import shown_unit
 from agent.model import Cut, Indicator
 from agent.segment import Frame, believed
 from agent.settings import MachineSettings
@@ -81,7 +82,11 @@ class AxisWatch:
 
     def __init__(self, settings: MachineSettings, timeline: Timeline) -> None:
         first = settings.spindle[0].name
-        self._axes = [_Axis(c.name, timeline.index[c.name], c.spindle or first, c.unit) for c in settings.channel if c.role == "axis.load"]
+        self._axes = [
+            _Axis(c.name, timeline.index[c.name], c.spindle or first, shown_unit(c, settings.spindle))
+            for c in settings.channel
+            if c.role == "axis.load"
+        ]
         self._heard: dict[str, float] = {}
         """Of each spindle: up to when its frames told cutting from air."""
 
@@ -140,10 +145,10 @@ class AxisWatch:
         """What survives a restart."""
         return {axis.name: AxisState(list(axis.air)) for axis in self._axes}
 
-    def restore(self, saved: dict[str, AxisState]) -> None:
-        """Take back what `saved` gave."""
+    def restore(self, saved: dict[str, AxisState], anew: Collection[str] = ()) -> None:
+        """Take back what `saved` gave, but for the channels in `anew`."""
         for axis in self._axes:
-            if axis.name in saved:
+            if axis.name in saved and axis.name not in anew:
                 axis.air = deque(saved[axis.name].air, maxlen=2 * AIR)
 
 

@@ -190,11 +190,15 @@ class Compute:
         for saved in self._saved:
             monitor = fresh()
             try:
-                monitor.restore(saved)
+                anew = monitor.restore(saved)
             except (msgspec.DecodeError, ValueError, LookupError) as error:
                 # Whatever another version wrote must not keep this one from watching.
                 log.warning("a saved state is not understood: %s", error)
                 continue
+            if anew:
+                log.warning(
+                    "another unit or rated value of the load: what was learned does not hold, learning begins again: %s", ", ".join(anew)
+                )
             return monitor, "restored"
         return fresh(), "refused" if self._saved else "fresh"
 

@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
 import numpy as np
 
 from agent.settings import ChannelOptions, SpindleOptions
@@ -70,6 +71,29 @@ def shown_unit(channel: ChannelOptions, spindles: Sequence[SpindleOptions]) -> s
     """The unit of what the pass makes of a channel."""
     how = derivation(channel, spindles)
     return "%" if how is not None and how.derived else channel.unit
+
+
+class Basis(msgspec.Struct, frozen=True):
+    """What the figures of a load mean. What was learned on one basis says nothing about a load on another."""
+
+    unit: str
+    """In which the load is judged and shown"""
+    rated: float | None = None
+    """100 %, in the unit of the register; None: no number is stated"""
+    channel: str = ""
+    """Name of the channel that says it instead; ''"""
+
+    def takes_over(self, saved: Basis | None) -> bool:
+        """Whether what was learned on a saved basis holds on this one. None: saved before there was a basis, when a load stood as it was
+        read."""
+        return self == saved if saved is not None else self.rated is None and not self.channel
+
+
+def basis(channel: ChannelOptions, spindles: Sequence[SpindleOptions]) -> Basis:
+    """That of a load channel, as the machine file stands now."""
+    how = derivation(channel, spindles)
+    unit = shown_unit(channel, spindles)
+    return Basis(unit, how.rated, how.channel) if how is not None else Basis(unit)
 
 
 def share_of_rated(value: float, rated: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 import msgspec
 import numpy as np
@@ -177,11 +178,14 @@ class Watch:
         baselines = {key: baseline.without_curves() for key, baseline in self.state.baselines.items()}
         return msgspec.structs.replace(self.state, baselines=baselines, drift=self._drift.saved())
 
-    def restore(self, state: WatchState) -> None:
-        """Take back a saved state."""
-        self.state = state
+    def restore(self, state: WatchState, anew: Collection[str] = ()) -> None:
+        """Take back a saved state; of the spindles in `anew` nothing that was learned."""
+        forgotten = [key for key, baseline in state.baselines.items() if baseline.spindle in anew]
+        self.state = _without(state, forgotten) if forgotten else state
         self._drift.restore(state.drift)
-        self._priors = priors(state.baselines.values())
+        for key in forgotten:
+            self._drift.forget(key)
+        self._priors = priors(self.state.baselines.values())
         self._whole = False
 
     def _only_learn(self, cut: Cut, baseline: Baseline, noise: float) -> list[Finding | Indicator]:
@@ -326,6 +330,20 @@ class Watch:
                 n_baseline=len(baseline.anchor),
             )
         return levels
+
+
+def _without(state: WatchState, keys: Collection[str]) -> WatchState:
+    """The same without these operations, wherever they are named. A worn tool stays if another spindle's operation has it."""
+    kept = {key: baseline for key, baseline in state.baselines.items() if key not in keys}
+    sequences = {program: [[key for key in part if key not in keys] for part in parts] for program, parts in state.sequences.items()}
+    lost = {state.baselines[key].tool for key in keys} - {baseline.tool for baseline in kept.values()}
+    return msgspec.structs.replace(
+        state,
+        baselines=kept,
+        sequences={program: parts for program, parts in sequences.items() if any(parts)},
+        bad=[key for key in state.bad if key not in keys],
+        worn=[tool for tool in state.worn if tool not in lost],
+    )
 
 
 def _process_over(time: float) -> Finding:

@@ -21,6 +21,7 @@ from agent.detect import coverage
 from agent.detect.sensor import Sensors
 from agent.detect.supply import Supply
 from agent.detect.watch import Watch, WatchState
+from agent.load import Basis, basis
 from agent.maintenance import MaintenancePlan
 from agent.model import Alert, Checklist, Counters, Coverage, Cut, Event, Finding, Indicator, Snapshot
 from agent.monitor.overview import Overview
@@ -51,6 +52,10 @@ class MonitorState(msgspec.Struct):
     off: bool = False
     """The machine's own supply was off"""
     axes: dict[str, AxisState] = {}
+    spindle_loads: dict[str, Basis] = {}
+    """What the load of each spindle meant to which all this was learned; one that is not here was saved before this was kept"""
+    axis_loads: dict[str, Basis] = {}
+    """The same of each channel of role `axis.load`"""
 
 
 class Monitor:
@@ -87,7 +92,10 @@ class Monitor:
         self.last_cut: dict[str, Cut] = {}
         self._overview = Overview(self)
         first = settings.spindle[0].name
-        self._loads = {c.spindle or first: c.name for c in reversed(settings.channel) if c.role == "spindle.load"}
+        loads = {c.spindle or first: c for c in reversed(settings.channel) if c.role == "spindle.load"}
+        self._loads = {spindle: c.name for spindle, c in loads.items()}
+        self._spindle_loads = {spindle: basis(c, settings.spindle) for spindle, c in loads.items()}
+        self._axis_loads = {c.name: basis(c, settings.spindle) for c in settings.channel if c.role == "axis.load"}
 
     @property
     def settings(self) -> MachineSettings:
@@ -168,23 +176,34 @@ class Monitor:
                 counters=self.counters,
                 off=self.off,
                 axes=self.axes.saved(),
+                spindle_loads=self._spindle_loads,
+                axis_loads=self._axis_loads,
             )
         )
 
-    def restore(self, saved: bytes) -> None:
+    def restore(self, saved: bytes) -> tuple[str, ...]:
         """Take back what `state` gave.
+
+        Returns
+        -------
+        Spindles and axis channels for which learning begins again: their load is taken over something else than when it was learned
+        (`rated`, `rated_channel`, `rated_power` or the unit was changed), and every limit would be off by the ratio of the two.
 
         Raises
         ------
         msgspec.DecodeError: it is not a state of this kind; nothing was changed.
         """
         state = msgspec.msgpack.decode(saved, type=MonitorState)
+        spindles = [name for name, now in self._spindle_loads.items() if not now.takes_over(state.spindle_loads.get(name))]
+        axes = [name for name, now in self._axis_loads.items() if not now.takes_over(state.axis_loads.get(name))]
+        # A spindle that the machine file leaves out for a while keeps what was learned, and so on which basis.
+        self._spindle_loads = {**state.spindle_loads, **self._spindle_loads}
         for name, segmenter in self.segmenters.items():
             if name in state.segmenters:
-                segmenter.restore(state.segmenters[name])
-        self.watch.restore(state.watch)
+                segmenter.restore(state.segmenters[name], anew=name in spindles)
+        self.watch.restore(state.watch, spindles)
         self.vibration.restore(state.vibration)
-        self.axes.restore(state.axes)
+        self.axes.restore(state.axes, axes)
         self.alerts.restore(state.alerts)
         self.sensors.resume(alert.channel for alert in state.alerts.values() if alert.kind == "sensor" and not alert.returned)
         self.checklists = dict(state.checklists)
@@ -193,6 +212,8 @@ class Monitor:
             self.supply.resume()
         else:
             self.context.off = state.off
+        learned = {baseline.spindle for baseline in state.watch.baselines.values()} | state.segmenters.keys() | state.axes.keys()
+        return tuple(name for name in (*spindles, *axes) if name in learned)
 
     def _release(self, now: float | None, *, all_of_it: bool = False) -> list[Event]:
         out: list[Event] = []

@@ -165,14 +165,15 @@ class SpindleSegmenter:
         program, tool, section, _ = self._context
         return SegmenterState(state.tobytes(), self._table.tobytes(), ordinal, self._part, (program, tool, section), self.cuts)
 
-    def restore(self, saved: SegmenterState) -> None:
-        """Take back what `saved` gave."""
+    def restore(self, saved: SegmenterState, *, anew: bool = False) -> None:
+        """Take back what `saved` gave. `anew`: but idle and noise, to be learned again; the count of cuts, which names them, goes on."""
         state = np.frombuffer(saved.state, dtype=np.float64)
         table = np.frombuffer(saved.table, dtype=np.float64)
         if state.shape != self._state.shape or table.size != self._table.size:
             return
-        self._state = state.copy()
-        self._table = table.reshape(self._table.shape).copy()
+        if not anew:
+            self._state = state.copy()
+            self._table = table.reshape(self._table.shape).copy()
         self._ordinal = dict(saved.ordinal)
         self._part = saved.part
         self._context = (*saved.context, saved.part)

@@ -137,6 +137,35 @@ def test_idle_survives_a_restart() -> None:
     assert indicators(again.feed(second) + again.finish())
 
 
+@pytest.mark.parametrize("changed", [{"rated": 10.0}, {"rated_channel": "rated"}, {"unit": "Nm"}])
+def test_idle_in_another_unit_is_no_idle(changed: dict[str, float | str]) -> None:
+    readings = rows()
+    first, second = lathe.pieces(readings, iter([len(readings.time) // 2, len(readings.time)]))
+    spare = msgspec.structs.replace(settings(), channel=(*settings().channel, ChannelOptions(name="rated", role="other")))
+    monitor = Monitor(spare, plan(DataPaths.find(None)))
+    monitor.feed(first)
+    other = tuple(msgspec.structs.replace(c, **changed) if c.name == "z" else c for c in spare.channel)
+    again = Monitor(msgspec.structs.replace(spare, channel=other), plan(DataPaths.find(None)))
+    assert again.restore(monitor.state()) == ("z",)
+    assert again.axes.saved()["z"].air == []
+    assert again.axes.saved()["x"] == monitor.axes.saved()["x"]
+    assert again.watch.saved() == monitor.watch.saved(), "the spindle is none of its business"
+    if "rated" in changed:
+        for one in indicators(again.feed(second) + again.finish()):
+            assert one.value == pytest.approx(10.0 * truth(int(one.tool)), rel=0.15)
+
+
+def test_the_figure_of_an_axis_with_a_rated_current_is_in_percent() -> None:
+    other = tuple(msgspec.structs.replace(c, rated=10.0) if c.name == "z" else c for c in settings().channel)
+    _, events = passed(rows(), machine=msgspec.structs.replace(settings(), channel=other))
+    told = indicators(events)
+    assert told
+    for one in told:
+        assert one.value == pytest.approx(10.0 * truth(int(one.tool)), rel=0.15)
+        assert one.unit == "%"
+    assert {one.unit for one in indicators(events, "x")} == {"A"}
+
+
 def test_memory_is_bounded_with_and_without_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent.axes.MOST", 200)
     monitor, events = passed(rows())

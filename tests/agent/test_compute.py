@@ -246,6 +246,20 @@ def test_the_newest_state_that_is_understood_is_taken_back(benches: Callable[...
     assert not caplog.records
 
 
+def test_a_load_in_another_unit_is_logged_once(benches: Callable[..., Bench], caplog: pytest.LogCaptureFixture) -> None:
+    in_kw = msgspec.structs.replace(
+        settings(), channel=(msgspec.structs.replace(settings().channel[0], unit="kW"), *settings().channel[1:])
+    )
+    monitor = Monitor(in_kw, PLAN)
+    for block in blocks(2):
+        monitor.feed(block)
+    for state in (learned(), monitor.state()):
+        bench = benches([state])
+        assert bench.ready().restored == "restored"
+        bench.end()
+    assert [record.getMessage().endswith("learning begins again: S1") for record in caplog.records] == [True]
+
+
 def test_a_monitor_that_fails_ends_the_thread_and_says_why(benches: Callable[..., Bench], caplog: pytest.LogCaptureFixture) -> None:
     bench = benches()
     bench.ready()

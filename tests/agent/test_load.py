@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.load import Derivation, Loads, derivation, share_of_rated, shown_unit, torque_limit
+from agent.load import Basis, Derivation, Loads, basis, derivation, share_of_rated, shown_unit, torque_limit
 from agent.machine_file import MachineFile, load
 from agent.replay import replay
 from agent.settings import ChannelOptions, SpindleOptions
@@ -54,6 +54,35 @@ def test_the_rated_power_is_that_of_its_own_spindle() -> None:
     spindles = (*S1, SpindleOptions(name="S2", rated_power=5.5), SpindleOptions(name="S3"))
     powers = [derivation(ChannelOptions(name="l", role="spindle.load", unit="kW", spindle=s), spindles) for s in ("", "S2", "S3")]
     assert [how.rated for how in powers if how is not None] == [11.0, 5.5, None]
+
+
+@pytest.mark.parametrize(
+    ("saved", "now", "right"),
+    [
+        (Basis("kW"), Basis("kW"), True),
+        (Basis("%", 7.5), Basis("%", 7.5), True),
+        (Basis("%", channel="rated"), Basis("%", channel="rated"), True),
+        (Basis("kW"), Basis("%", 7.5), False),
+        (Basis("%", 7.5), Basis("kW"), False),
+        (Basis("%", 7.5), Basis("%", 5.5), False),
+        (Basis("%", 7.5), Basis("%", channel="rated"), False),
+        (Basis("%"), Basis("%", 7.5), False),
+        (Basis("kW"), Basis("W"), False),
+        (None, Basis("kW"), True),
+        (None, Basis("%"), True),
+        (None, Basis("%", 7.5), False),
+        (None, Basis("%", channel="rated"), False),
+    ],
+)
+def test_what_was_learned_holds_on_the_same_basis_only(saved: Basis | None, now: Basis, right: bool) -> None:
+    assert now.takes_over(saved) is right
+
+
+def test_basis_of_a_channel() -> None:
+    spindles = (SpindleOptions(name="S1", rated_power=7.5),)
+    assert basis(ChannelOptions(name="p", role="spindle.load", unit="W"), spindles) == Basis("%", 7500.0)
+    assert basis(ChannelOptions(name="p", role="axis.load", unit="kW"), spindles) == Basis("kW")
+    assert basis(ChannelOptions(name="p", role="axis.load", unit="A", rated_channel="i"), spindles) == Basis("%", None, "i")
 
 
 def test_share_of_rated() -> None:
