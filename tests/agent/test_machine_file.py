@@ -324,7 +324,7 @@ databits = 7
     assert [(mistake.code, mistake.line) for mistake in caught.value.mistakes] == [("databits", 8)]
 
 
-def test_one_cable_for_all_that_the_machine_feeds_is_said(tmp_path: Path) -> None:
+def test_what_keeps_off_from_being_told_is_said(tmp_path: Path) -> None:
     text = """
 [machine]
 name = "m"
@@ -355,15 +355,22 @@ from = "s.tool"
 name = "other"
 role = "other"
 from = "t.tool"
+[[channel]]
+name = "speed"
+role = "{role}"
+from = "s.section"
 """
 
-    def warned(bus: str, supply: str) -> set[str]:
-        return {warning.code for warning in load(written(tmp_path, text.format(bus=bus, supply=supply)), paths=SHOP).warnings}
+    def warned(bus: str, supply: str, role: str = "spindle.speed") -> set[str]:
+        file = load(written(tmp_path, text.format(bus=bus, supply=supply, role=role)), paths=SHOP)
+        return {warning.code for warning in file.warnings}
 
     assert "supply_one_bus" in warned("b", "machine")
     assert "supply_one_bus" not in warned("b", "own"), "what answers on the same cable tells them apart"
     assert "supply_one_bus" not in warned("c", "machine")
     assert "cost_power_on" not in warned("c", "machine")
+    assert "supply_no_speed" not in warned("c", "machine")
+    assert "supply_no_speed" in warned("c", "machine", "other"), "nothing says that the spindle stands"
 
 
 def test_limits_belong_to_keys_that_exist() -> None:
