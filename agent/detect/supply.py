@@ -123,5 +123,5 @@ class Supply:
 
 
 def _period(source: SourceOptions, channels: list[ChannelOptions]) -> float:
-    """s between two values of a source, from whichever of its channels."""
+    """Seconds between two values of a source, from whichever of its channels."""
     return max(min(channel.every or source.every for channel in channels), source.update or 0.0)

@@ -77,8 +77,8 @@ def check_sources(settings: MachineSettings, document: dict[str, Any], paths: Da
 def check_supply(settings: MachineSettings, document: dict[str, Any], found: Found) -> None:
     """Can it be told from what falls silent that the machine was switched off?
 
-    Without a speed nobody knows that the spindle stood. Where all that the machine feeds hangs on one cable, and nothing else does, a pulled
-    cable looks like the main switch.
+    Without a speed nobody knows that the spindle stood. Where all that the machine feeds hangs on one cable, and nothing else does, a
+    pulled cable looks like the main switch.
     """
     fed = {source.bus for source in settings.source if source.supply == "machine"}
     own = {source.bus for source in settings.source if source.supply == "own"}
