@@ -15,7 +15,7 @@ from agent.machine_file.fit import check_time
 from agent.machine_file.line_time import bus_uses
 from agent.machine_file.loads import check_loads
 from agent.machine_file.streams import check_streams
-from agent.machine_file.wires import check_buses, check_channels, check_sources, check_supply, hold_of, unit_of
+from agent.machine_file.wires import check_buses, check_channels, check_sources, check_supply, hold_of, renewal_of, unit_of
 from agent.mistakes import FileMistakes, Mistake
 from agent.paths import DataPaths
 from agent.settings import BeaconOptions, MachineSettings
@@ -36,7 +36,8 @@ class MachineFile:
 
     Attributes
     ----------
-    settings: as written; a channel without a unit has that of its register, a broker's password file its whole path.
+    settings: as written; a channel without a unit has that of its register, a source the update that its map knows, a broker's
+        password file its whole path.
     paths: where the data files of this machine are, nearest first.
     maps: the device maps that its sources use, by the name of the device.
     routes: which register feeds which channel, in the order of the channels.
@@ -121,6 +122,7 @@ def for_replay(settings: MachineSettings) -> MachineSettings:
 def _resolved(settings: MachineSettings, maps: dict[str, DeviceMap], folder: Path) -> MachineSettings:
     return msgspec.structs.replace(
         settings,
+        source=tuple(msgspec.structs.replace(source, update=renewal_of(source, maps)) for source in settings.source),
         channel=tuple(
             msgspec.structs.replace(channel, unit=unit_of(channel, settings, maps), hold=hold_of(channel, settings, maps))
             for channel in settings.channel

@@ -75,13 +75,21 @@ def check_sources(settings: MachineSettings, document: dict[str, Any], paths: Da
 
 
 def check_supply(settings: MachineSettings, document: dict[str, Any], found: Found) -> None:
-    """Where all that the machine feeds hangs on one cable, and nothing else does, a pulled cable looks like the main switch."""
+    """Can it be told from what falls silent that the machine was switched off?
+
+    Without a speed nobody knows that the spindle stood. Where all that the machine feeds hangs on one cable, and nothing else does, a
+    pulled cable looks like the main switch.
+    """
     fed = {source.bus for source in settings.source if source.supply == "machine"}
     own = {source.bus for source in settings.source if source.supply == "own"}
-    if len(fed) != 1 or fed & own or any(channel.role == "power_on" for channel in settings.channel):
+    if not fed:
         return
+    roles = {channel.role for channel in settings.channel}
     place = next(place for source, place in placed(settings.source, document, "source") if source.supply == "machine")
-    found.warn((*place, "supply"), "supply_one_bus", bus=next(iter(fed)))
+    if "spindle.speed" not in roles:
+        found.warn((*place, "supply"), "supply_no_speed")
+    elif len(fed) == 1 and not fed & own and "power_on" not in roles:
+        found.warn((*place, "supply"), "supply_one_bus", bus=next(iter(fed)))
 
 
 def check_channels(
@@ -138,6 +146,14 @@ def hold_of(channel: ChannelOptions, settings: MachineSettings, maps: Mapping[st
     update = update_of(source, device, register) if register is not None else 0.0
     slowest = max(channel.every or 0.0, update)
     return max(3.0 * slowest, 1.0) if slowest > source.every else None
+
+
+def renewal_of(source: SourceOptions, maps: Mapping[str, DeviceMap]) -> float | None:
+    """`update` of a source: as written, else that of its device where the map knows it and all registers share it; None: not known."""
+    device = maps.get(source.device)
+    if source.update is not None or device is None or any(register.update is not None for register in device.registers):
+        return source.update
+    return device.update if device.update > 0 and device.update_verified else None
 
 
 def _speaks(device: DeviceMap, framing: str) -> bool:

@@ -15,10 +15,11 @@ import pytest
 from agent.machine_file import MachineFileError, for_replay, load
 from agent.machine_file.decode import LIMITS
 from agent.machine_file.line_time import bus_uses
+from agent.machine_file.wires import renewal_of
 from agent.paths import DataPaths
 from agent.settings import MachineSettings, Role, ToolOptions
 from agent.texts import Texts
-from drivers.options import ChannelRoute
+from drivers.options import ChannelRoute, DeviceMap, Register, SourceOptions
 from tests.support.house import ROOT
 from tests.support.machine_files import RIGHT, SHOP, codes, written, wrong
 
@@ -324,7 +325,7 @@ databits = 7
     assert [(mistake.code, mistake.line) for mistake in caught.value.mistakes] == [("databits", 8)]
 
 
-def test_one_cable_for_all_that_the_machine_feeds_is_said(tmp_path: Path) -> None:
+def test_what_keeps_off_from_being_told_is_said(tmp_path: Path) -> None:
     text = """
 [machine]
 name = "m"
@@ -355,15 +356,32 @@ from = "s.tool"
 name = "other"
 role = "other"
 from = "t.tool"
+[[channel]]
+name = "speed"
+role = "{role}"
+from = "s.section"
 """
 
-    def warned(bus: str, supply: str) -> set[str]:
-        return {warning.code for warning in load(written(tmp_path, text.format(bus=bus, supply=supply)), paths=SHOP).warnings}
+    def warned(bus: str, supply: str, role: str = "spindle.speed") -> set[str]:
+        file = load(written(tmp_path, text.format(bus=bus, supply=supply, role=role)), paths=SHOP)
+        return {warning.code for warning in file.warnings}
 
     assert "supply_one_bus" in warned("b", "machine")
     assert "supply_one_bus" not in warned("b", "own"), "what answers on the same cable tells them apart"
     assert "supply_one_bus" not in warned("c", "machine")
     assert "cost_power_on" not in warned("c", "machine")
+    assert "supply_no_speed" not in warned("c", "machine")
+    assert "supply_no_speed" in warned("c", "machine", "other"), "nothing says that the spindle stands"
+
+
+def test_a_source_renews_its_values_as_the_file_says_or_as_its_map_knows() -> None:
+    source = SourceOptions(name="s", bus="b", device="d")
+    map_ = DeviceMap(name="d", update=10.0, registers=(Register(name="r"),))
+    assert renewal_of(source, {"d": map_}) == 10.0
+    assert renewal_of(msgspec.structs.replace(source, update=2.0), {"d": map_}) == 2.0
+    assert renewal_of(source, {"d": msgspec.structs.replace(map_, update_verified=False)}) is None, "a guess"
+    assert renewal_of(source, {"d": msgspec.structs.replace(map_, registers=(Register(name="r", update=1.0),))}) is None
+    assert renewal_of(source, {}) is None
 
 
 def test_limits_belong_to_keys_that_exist() -> None:

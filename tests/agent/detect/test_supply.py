@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 
+from agent.detect.supply import DECIDED
 from agent.maintenance import plan
 from agent.model import Alert, Coverage, Event, Word
 from agent.monitor import Monitor
+from agent.monitor.monitor import LOOK
 from agent.paths import DataPaths
 from agent.settings import ChannelOptions, MachineOptions, MachineSettings
 from drivers.model import Quality, Readings, lost_row
@@ -31,7 +34,20 @@ class Source:
     lost_at: float = STOP
     told: float = 0.5
     """s after which its driver says that it is lost."""
-    back: float = float("inf")
+    back: float = math.inf
+    again: float = math.inf
+    """It is lost a second time, after `back`."""
+    update: float | None = None
+    rarely: dict[str, float] = field(default_factory=dict)
+    """Channels with an `every` of their own, s."""
+    step: float = 0.0
+    """s between two of its values; default: `every`."""
+    hold: float | None = None
+    unbelieved: tuple[str, ...] = ()
+    """Channels that are BAD for the last 5 s before the switch."""
+
+    def there(self, t: float) -> bool:
+        return t < self.lost_at or self.back <= t < self.again
 
 
 DRIVE = Source("drive", 0.1, ("load", "speed"))
@@ -41,11 +57,11 @@ METER = Source("meter", 1.0, ("power",), "own", float("inf"))
 ROLES = {"load": "spindle.load", "speed": "spindle.speed", "tool": "tool", "cycle": "cycle", "power": "other", "power_on": "power_on"}
 
 
-def value(channel: str, t: float, turning: bool) -> float:
+def value(channel: str, t: float, turning: float) -> float:
     cut = 20.0 <= t < 30.0
     return {
         "load": 40.0 if cut else 3.0,
-        "speed": 1500.0 if turning or 10.0 <= t < 33.0 else 0.0,
+        "speed": 1500.0 if t >= turning or 10.0 <= t < 33.0 else 0.0,
         "tool": 1.0,
         "cycle": float(15.0 <= t < 32.0),
         "power": 2.0,
@@ -53,46 +69,47 @@ def value(channel: str, t: float, turning: bool) -> float:
     }[channel]
 
 
-def run(*sources: Source, turning: bool = False, until: float = 70.0) -> tuple[Monitor, list[Event]]:
+def run(*sources: Source, turning: float = math.inf, until: float = 70.0) -> tuple[Monitor, list[Event]]:
+    """`turning`: s from the start after which the spindle turns whatever the program says."""
     settings = MachineSettings(
         machine=MachineOptions(name="m"),
         bus=tuple(BusOptions(name=s.name, framing="tcp", host="h") for s in sources),
-        source=tuple(SourceOptions(name=s.name, bus=s.name, device="d", every=s.every, supply=s.supply) for s in sources),  # type: ignore[arg-type]
+        source=tuple(
+            SourceOptions(name=s.name, bus=s.name, device="d", every=s.every, supply=s.supply, update=s.update)  # type: ignore[arg-type]
+            for s in sources
+        ),
         channel=tuple(
-            ChannelOptions(name=c, role=ROLES[c], source=f"{s.name}.{c}")  # type: ignore[arg-type]
+            ChannelOptions(
+                name=c,
+                role=ROLES[c],  # type: ignore[arg-type]
+                source=f"{s.name}.{c}",
+                every=s.rarely.get(c),
+                hold=s.hold,
+            )
             for s in sources
             for c in s.channels
         ),
     )
     rows: list[tuple[float, Readings]] = []
     for s in sources:
-        for k in range(int(until / s.every)):
-            t = START + k * s.every
-            if t < s.lost_at or t >= s.back:
+        step = s.step or s.every
+        for t in (START + k * step for k in range(math.ceil(until / step))):
+            if s.there(t):
                 values = np.array([[value(c, t - START, turning) for c in s.channels]])
-                rows.append((t, Readings(s.name, s.channels, np.array([t]), values, np.zeros(values.shape, np.uint8))))
-        if s.lost_at < START + until:
-            rows += [
-                (s.lost_at + s.told + k, lost_row(s.name, s.channels, s.lost_at + s.told + k)) for k in (0.0, 0.5, 1.5, 3.5, 7.5, 15.5)
-            ]
+                quality = np.array([[Quality.BAD if c in s.unbelieved and t >= STOP - 5.0 else Quality.GOOD for c in s.channels]], np.uint8)
+                rows.append((t, Readings(s.name, s.channels, np.array([t]), values, quality)))
+        missed = [at + s.told + after for at in (s.lost_at, s.again) for after in PROBES if at < START + until]
+        rows += [(t, lost_row(s.name, s.channels, t)) for t in missed if not s.there(t)]
     monitor = Monitor(settings, PLAN)
     events: list[Event] = []
     at = START
-    for t, row in sorted(((t, row) for t, row in rows if not t >= _back(sources, row.source) or _good(row)), key=lambda pair: pair[0]):
+    for t, row in sorted(rows, key=lambda pair: pair[0]):
         while at + 0.5 <= t:
             at += 0.5
             events += monitor.tick(at)
         events += monitor.feed(row)
     events += monitor.tick(START + until)
     return monitor, events
-
-
-def _back(sources: tuple[Source, ...], name: str) -> float:
-    return next(s.back for s in sources if s.name == name)
-
-
-def _good(row: Readings) -> bool:
-    return bool((row.quality == Quality.GOOD).all())
 
 
 def told(events: list[Event]) -> list[str]:
@@ -114,24 +131,73 @@ def test_all_of_it_gone_together_while_idle_is_off_without_an_alert() -> None:
 
 
 def test_a_slow_one_that_must_first_be_missed_is_waited_for_without_an_alert() -> None:
-    slow = Source("control", 5.0, ("tool", "cycle"), told=10.0)
+    slow = Source("control", 3.0, ("tool", "cycle"), told=6.0)
     monitor, events = run(DRIVE, slow, METER)
     assert words(events)[-1] is Word.OFF
     assert told(events) == []
     assert monitor.off
 
 
+def test_one_that_is_slower_than_that_is_told_and_taken_back_once_it_is_off() -> None:
+    monitor, events = run(DRIVE, Source("control", 5.0, ("tool", "cycle"), told=10.0), METER)
+    assert told(events) == ["sensor"]
+    assert words(events)[-1] is Word.OFF
+    assert all(alert.returned for alert in monitor.alerts.open)
+
+
+RARE = {
+    "its only channel is asked rarely": Source("control", 0.5, ("tool",), told=4.0, rarely={"tool": 20.0}, step=20.0, hold=60.0),
+    "it renews its values rarely": Source("control", 0.5, ("tool",), update=15.0, step=15.0, hold=60.0),
+}
+
+
+@pytest.mark.parametrize("rare", RARE.values(), ids=RARE.keys())
+def test_what_says_something_rarely_went_with_the_others_all_the_same(rare: Source) -> None:
+    _, events = run(DRIVE, rare, METER)
+    assert words(events)[-1] is Word.OFF
+    assert told(events) == []
+
+
+@pytest.mark.parametrize("hold", [1800.0, math.inf])
+def test_one_that_may_say_nothing_for_long_does_not_keep_a_loss_from_being_told(hold: float) -> None:
+    there = Source("control", 0.5, ("tool",), lost_at=math.inf, rarely={"tool": 600.0}, step=600.0, hold=hold)
+    _, events = run(DRIVE, there, METER)
+    alert = next(event for event in events if isinstance(event, Alert))
+    assert alert.raised <= STOP + DRIVE.told + DECIDED + 2 * LOOK
+
+
+AGAIN = {
+    "the drive is first": (Source("drive", 0.1, DRIVE.channels, back=STOP + 20.0, again=STOP + 40.0), CONTROL, METER),
+    "the control is first": (DRIVE, Source("control", 0.5, CONTROL.channels, told=1.0, back=STOP + 20.0, again=STOP + 40.0), METER),
+}
+
+
+@pytest.mark.parametrize("sources", AGAIN.values(), ids=AGAIN.keys())
+def test_off_again_before_all_of_it_was_up_is_off_without_an_alert(sources: tuple[Source, ...]) -> None:
+    monitor, events = run(*sources, until=120.0)
+    assert [word for word in words(events) if word is Word.OFF] == [Word.OFF, Word.OFF]
+    assert monitor.off
+    assert told(events) == []
+
+
+def test_lost_while_it_turns_before_all_of_it_was_up_is_no_switch() -> None:
+    monitor, events = run(*AGAIN["the drive is first"], turning=70.0, until=120.0)
+    assert words(events)[-1] is Word.LOST
+    assert not monitor.off
+    assert "sensor" in told(events)
+
+
 @dataclass(frozen=True)
 class Fault:
     sources: tuple[Source, ...]
-    turning: bool = False
+    turning: float = math.inf
 
 
 CONTROL_STAYS = Source("control", 0.5, ("tool", "cycle"), lost_at=float("inf"))
 FAULTS = {
     "only the drive": Fault((DRIVE, CONTROL_STAYS, METER)),
     "the control much later": Fault((DRIVE, Source("control", 0.5, ("tool", "cycle"), lost_at=STOP + 8.0), METER)),
-    "while the spindle turns": Fault((DRIVE, CONTROL, METER), turning=True),
+    "while the spindle turns": Fault((DRIVE, CONTROL, METER), turning=0.0),
     "while cutting": Fault(
         (
             Source("drive", 0.1, ("load", "speed"), lost_at=START + 25.0),
@@ -142,6 +208,12 @@ FAULTS = {
     "with what has a supply of its own": Fault((DRIVE, CONTROL, Source("meter", 1.0, ("power",), "own", STOP))),
     "nothing is said to be on its supply": Fault((Source("drive", 0.1, ("load", "speed"), "own"), METER)),
     "a register says that it is on": Fault((DRIVE, CONTROL, Source("io", 0.5, ("power_on",), "own", float("inf")))),
+    "the control much later, and another of its channels is rare": Fault(
+        (DRIVE, Source("control", 0.5, CONTROL.channels, lost_at=STOP + 8.0, rarely={"cycle": 20.0}), METER)
+    ),
+    "its speed is not believed": Fault((Source("drive", 0.1, ("load", "speed"), unbelieved=("speed",)), CONTROL, METER)),
+    "nobody says its speed": Fault((Source("drive", 0.1, ("load",)), CONTROL, METER)),
+    "its speed was lost while it turned": Fault((Source("drive", 0.1, ("load", "speed"), "own", START + 30.0), CONTROL)),
     "one was never there": Fault((DRIVE, Source("control", 0.5, ("tool", "cycle"), lost_at=START - 1.0), METER)),
 }
 
@@ -188,3 +260,22 @@ def test_how_the_rows_are_batched_does_not_matter() -> None:
     assert words(events) == words(twice)
     assert monitor.off
     assert again.off
+
+
+def test_off_again_after_a_restart_before_all_of_it_was_up() -> None:
+    before, _ = run(DRIVE, CONTROL, METER)
+    after = Monitor(before.settings, PLAN)
+    after.restore(before.state())
+    later = START + 1000.0
+    for name, channels in (("drive", DRIVE.channels), ("control", CONTROL.channels)):
+        after.feed(lost_row(name, channels, later))
+    after.tick(later + 60.0)
+    for k in range(200):
+        time = np.array([later + 60.0 + 0.1 * k])
+        after.feed(Readings("drive", DRIVE.channels, time, np.array([[3.0, 0.0]]), np.zeros((1, 2), np.uint8)))
+    assert not after.off
+    after.feed(lost_row("drive", DRIVE.channels, later + 80.5))
+    for k in range(120):
+        after.tick(later + 81.0 + 0.5 * k)
+    assert after.snapshot().coverage.word is Word.OFF
+    assert not after.alerts.open
