@@ -184,7 +184,7 @@ class Bus:
         refused = taken | device.late.sizes(request.function, self._clock.monotonic())
         limit = most(request.table, device.max_count)
         parts = vary(request, lambda size: size not in refused, limit, device.may_pad, unequal=bool(taken))
-        if not parts and taken:
+        if not parts and taken and request.size not in device.late.sizes(request.function, self._clock.monotonic()):
             # One register whose neighbour may not be read: a copy was used up, the second answer is the device's own.
             return (request,)
         if not parts:

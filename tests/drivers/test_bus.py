@@ -143,6 +143,30 @@ def test_copies_that_a_repeater_holds_back(tmp_path: Path, acts: tuple[str, ...]
     run_virtual(main())
 
 
+def test_after_a_copy_no_request_is_sent_that_a_late_answer_fits(tmp_path: Path) -> None:
+    async def main() -> None:
+        with Pty(tmp_path / "line") as pty:
+            # The late answer comes with the third request behind its own, and would fit that.
+            device = BadRtu(pty, script(GOOD, "hold_long"))
+            device.frozen = True
+            device.start()
+            bus = Bus(options(pty), LoopClock(), floor=FLOOR)
+            await bus.open()
+            bus.device(1).may_pad = False
+            await bus.read(1, Request("holding", 0, 1))
+            with pytest.raises(NoAnswer):
+                await bus.read(1, Request("holding", 100, 2))
+            # Read in two parts, the first of which is equal to an answer of before: may be a copy.
+            with pytest.raises(NoAnswer) as caught:
+                await bus.read(1, Request("holding", 0, 2))
+            assert caught.value.key == "late_answers"
+            assert [(a.address, a.count) for a in device.asked] == [(0, 1), (100, 2), (0, 1), (1, 1)]
+            bus.close()
+            device.stop()
+
+    run_virtual(main())
+
+
 def test_an_answer_that_never_changes_costs_nothing_on_a_good_line(tmp_path: Path) -> None:
     async def main() -> None:
         async with line(tmp_path, script()) as (bus, device):
