@@ -17,7 +17,7 @@ from drivers.clock import Clock
 from drivers.coils import AllowList
 from drivers.lamps import Lamps
 from drivers.links import Links
-from drivers.trouble import BusTrouble
+from drivers.trouble import BusTrouble, Refused
 
 _log = logging.getLogger(__name__)
 
@@ -71,6 +71,9 @@ class Beacon:
         """When the last snapshot came; None: none yet."""
         self._lit: dict[int, bool | None] = dict.fromkeys((coil.coil for coil in options.coil), None)
         """What each coil was told last; None: not known what it does."""
+        self._refused: dict[int, int] = {}
+        """Times in a row that a coil was refused, and when one that is refused again and again is told next."""
+        self._rest: dict[int, float] = {}
         self._news = asyncio.Event()
         self._failed = 0
         """Rounds in a row in which the coupler did not do what it was told."""
@@ -102,8 +105,9 @@ class Beacon:
                     async with asyncio.timeout(min(self._hold / ORDERS, STALL) if self._failed < ORDERS else RETRY):
                         await self._news.wait()
             for _ in range(ORDERS):
+                self._rest.clear()
                 await self._tell(frozenset())
-                if not self._failed:
+                if not self._failed and not self._refused:
                     break
         finally:
             self._lamps.close()
@@ -124,22 +128,43 @@ class Beacon:
         return self._live if self._clock.monotonic() - self._shown < STALL else self._live | {"lost"}
 
     async def _tell(self, wanted: frozenset[State]) -> None:
-        """One order to each coil that needs one: lit ones before they fall dark, others once; a watchdog wants to hear of all of them."""
+        """One order to each coil that needs one: lit ones before they fall dark, others once; a watchdog wants to hear of all of them.
+
+        A coil that is refused costs the others nothing; silence or trouble of the line ends the round.
+        """
+        wrong = ("", "")
         for coil in self._options.coil:
             lit = coil.shows in wanted
             if not lit and self._lit[coil.coil] is False and self._options.coupler != "watchdog":
                 continue
+            if self._clock.monotonic() < self._rest.get(coil.coil, 0.0):
+                wrong = wrong if wrong[0] else (self.error, "")
+                continue
             try:
                 await self._lamps.set(coil.coil, self._hold if lit else 0.0)
             except BusTrouble as trouble:
+                if isinstance(trouble, Refused) or trouble.key == "not_switched":
+                    if self._refuse(coil.coil):
+                        wrong = (trouble.key, f"coil {coil.coil}: {trouble.detail}")
+                    continue
                 self._lit[coil.coil] = None
                 self._failed += 1
                 if self._failed >= ORDERS:
                     self._trouble(trouble.key, trouble.detail)
                 return
             self._lit[coil.coil] = lit
+            self._refused.pop(coil.coil, None)
         self._failed = 0
-        self._trouble("", "")
+        self._trouble(*wrong)
+
+    def _refuse(self, coil: int) -> bool:
+        """Note that a coil was refused. Returns whether that is more than a moment's: then it is told again after `RETRY`."""
+        self._lit[coil] = None
+        self._refused[coil] = self._refused.get(coil, 0) + 1
+        if self._refused[coil] < ORDERS:
+            return False
+        self._rest[coil] = self._clock.monotonic() + RETRY
+        return True
 
     def _trouble(self, key: str, detail: str) -> None:
         """Log once a change; a single lost answer is none."""

@@ -27,7 +27,9 @@ _ILLEGAL = frozenset({2, 3})
 _SEEN = 8
 """Answers of which a copy is known for one."""
 _ROUNDS = 40
-"""Most times that a line that will not fall silent is waited for."""
+"""Most times that more is waited for behind an answer."""
+_BABBLE = 2.0
+"""Seconds after which a line that will not fall silent is closed and opened again; longer where one wait for silence is long."""
 _SILENT = 15.0
 """Seconds without a single good answer after which an open link is closed and opened again."""
 
@@ -56,6 +58,8 @@ class Device:
     stale_replies: int = 0
     mismatches: int = 0
     exceptions: int = 0
+    troubled: float = -math.inf
+    """When it was last silent without anything else being wrong."""
     seen: deque[bytes] = field(default_factory=lambda: deque(maxlen=_SEEN))
     """Its last answers as they stood on the wire, those that nobody waited for, too."""
 
@@ -74,7 +78,7 @@ class _Line:
     """The unit whose question came to nothing just now: a gateway may still be waiting for it."""
     heard: float = 0.0
     troubled: float = -math.inf
-    """When something was last wrong on it."""
+    """When something was last wrong on it that may concern every device."""
     devices: dict[int, Device] = field(default_factory=dict)
 
 
@@ -184,7 +188,7 @@ class Bus:
         refused = taken | device.late.sizes(request.function, self._clock.monotonic())
         limit = most(request.table, device.max_count)
         parts = vary(request, lambda size: size not in refused, limit, device.may_pad, unequal=bool(taken))
-        if not parts and taken:
+        if not parts and taken and request.size not in device.late.sizes(request.function, self._clock.monotonic()):
             # One register whose neighbour may not be read: a copy was used up, the second answer is the device's own.
             return (request,)
         if not parts:
@@ -195,7 +199,7 @@ class Bus:
         """The values of all parts, no more than `count`; and whether one of the answers may be a copy of the one before.
 
         A copy that a repeater holds back looks like the answer to the next request of that size: it is the same byte by byte. Where
-        nothing else was wrong on the line of late, an equal answer only means that nothing changed.
+        nothing else was wrong on the line of late, nor was this device silent, an equal answer only means that nothing changed.
         """
         values: list[int] = []
         repeated = False
@@ -203,7 +207,8 @@ class Bus:
             values += await self._transact(device, part, padded=part.count > count)
             if self._client is not None and not self._numbered:
                 frame = self._client.answer
-                repeated |= frame in device.seen and self._clock.monotonic() - self._line.troubled < self._life
+                troubled = max(self._line.troubled, device.troubled)
+                repeated |= frame in device.seen and self._clock.monotonic() - troubled < self._life
                 device.seen.append(frame)
         return values[:count], repeated
 
@@ -233,7 +238,7 @@ class Bus:
                 self._line.unanswered = device.unit
             else:
                 device.mismatches += 1
-            await self._doubt(client, device, part, sent)
+            await self._doubt(client, device, part, sent, silent=isinstance(trouble, NoAnswer))
             raise
         except LinkDown:
             if not self._numbered:
@@ -293,25 +298,36 @@ class Bus:
         if not self._numbered and (client.unasked or owed):
             await self._doubt(client, device, part, sent)
 
-    async def _doubt(self, client: ModbusClient, device: Device, part: Request | CoilOrder, sent: float) -> None:
-        """After a time-out or a wrong answer: keep in mind what may still come, and let the line run dry."""
-        self._line.troubled = self._clock.monotonic()
+    async def _doubt(
+        self, client: ModbusClient, device: Device, part: Request | CoilOrder, sent: float, *, silent: bool = False
+    ) -> None:
+        """After a time-out or a wrong answer: keep in mind what may still come, and let the line run dry.
+
+        `silent`: not a byte came. That says nothing of the other devices, unless something comes now.
+        """
+        arrived = client.arrived
+        device.troubled = self._clock.monotonic()
         if not self._numbered:
             device.late.missed(part.function, part.size, sent)
             await self._drain(client, max(self._line.gap, min(device.replies.worst, self.options.timeout)))
         else:
             self._count_strays(client)
+        if not silent or client.arrived != arrived:
+            self._line.troubled = self._clock.monotonic()
         now = self._clock.monotonic()
         if not client.connected or now - self._line.heard > _SILENT:
             self._close()
 
     async def _drain(self, client: ModbusClient, wait: float) -> None:
-        """Wait until nothing came for `wait` seconds, and throw away what did."""
-        for _ in range(_ROUNDS):
+        """Wait until nothing came for `wait` seconds, and throw away what did; a line that babbles on is closed."""
+        end = self._clock.monotonic() + max(_BABBLE, 3.0 * wait)
+        before = -1
+        while client.arrived != before:
+            if self._clock.monotonic() >= end:
+                client.close()
+                break
             before = client.arrived
             await self._clock.sleep(wait)
-            if client.arrived == before:
-                break
         self._count_strays(client)
         self._line.quiet_since = self._clock.monotonic() - self._line.gap
 

@@ -69,7 +69,7 @@ def decode(register: Register, raw: Sequence[int], words: Words) -> tuple[float,
         return _BAD
     elif number in register.clips or bits in register.clips or number in CLIPS.get(register.type, ()):
         quality = Quality.UNCERTAIN
-    if register.words and number == number and int(number) == number:
+    if register.words and math.isfinite(number) and int(number) == number:
         word = register.words.get(str(int(number)))
         if word is not None:
             return (math.nan if word == NONE else words.code(word)), Quality.GOOD

@@ -31,6 +31,8 @@ _CALM = 10.0
 _FIRST_REOPEN = 0.2
 _LAST_REOPEN = 5.0
 """Seconds between two attempts to open the port: doubled from the first to the last."""
+_STEADY = 5.0
+"""Seconds after which a port that is open is as good as any: when it goes, it may be back at once."""
 
 
 class Listener:
@@ -147,11 +149,11 @@ class Listener:
                 await self._clock.sleep(wait)
                 continue
             self._opened += 1
+            opened = self._clock.monotonic()
             self._link("open", "", "")
             try:
                 while True:
                     data = await port.read()
-                    wait = 0.0
                     self._take(data, self._clock.wall())
             except LinkDown as down:
                 self._link("down", down.key, down.detail)
@@ -159,7 +161,8 @@ class Listener:
                 port.close()
             if self._decoder:
                 self._decoder.cut()
-            wait = wait or _FIRST_REOPEN
+            short = wait > 0.0 and self._clock.monotonic() - opened < _STEADY
+            wait = min(_LAST_REOPEN, 2.0 * wait) if short else _FIRST_REOPEN
             await self._clock.sleep(wait)
 
     def _take(self, data: bytes, arrival: float) -> None:

@@ -15,6 +15,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from drivers.decode import MOST_TEXTS
 from drivers.model import Quality, Words
 from drivers.options import Register
 
@@ -157,13 +158,17 @@ def heard(question: Question, text: str) -> Heard | None:
 
 
 def decode(register: Register, field: str, words: Words) -> tuple[float, Quality]:
-    """Value of one field: a number scaled as the map says, or the code of a word. '' : the control did not say, ABSENT."""
+    """Value of one field: a number scaled as the map says, or the code of a word (BAD: too many different ones).
+    '' : the control did not say, ABSENT."""
     if not field:
         return math.nan, Quality.ABSENT
     texts = _TEXTS.get(register.address)
     if texts is not None:
         text = field.strip("()").strip().upper()
-        return words.code(texts.get(text, text)), Quality.GOOD
+        word = texts.get(text, text)
+        if not words.knows(word) and len(words.seen()) >= MOST_TEXTS:
+            return math.nan, Quality.BAD
+        return words.code(word), Quality.GOOD
     if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)", field):
         return math.nan, Quality.BAD
     raw = float(field)

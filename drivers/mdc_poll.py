@@ -109,6 +109,10 @@ class MdcPoller:
         self._state: LinkState = "starting"
         self._since = clock.wall()
         self._error = self._detail = ""
+        self._told: tuple[LinkState, str] | None = None
+        """State and error of the connection that the log was told last."""
+        self._rows = 0
+        """Whole rows that this connection brought."""
         for source in self._sources:
             source.since = self._since
 
@@ -187,6 +191,7 @@ class MdcPoller:
             return
         self._line = line
         self._opened += 1
+        self._rows = 0
         self._heard = self._clock.monotonic()
         self._link("open", "", "")
 
@@ -245,7 +250,12 @@ class MdcPoller:
             return
         before = source.presence.state
         whole = trouble is None and not any(a.lost for a in source.asked)
-        self._heard, self._reopen = now, 0.0
+        self._heard = now
+        if trouble is None:
+            self._reopen = 0.0
+            self._rows += 1
+            if self._rows > 1:
+                self._tell_link()
         source.presence.answered(now, whole)
         if trouble is not None:
             source.error, source.detail = trouble.key, trouble.detail
@@ -278,9 +288,18 @@ class MdcPoller:
 
     def _link(self, state: LinkState, error: str, detail: str) -> None:
         if (state, error) != (self._state, self._error):
-            _log.log(logging.INFO if state == "open" else logging.WARNING, "bus %s: %s %s %s", self._bus.name, state, error, detail)
             self._since = self._clock.wall()
         self._state, self._error, self._detail = state, error, detail
+        # A connection that does not outlive an answer, again and again, is no news.
+        if state == "down" or self._told is None:
+            self._tell_link()
+
+    def _tell_link(self) -> None:
+        """Log what the connection is now, once."""
+        if self._told != (self._state, self._error):
+            self._told = (self._state, self._error)
+            level = logging.INFO if self._state == "open" else logging.WARNING
+            _log.log(level, "bus %s: %s %s %s", self._bus.name, self._state, self._error, self._detail)
 
     def _changed(self, source: MdcSource, before: str) -> None:
         state = source.presence.state

@@ -27,6 +27,8 @@ _GLANCE = 0.25
 _FIRST_REOPEN = 0.2
 _LAST_REOPEN = 5.0
 """Seconds between two attempts to open a link: doubled from the first to the last."""
+_STEADY = 5.0
+"""Seconds after which a link that is open and brings answers is as good as any."""
 
 
 class Poller:
@@ -47,6 +49,12 @@ class Poller:
         self._clock = clock
         self._deliver = deliver
         self._reopen = 0.0
+        self._steady = 0.0
+        """When the link is old enough to be good."""
+        self._out = False
+        """Whether it could not be opened when that was tried last."""
+        self._heard: set[PolledSource] = set()
+        """Sources that were answered since it was opened."""
         self._state: LinkState = "starting"
         self._since = clock.wall()
         self._error = self._detail = ""
@@ -128,6 +136,7 @@ class Poller:
         try:
             await self._bus.open()
         except LinkDown as down:
+            self._out = True
             self._link_down(down)
             now = self._clock.monotonic()
             for source in self._sources:
@@ -135,8 +144,14 @@ class Poller:
         else:
             self._link_state("open", "", "")
             now = self._clock.monotonic()
+            self._steady = now + _STEADY
+            self._heard.clear()
+            # Who was lost while the link was there may be the one that hangs up: it waits for its turn, unless nobody else is there.
+            everybody = self._out or all(source.presence.state == "offline" for source in self._sources)
+            self._out = False
             for source in self._sources:
-                source.due = min(source.due, now)
+                if everybody or source.presence.state != "offline":
+                    source.due = min(source.due, now)
 
     async def _poll(self, source: PolledSource) -> None:
         """Ask one device for all that is due of it, and deliver the row."""
@@ -157,7 +172,7 @@ class Poller:
                 trouble = caught
                 if isinstance(caught, LinkDown):
                     self._bus.close()
-                    self._link_down(caught)
+                    self._link_down(caught, news=source.presence.state != "offline")
                 if isinstance(caught, LinkDown) or not read:
                     # Silent at the first question: it is taken for lost unless another question, asked next time, is answered.
                     source.slots.append(source.slots.pop(source.slots.index(slot)))
@@ -179,8 +194,6 @@ class Poller:
             source.due = source.presence.again(now, source.next, self._cost(source, now - asked))
             return
         if read or not whole or trouble is not None:
-            self._reopen = 0.0
-            self._tell_link()
             before = source.presence.state
             whole = whole and trouble is None and not any(slot.unread == Quality.UNAVAILABLE for slot in source.slots)
             # Patience is counted from the time that the row bears.
@@ -190,6 +203,8 @@ class Poller:
             elif whole:
                 source.error = source.detail = ""
             self._changed(source, before)
+            if not isinstance(trouble, LinkDown):
+                self._link_good(source, now)
         if read or any(slot.unread == Quality.UNAVAILABLE for slot in source.slots):
             row = source.row(time, read)
             if (row.quality != Quality.ABSENT).any():
@@ -241,15 +256,25 @@ class Poller:
             # A device that comes back in the meantime has a deadline of its own.
             await self._clock.sleep(max(0.002, min([_GLANCE, *(wait for wait in deadlines if wait > 0)])))
 
-    def _link_down(self, down: LinkDown) -> None:
-        self._link_state("down", down.key, down.detail)
+    def _link_good(self, source: PolledSource, now: float) -> None:
+        """A device answered. The link is good when all that are there did, or after a while; told when it outlives an answer."""
+        again = source in self._heard or now >= self._steady
+        self._heard.add(source)
+        if now >= self._steady or all(s in self._heard or s.presence.state == "offline" for s in self._sources):
+            self._reopen = 0.0
+            if again:
+                self._tell_link()
 
-    def _link_state(self, state: LinkState, error: str, detail: str) -> None:
+    def _link_down(self, down: LinkDown, *, news: bool = True) -> None:
+        """`news`: False where only the probe of a lost device ended it."""
+        self._link_state("down", down.key, down.detail, news=news)
+
+    def _link_state(self, state: LinkState, error: str, detail: str, *, news: bool = True) -> None:
         if (state, error) != (self._state, self._error):
             self._since = self._clock.wall()
         self._state, self._error, self._detail = state, error, detail
         # A link that opens and brings nothing, again and again, is no news.
-        if state == "down" or self._told is None:
+        if (state == "down" and news) or self._told is None:
             self._tell_link()
 
     def _tell_link(self) -> None:

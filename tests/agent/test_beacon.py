@@ -172,6 +172,38 @@ def test_a_coupler_with_a_watchdog_hears_of_every_lamp_again_and_again() -> None
         assert {pdu[0] for _, pdu in relay.asked} == {5}
 
 
+@pytest.mark.parametrize("refused", [0, 1])
+def test_a_coil_that_is_refused_costs_the_others_nothing(refused: int) -> None:
+    """Whichever of the two stands first: the other lamp never misses an order."""
+
+    async def main(relay: TcpRelay) -> None:
+        relay.refuses = {refused}
+        clock = SystemClock()
+        bus = BusOptions(name="io", framing="tcp", host="127.0.0.1", port=relay.port, timeout=5.0)
+        beacon = Beacon.of(OPTIONS, Links([bus], [], {}, [], clock, lambda _: None), clock)
+        assert beacon is not None
+        task = asyncio.create_task(beacon.run())
+        beacon.show(showing(Word.LOST, alert("warning")))
+        other = 1 - refused
+
+        def orders(coil: int) -> int:
+            return sum(pdu[2] == coil and pdu[3] | pdu[4] > 0 for _, pdu in relay.writes())
+
+        await until(lambda: beacon.error == "refused")
+        seen = orders(refused)
+        assert seen == orders(other) == 3
+        await until(lambda: orders(other) >= 6)
+        assert orders(refused) == seen, "told again after a rest"
+        assert beacon.error == "refused"
+        await bounded(beacon.stop())
+        await bounded(task)
+        assert relay.writes()[-1][1][2] in (0, 1)
+        assert not relay.lit(other)
+
+    with TcpRelay() as relay:
+        run(main(relay))
+
+
 # ------------------------------------------------------------------ a whole run
 READS = {1, 2, 3, 4}
 

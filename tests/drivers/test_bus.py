@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import termios
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,8 @@ from drivers.bus import Bus
 from drivers.clock import SystemClock
 from drivers.options import BusOptions
 from drivers.plan import Request
-from drivers.trouble import LinkDown, NoAnswer, Refused
-from tests.support.aio import bounded, run, until
+from drivers.trouble import LinkDown, NoAnswer, Refused, WrongAnswer
+from tests.support.aio import bounded, ended, run, until
 from tests.support.bad_device import FAULTS, GOOD, NOISE, Asked, BadRtu, register
 from tests.support.hostile import Judge
 from tests.support.ptys import Pty
@@ -143,6 +144,30 @@ def test_copies_that_a_repeater_holds_back(tmp_path: Path, acts: tuple[str, ...]
     run_virtual(main())
 
 
+def test_after_a_copy_no_request_is_sent_that_a_late_answer_fits(tmp_path: Path) -> None:
+    async def main() -> None:
+        with Pty(tmp_path / "line") as pty:
+            # The late answer comes with the third request behind its own, and would fit that.
+            device = BadRtu(pty, script(GOOD, "hold_long"))
+            device.frozen = True
+            device.start()
+            bus = Bus(options(pty), LoopClock(), floor=FLOOR)
+            await bus.open()
+            bus.device(1).may_pad = False
+            await bus.read(1, Request("holding", 0, 1))
+            with pytest.raises(NoAnswer):
+                await bus.read(1, Request("holding", 100, 2))
+            # Read in two parts, the first of which is equal to an answer of before: may be a copy.
+            with pytest.raises(NoAnswer) as caught:
+                await bus.read(1, Request("holding", 0, 2))
+            assert caught.value.key == "late_answers"
+            assert [(a.address, a.count) for a in device.asked] == [(0, 1), (100, 2), (0, 1), (1, 1)]
+            bus.close()
+            device.stop()
+
+    run_virtual(main())
+
+
 def test_an_answer_that_never_changes_costs_nothing_on_a_good_line(tmp_path: Path) -> None:
     async def main() -> None:
         async with line(tmp_path, script()) as (bus, device):
@@ -152,6 +177,66 @@ def test_an_answer_that_never_changes_costs_nothing_on_a_good_line(tmp_path: Pat
             assert device.number == 10
 
     run(main())
+
+
+def test_a_dead_device_does_not_make_the_others_be_asked_twice(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with line(tmp_path, script(), units=(1, 3)) as (bus, device):
+            device.frozen = True
+            for unit in (1, 3):
+                await bus.read(unit, Request("holding", 0, 6))
+            with pytest.raises(NoAnswer):
+                await bus.read(2, Request("holding", 0, 6))
+            for unit in (1, 3):
+                await bus.read(unit, Request("holding", 0, 6))
+            assert [a.unit for a in device.asked] == [1, 3, 1, 3]
+            # One that was silent itself may have an answer on its way, and something wrong on the line concerns all.
+            device.choose = script("silent", GOOD, GOOD, "bad_crc")
+            with pytest.raises(NoAnswer):
+                await bus.read(1, Request("holding", 0, 6))
+            asked = device.number
+            await bus.read(3, Request("holding", 0, 6))
+            assert device.number == asked + 1
+            await bus.read(1, Request("holding", 0, 5))
+            with pytest.raises(WrongAnswer):
+                await bus.read(1, Request("holding", 0, 4))
+            asked = device.number
+            await bus.read(3, Request("holding", 0, 6))
+            assert device.number > asked + 1
+
+    run(main())
+
+
+@pytest.mark.parametrize("device_answers", [True, False])
+def test_a_line_that_babbles_without_end_is_closed(tmp_path: Path, device_answers: bool) -> None:
+    async def main() -> None:
+        async def babble() -> None:
+            while True:
+                with suppress(BlockingIOError):
+                    os.write(pty.fd, b"\x55")
+                await clock.sleep(0.0005)
+
+        with Pty(tmp_path / "line") as pty:
+            clock = LoopClock()
+            device = BadRtu(pty, script(GOOD), (1,) if device_answers else ())
+            device.start()
+            bus = Bus(options(pty), clock)
+            await bus.open()
+            if device_answers:
+                await bus.read(1, Request("holding", 0, 6))
+            talk = asyncio.create_task(babble())
+            start = clock.monotonic()
+            with pytest.raises((WrongAnswer, LinkDown)):
+                while clock.monotonic() < start + 30.0:
+                    await bus.read(1, Request("holding", 0, 6))
+            assert not bus.connected
+            assert clock.monotonic() - start < 5.0
+            await ended(talk)
+            await bus.open()
+            bus.close()
+            device.stop()
+
+    run_virtual(main())
 
 
 def test_a_single_register_is_asked_with_its_neighbour(tmp_path: Path) -> None:

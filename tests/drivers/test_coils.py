@@ -18,7 +18,7 @@ from drivers.lamps import Lamps
 from drivers.links import Links
 from drivers.modbus import ModbusClient
 from drivers.options import BusOptions
-from drivers.trouble import LinkDown, NoAnswer, WrongAnswer
+from drivers.trouble import LinkDown, NoAnswer, Refused, WrongAnswer
 from tests.support.aio import run
 from tests.support.house import ROOT
 from tests.support.relay import RtuRelay, TcpRelay
@@ -149,6 +149,32 @@ def test_what_does_not_answer_like_a_relay_module_is_never_written_to() -> None:
         run(main(relay))
         assert relay.writes() == []
         assert len(relay.asked) == 3
+
+
+def test_on_a_shared_bus_the_module_is_recognised_again_after_an_opening_and_after_trouble() -> None:
+    async def main(relay: TcpRelay) -> None:
+        bus = patient(tcp(relay))
+        await bus.open()
+        lamps = Lamps(bus, TIMED, own=False)
+        await lamps.set(0, 0.0)
+        await lamps.set(2, 0.0)
+        assert [pdu[0] for _, pdu in relay.asked] == [3, 5, 5]
+        relay.refuses = {2}
+        with pytest.raises(Refused):
+            await lamps.set(2, 6.0)
+        await lamps.set(0, 0.0)
+        assert [pdu[0] for _, pdu in relay.asked[3:]] == [5, 3, 5], "after trouble it may be another device"
+        # Somebody opens the bus again, and a drive answers there.
+        relay.firmware = False
+        await bus.open()
+        for _ in range(2):
+            with pytest.raises(WrongAnswer, match="no_coupler"):
+                await lamps.set(0, 6.0)
+        assert [pdu[0] for _, pdu in relay.asked[6:]] == [3, 3]
+        bus.close()
+
+    with TcpRelay() as relay:
+        run(main(relay))
 
 
 def test_a_shared_bus_that_is_down_is_not_opened_by_the_lamps() -> None:

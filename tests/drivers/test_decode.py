@@ -113,9 +113,10 @@ def test_a_sentinel_of_64_bits_is_exact() -> None:
 
 @pytest.mark.parametrize("bits", [0x7FC00000, 0xFFC00000, 0x7F800000, 0xFF800000, 0x7F800001, 0x7F7FFFFF, 0xFF7FFFFF])
 def test_nan_infinite_and_largest_floats_are_bad(bits: int) -> None:
-    value, quality = decode(Register(name="r", type="f32"), (bits >> 16, bits & 0xFFFF), Words())
-    assert math.isnan(value)
-    assert quality == Quality.BAD
+    for register in (Register(name="r", type="f32"), Register(name="r", type="f32", words={"0": "AUTOMATIC"})):
+        value, quality = decode(register, (bits >> 16, bits & 0xFFFF), Words())
+        assert math.isnan(value)
+        assert quality == Quality.BAD
 
 
 @pytest.mark.parametrize("bits", [0x00000001, 0x80000000, 0x00000000])

@@ -386,6 +386,30 @@ def test_raw_vibration_over_a_pty_that_is_pulled_out_and_put_back(tmp_path: Path
     run(main())
 
 
+def test_a_port_that_opens_and_dies_at_once_is_opened_ever_more_rarely(tmp_path: Path) -> None:
+    async def never() -> ModuleType:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def main() -> None:
+        clock = LoopClock()
+        bus = BusOptions(name="line", framing="cobs", port=str(tmp_path / "line"), baud=921600, parity="N", timeout=0.2)
+        with Pty(tmp_path / "line") as pty:
+            links = Links([bus], [source(device="vibration")], {"vibration": VIBRATION}, routes("xyz"), clock, lambda _: None, load=never)
+            async with running(links):
+                end = clock.monotonic() + 60.0
+                while clock.monotonic() < end:
+                    if links.health()[0].state == "open":
+                        pty.write(b"x")
+                        await clock.sleep(0.05)
+                        pty.unplug()
+                        pty.plug()
+                    await clock.sleep(0.02)
+                assert 10 <= links.health()[0].opened <= 20
+
+    run_virtual(main())
+
+
 def test_lost_samples_are_shown_and_forgiven_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
         shop = Shop()

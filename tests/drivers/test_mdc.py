@@ -13,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from drivers import mdc
+from drivers.decode import MOST_TEXTS
 from drivers.devices import load_map
 from drivers.mdc import Heard, Question, Reader, decode, heard, line_of, place_of, questions, refused
 from drivers.model import Quality, Words, word_of
@@ -161,6 +162,15 @@ def test_what_is_no_number_is_bad(field: str) -> None:
     value, mark = decode(BY_NAME["tool"], field, Words())
     assert math.isnan(value)
     assert mark == Quality.BAD
+
+
+def test_a_control_that_says_ever_new_words_does_not_fill_the_memory() -> None:
+    words = Words()
+    for i in range(MOST_TEXTS):
+        assert decode(BY_NAME["program"], f"O{i}", words)[1] == Quality.GOOD
+    assert decode(BY_NAME["program"], "MORE", words)[1] == Quality.BAD
+    assert decode(BY_NAME["program"], "O7", words)[1] == Quality.GOOD
+    assert len(words.seen()) == MOST_TEXTS
 
 
 def test_a_number_is_scaled_and_has_its_limits() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 from collections.abc import AsyncIterator, Callable
@@ -21,6 +22,7 @@ from tests.support.aio import ended, run, until
 from tests.support.haas import ANSWERS, Choose, Haas, framed, ngc, usual
 from tests.support.house import ROOT
 from tests.support.ptys import Pty
+from tests.support.virtual_time import LoopClock, run_virtual
 
 MAP = load_map(ROOT / "config" / "devices" / "haas_mdc.toml")
 CONTEXT = ("mode", "tool", "program", "execution", "parts")
@@ -283,6 +285,35 @@ def test_a_control_that_is_switched_off_and_on() -> None:
             await ended(task)
 
     run(main())
+
+
+@pytest.mark.parametrize("asked", [1, 2, 3])
+def test_a_control_that_closes_after_so_many_answers_is_told_once(asked: int, caplog: pytest.LogCaptureFixture) -> None:
+    """After the greeting, in the middle of a row, behind a row."""
+
+    async def main() -> None:
+        async with Haas() as haas:
+
+            def choose(question: str, number: int) -> bytes | None:
+                if number % (asked + 1) == 0:
+                    haas.hang_up()
+                    return None
+                return usual(question)
+
+            haas.choose = choose
+            bus = BusOptions(name="control", framing="mdc", host="127.0.0.1", port=haas.port, timeout=0.4)
+            source = SourceOptions(name="haas", bus="control", device="haas_mdc", every=1.0)
+            routes = [ChannelRoute(channel=name, source="haas", register=name) for name in ("mode", "tool")]
+            clock = LoopClock()
+            task = asyncio.create_task(Links([bus], [source], {"haas_mdc": MAP}, routes, clock, lambda _: None).run())
+            await clock.sleep(100.0)
+            await ended(task)
+            assert 8 <= haas.accepted <= (110 if asked == 3 else 30)
+
+    with caplog.at_level(logging.INFO, logger="drivers"):
+        run_virtual(main(), sockets=True)
+    said = [record.getMessage() for record in caplog.records if "bus control:" in record.getMessage()]
+    assert [line.split(": ")[1].split(" ")[0] for line in said] == ["open", "down"], said
 
 
 def test_over_a_serial_line_nothing_is_proven(tmp_path: Path) -> None:

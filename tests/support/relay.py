@@ -30,6 +30,10 @@ class Relay:
     firmware: False: it refuses to tell its version, as a drive would.
     unit: the one that has relays; others answer reads only.
     obeys: whether a relay does what it is told.
+
+    Attributes
+    ----------
+    refuses: coils whose orders are refused.
     """
 
     def __init__(self, unit: int = 3, *, firmware: bool = True, obeys: bool = True, value: int = 0) -> None:
@@ -37,6 +41,7 @@ class Relay:
         self.firmware = firmware
         self.obeys = obeys
         self.value = value
+        self.refuses: set[int] = set()
         self.asked: list[tuple[int, bytes]] = []
         self._until: dict[int, float] = {}
         self.news = threading.Condition()
@@ -62,6 +67,8 @@ class Relay:
             self.asked.append((unit, pdu))
             self.news.notify_all()
         function, address, value = pdu[0], *struct.unpack(">HH", pdu[1:5])
+        if function == 5 and address & 0xFF in self.refuses:
+            return bytes((function | 0x80, 2))
         if function == 5 and unit == self.unit:
             if address >= 0x0200:
                 self._until[address - 0x0200] = time.monotonic() + value / 10.0 if self.obeys else 0.0
