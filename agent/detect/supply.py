@@ -18,8 +18,9 @@ WINDOW = 2.0
 """s, besides the longest period among them, between the last values of sources that went together: switches, power supplies with their
 capacitors and time-outs differ by that much."""
 DECIDED = WINDOW + 5.0
-"""s after which a loss of only some of them is told, whatever the others may still turn out to be: one that is asked every ten minutes, or
-whose value holds without end, would keep it undecided for ever."""
+"""s after which a loss of only some of them is told, whatever the others may still turn out to be (where a source is slower than 2.5 s, two
+of its periods instead of the 5 s): a channel that is asked every ten minutes, or whose value holds without end, would keep it undecided for
+ever."""
 
 Held = Callable[[str, float], tuple[float, float, int]]
 """Value, time and quality of a channel at some moment."""
@@ -37,13 +38,14 @@ class Supply:
     def __init__(self, settings: MachineSettings) -> None:
         self._fed: dict[str, list[str]] = {}
         self._own: dict[str, list[str]] = {}
-        self._window = WINDOW
+        self._window, self._decided = WINDOW, DECIDED
         for source in settings.source:
             channels = [c for c in settings.channel if c.source.partition(".")[0] == source.name]
             if channels:
                 (self._fed if source.supply == "machine" else self._own)[source.name] = [c.name for c in channels]
             if channels and source.supply == "machine":
                 self._window = max(self._window, WINDOW + _period(source, channels))
+                self._decided = max(self._decided, WINDOW + 2.0 * source.every)
         first = settings.spindle[0].name
         stands = {spindle.name: spindle.minimum_speed for spindle in settings.spindle}
         self._speeds = [
@@ -99,7 +101,7 @@ class Supply:
         """Whether those that are still there may only not have been asked yet."""
         self._since = now if self._since is None else self._since
         first = min(self._seen.get(name, 0.0) for name in gone)
-        return self._calm and max(self._seen[name] for name in there) <= first + self._window and now - self._since < DECIDED
+        return self._calm and max(self._seen[name] for name in there) <= first + self._window and now - self._since < self._decided
 
     def _together(self, lost: list[str]) -> bool:
         """Whether all that were not off before were there and went within one window, and nothing with a supply of its own did."""
