@@ -53,7 +53,8 @@ class MdcSource:
             _Asked(question, min(every[index] for index, _, _ in question.fields))
             for question in questions([by_name[route.register] for route in routes])
         ]
-        self.presence = Presence(options.every, bus.timeout)
+        # As often as something is asked: a source of slow questions only is not lost at one answer that is missing.
+        self.presence = Presence(max(options.every, min(asked.every for asked in self.asked)), bus.timeout)
         self.words = Words()
         self.due = 0.0
         self.since = 0.0
@@ -79,6 +80,12 @@ class MdcSource:
                     mark = Quality.UNCERTAIN
                 values[0, index], quality[0, index] = value, mark
         return Readings(self.options.name, self.channels, np.array([time]), values, quality, self.words.seen())
+
+    def forget(self) -> None:
+        """The control was lost: all is asked again as soon as it is back; what it does not know keeps its rest."""
+        for asked in self.asked:
+            if not asked.lost:
+                asked.rest_until = 0.0
 
     def advance(self, now: float) -> None:
         """The next time on the grid of the periods; those that have passed were missed."""
@@ -272,6 +279,7 @@ class MdcPoller:
         self._changed(source, before)
 
     def _lost(self, source: MdcSource) -> None:
+        source.forget()
         self._deliver(lost_row(source.options.name, source.channels, self._clock.wall(), source.words.seen()))
 
     async def _watch(self) -> None:

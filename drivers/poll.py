@@ -176,11 +176,14 @@ class Poller:
                 if isinstance(caught, LinkDown) or not read:
                     # Silent at the first question: it is taken for lost unless another question, asked next time, is answered.
                     source.slots.append(source.slots.pop(source.slots.index(slot)))
+                    if read:
+                        source.retry(slot, self._clock.monotonic())
                     break
+                source.retry(slot, self._clock.monotonic())
                 self._rest(slot, self._clock.monotonic(), self._clock.monotonic() - began)
                 continue
             slot.presence.answered(self._clock.monotonic())
-            slot.unread = Quality.ABSENT
+            slot.unread, slot.owed = Quality.ABSENT, False
             read.append((slot, answer.values))
         self._finish(source, read, trouble, whole, now, (started + self._clock.wall()) / 2)
 
@@ -217,7 +220,7 @@ class Poller:
         now = self._clock.monotonic()
         if refused.code in _ILLEGAL and source.split(slot, now):
             return
-        slot.unread = Quality.UNAVAILABLE
+        slot.unread, slot.owed = Quality.UNAVAILABLE, False
         slot.rest_until = now + _REST
 
     def _cost(self, source: PolledSource, seconds: float) -> float:

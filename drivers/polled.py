@@ -16,6 +16,8 @@ from drivers.repeats import Repeats
 
 _EARLY = 0.001
 """Seconds by which a timer may wake too soon."""
+_LONGEST_RETRY = 10.0
+"""Most seconds until what is still owed after a loss is asked again."""
 
 
 @dataclass(slots=True)
@@ -56,6 +58,8 @@ class Slot:
     rest_until: float = 0.0
     unread: Quality = Quality.ABSENT
     """What its values are when it was not read."""
+    owed: bool = False
+    """Not read since the device was lost: asked at the next occasion, whatever its period."""
 
 
 class PolledSource:
@@ -116,14 +120,23 @@ class PolledSource:
 
     def take(self, now: float) -> list[Slot]:
         """What is asked now: all that has the period whose reading would be too late first, so that a slow register never holds up a fast
-        one; everything, where nothing is due by its period (a device that may be back)."""
+        one; everything, where nothing is due by its period (a device that may be back). What is owed since a loss comes along."""
         due = [grid for grid in self.grids if grid.next <= now + _EARLY]
         self._asked = min(due, key=lambda grid: grid.deadline) if due else None
-        return [slot for slot in self.slots if slot.rest_until <= now and self._asked in (None, slot.grid)]
+        return [slot for slot in self.slots if slot.rest_until <= now and (slot.owed or self._asked in (None, slot.grid))]
 
     def forget(self) -> None:
-        """The device was lost: what it says next is new, even if it is what it said last."""
+        """The device was lost: what it says next is new, even if it is what it said last, and all of it is read again as soon as it is
+        back. What it refuses, or what alone is silent, keeps its rest and its period."""
         self._repeats.forget()
+        for slot in self.slots:
+            if slot.unread != Quality.UNAVAILABLE:
+                slot.owed, slot.rest_until = True, 0.0
+
+    def retry(self, slot: Slot, now: float) -> None:
+        """What is owed was not answered while something else was: asked again soon, but not at once."""
+        if slot.owed:
+            slot.rest_until = now + min(_LONGEST_RETRY, slot.grid.every / 4.0)
 
     def split(self, slot: Slot, now: float) -> bool:
         """The device refused an address; if it may be one that nobody wants, ask without the holes. False: there are none."""
@@ -134,6 +147,7 @@ class PolledSource:
         self.slots[at : at + 1] = fresh = [self._slot(part) for part in parts]
         for new in fresh:
             new.presence.begin(now)
+            new.owed = slot.owed
         return True
 
     def row(self, time: float, read: Sequence[tuple[Slot, list[int]]]) -> Readings:
@@ -168,7 +182,8 @@ class PolledSource:
                 passed = max(0, int((now - grid.next) // grid.every))
                 self.missed += passed
                 grid.next += (passed + 1) * grid.every
-        self.due = self.next = min(grid.next for grid in self.grids)
+        self.next = min(grid.next for grid in self.grids)
+        self.due = min([self.next, *(max(now, slot.rest_until) for slot in self.slots if slot.owed)])
 
 
 def update_of(options: SourceOptions, device: DeviceMap, register: Register) -> float:

@@ -103,8 +103,8 @@ def load(path: Path, *, paths: DataPaths | None = None, replay: bool = False) ->
 def for_replay(settings: MachineSettings) -> MachineSettings:
     """The same machine without wires and outlets: channels are matched with a recording's columns by name, no port is opened.
 
-    Values of a channel hold as long as they would live: where the machine file does not say, three periods of the source, at least 1 s
-    (of a channel or a device with a longer period of its own: `load` says so).
+    Values of a channel hold as long as they would live: where the machine file does not say, three periods of the source, or of the
+    channel where that is longer, at least 1 s (of a device that updates more slowly, or a control that leaves out: `load` says so).
     """
     every = {source.name: source.every for source in settings.source}
     # Which channels fall silent together says whether the machine was switched off, in a replay, too.
@@ -113,7 +113,7 @@ def for_replay(settings: MachineSettings) -> MachineSettings:
     for channel in settings.channel:
         hold = channel.hold
         if hold is None and channel.source:
-            hold = max(1.0, 3.0 * every.get(channel.source.partition(".")[0], 0.0))
+            hold = max(1.0, 3.0 * max(channel.every or 0.0, every.get(channel.source.partition(".")[0], 0.0)))
         channels.append(msgspec.structs.replace(channel, source=channel.source if fed else "", hold=hold))
     source = settings.source if fed else ()
     return msgspec.structs.replace(settings, bus=(), source=source, broker=(), beacon=BeaconOptions(), channel=tuple(channels))

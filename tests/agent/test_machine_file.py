@@ -111,6 +111,9 @@ def test_for_replay_keeps_how_long_a_value_may_stand(tmp_path: Path) -> None:
     assert hold["load"] == 6.0, "three periods"
     assert hold["part"] == 1.0, "at least a second"
     assert hold["tool"] == math.inf, "as written"
+    slow = [msgspec.structs.replace(channel, every=5.0) if channel.name in {"load", "tool"} else channel for channel in settings.channel]
+    rare = {channel.name: channel.hold for channel in for_replay(msgspec.structs.replace(settings, channel=tuple(slow))).channel}
+    assert rare == {**hold, "load": 15.0}, "three periods of its own"
     bare = MachineSettings(machine=settings.machine, channel=for_replay(settings).channel)
     assert for_replay(bare) == bare
     assert for_replay(settings).source == ()

@@ -14,9 +14,11 @@ from agent.commands import Acknowledge, FalseAlarm, TickStep, ToolChanged
 from agent.maintenance import plan
 from agent.model import Alert, Checklist, Coverage, Cut, Event, Word
 from agent.monitor import Monitor
+from agent.monitor.monitor import holds
 from agent.paths import DataPaths
-from agent.settings import MachineSettings
+from agent.settings import ChannelOptions, MachineSettings
 from drivers.model import Quality, Readings, lost_row
+from drivers.options import BusOptions, SourceOptions
 from tests.support.lathe import PART, START, Faults, pieces, rows, settings
 
 PLAN = plan(DataPaths.find(None))
@@ -206,6 +208,14 @@ def test_silence_is_noticed_by_the_clock() -> None:
     ] == ["sensor", "sensor"]
     view = monitor.snapshot().spindles[0]
     assert view.load is None or view.load_quality > 1 or view.load_time < START + 6 * PART
+
+
+def test_a_value_stands_for_three_periods_of_its_source_or_its_own() -> None:
+    options = BusOptions(name="b", framing="tcp"), SourceOptions(name="drive", bus="b", device="d", every=0.5)
+    load = ChannelOptions(name="load", role="spindle.load", source="drive.load")
+    slow, written = (msgspec.structs.replace(load, name=name, every=5.0, hold=hold) for name, hold in (("slow", None), ("written", 2.0)))
+    machine = msgspec.structs.replace(settings(), bus=options[:1], source=options[1:], channel=(load, slow, written))
+    assert holds(machine) == [1.5, 15.0, 2.0]
 
 
 def test_a_device_that_says_it_is_lost_is_never_shown_with_a_value() -> None:

@@ -16,6 +16,7 @@ from drivers.clock import SystemClock
 from drivers.devices import load_map
 from drivers.health import DeviceHealth
 from drivers.links import Links
+from drivers.mdc_poll import MdcSource
 from drivers.model import Quality, Readings, Waveform, word_of
 from drivers.options import BusOptions, ChannelRoute, SourceOptions
 from tests.support.aio import ended, run, until
@@ -118,6 +119,74 @@ def test_a_channel_may_want_its_answer_less_often_than_its_source_asks() -> None
 
     run(main())
     assert shop.said("tool") == [("4", Quality.GOOD)]
+
+
+def rarely(port: int, shop: Shop, *names: str) -> Links:
+    """The mode as often as the source, `names` once a minute."""
+    bus = BusOptions(name="control", framing="mdc", host="127.0.0.1", port=port, timeout=0.1)
+    source = SourceOptions(name="haas", bus="control", device="haas_mdc", every=0.02)
+    routes = [ChannelRoute(channel=name, source="haas", register=name, every=None if name == "mode" else 60.0) for name in names]
+    return Links([bus], [source], {"haas_mdc": MAP}, routes, SystemClock(), shop.deliver)
+
+
+def test_what_is_asked_once_a_minute_is_back_with_the_control() -> None:
+    silent = [False]
+
+    def choose(question: str, _: int) -> bytes | None:
+        return None if silent[0] else usual(question)
+
+    shop = Shop()
+
+    async def main() -> None:
+        async with Haas(choose) as haas:
+            task = asyncio.create_task(rarely(haas.port, shop, "mode", "tool").run())
+            try:
+                await until(lambda: ("4", Quality.GOOD) in shop.said("tool"))
+                silent[0] = True
+                await until(lambda: ("", Quality.UNAVAILABLE) in shop.said("tool"))
+                silent[0] = False
+                await until(lambda: shop.said("tool")[-1] == ("4", Quality.GOOD))
+            finally:
+                await ended(task)
+
+    run(main())
+
+
+def test_a_source_of_rare_questions_is_not_lost_at_one_answer_that_is_missing() -> None:
+    shop = Shop()
+
+    missed: list[int] = []
+
+    def choose(question: str, number: int) -> bytes | None:
+        if question == "?Q201" and not missed:
+            missed.append(number)
+            return None
+        return usual(question)
+
+    async def main() -> None:
+        async with Haas(choose) as haas:
+            links = rarely(haas.port, shop, "tool")
+            task = asyncio.create_task(links.run())
+            try:
+                await until(lambda: ("4", Quality.GOOD) in shop.said("tool"))
+                assert only(links).timeouts >= 1
+            finally:
+                await ended(task)
+
+    run(main())
+    assert missed
+    assert shop.lost() == []
+
+
+def test_a_question_that_the_control_does_not_know_keeps_its_rest_when_the_control_is_lost() -> None:
+    options = SourceOptions(name="haas", bus="control", device="haas_mdc")
+    routes = [ChannelRoute(channel=name, source="haas", register=name) for name in ("mode", "tool")]
+    source = MdcSource(options, BusOptions(name="control", framing="mdc"), MAP, routes)
+    mode, tool = source.asked
+    mode.rest_until = tool.rest_until = 60.0
+    tool.lost = True
+    source.forget()
+    assert (mode.rest_until, tool.rest_until) == (0.0, 60.0)
 
 
 def test_one_question_at_a_time_and_q500_once_for_three_fields() -> None:

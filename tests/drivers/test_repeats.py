@@ -144,3 +144,25 @@ def test_a_device_that_may_be_back_is_asked_everything() -> None:
     source.take(0.0)
     source.advance(0.0, everything=True)
     assert len(source.take(0.05)) == 2
+
+
+def test_after_a_loss_all_is_asked_but_what_is_refused_keeps_its_rest() -> None:
+    source = polled(None, 60.0, 60.0)
+    source.begin(0.0)
+    for _ in range(2):
+        source.take(0.0)
+        source.advance(0.0)
+    refused = source.slots[2]
+    refused.unread, refused.rest_until = Quality.UNAVAILABLE, 70.0
+    assert [slot.request.address for slot in source.take(5.0)] == [0]
+    source.forget()
+    asked = source.take(5.0)
+    assert [slot.request.address for slot in asked] == [0, 100]
+    asked[0].owed = False
+    source.retry(asked[1], 5.0)
+    source.advance(5.0)
+    assert [slot.request.address for slot in source.take(6.0)] == [0], "not answered: again soon, but not at once"
+    assert [slot.request.address for slot in source.take(15.0)] == [0, 100]
+    asked[1].owed = False
+    source.advance(15.0)
+    assert [slot.request.address for slot in source.take(16.0)] == [0], "then on its own period"
