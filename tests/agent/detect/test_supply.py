@@ -140,7 +140,7 @@ def test_a_slow_one_that_must_first_be_missed_is_waited_for_without_an_alert(eve
 
 
 def test_one_that_is_missed_later_than_that_is_told_and_taken_back_once_it_is_off() -> None:
-    monitor, events = run(DRIVE, Source("control", 3.0, ("tool", "cycle"), told=10.0), METER)
+    monitor, events = run(DRIVE, Source("control", 2.0, ("tool", "cycle"), told=10.0, hold=30.0), METER)
     assert told(events) == ["sensor"]
     assert words(events)[-1] is Word.OFF
     assert all(alert.returned for alert in monitor.alerts.open)
