@@ -304,3 +304,16 @@ def test_what_cannot_begin(tmp_path: Path) -> None:
     done = watched(str(written(tmp_path, POLLED)), "--once", "--lang", "en")
     assert done.returncode == 1
     assert "Nobody accepts the connection" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"framing": "ascii", "parity": "E"}, "7E1"),
+        ({"framing": "ascii", "databits": 8, "parity": "N"}, "8N1"),
+        ({"framing": "rtu", "parity": "N", "stopbits": 2}, "8N2"),
+    ],
+)
+def test_a_line_is_named_as_it_is_set(more: dict[str, object], said: str) -> None:
+    bus = msgspec.convert({"name": "b", "port": "/dev/ttyUSB0", "baud": 9600, **more}, BusOptions)
+    assert wire(bus) == f"/dev/ttyUSB0 9600 {said}"
