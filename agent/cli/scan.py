@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import re
 import signal
 import sys
 import unicodedata
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 UNITS = "1-32"
 """Serial: what is asked by default, besides the addresses that makers set."""
 INTERRUPTED = 130
+_HOST = re.compile(r"(?:\[(?P<address>[^\[\]]+)\]|(?P<name>[^:\[\]]+))(?::(?P<port>[0-9]{1,5}))?")
 
 
 def add_arguments(parser: argparse.ArgumentParser, say: Say) -> None:
@@ -256,17 +258,14 @@ def _host(where: str, timeout: float, say: Say) -> BusOptions:
     from drivers.options import BusOptions
 
     place = where.removeprefix("tcp://")
-    if place.startswith("["):
-        host, closed, port = place[1:].partition("]")
-        port = port.removeprefix(":") if port.startswith(":") else "" if port or not closed else "502"
-    elif place.count(":") > 1:
+    if not place.startswith("[") and place.count(":") > 1:
         raise CommandError(say("scan.no_brackets", value=where))
-    else:
-        host, colon, port = place.partition(":")
-        port = port if colon else "502"
-    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65_536:
+    match = _HOST.fullmatch(place)
+    port = int(match["port"] or 502) if match else 0
+    if match is None or not 0 < port < 65_536:
         raise CommandError(say("scan.wrong_host", value=where))
-    return BusOptions(name="network", framing="tcp", host=host, port=int(port), timeout=timeout)
+    host = match["address"] or match["name"]
+    return BusOptions(name="network", framing="tcp", host=host, port=port, timeout=timeout)
 
 
 def _numbers(text: str, say: Say, low: int, high: int, option: str) -> tuple[int, ...]:

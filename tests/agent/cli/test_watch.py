@@ -13,18 +13,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 from agent.cli import CommandError, dispatch
 from agent.cli._board import Board, Changes
 from agent.cli._ports import taken
-from agent.cli._watch_page import page, raw_text
+from agent.cli._watch_page import page, raw_text, wire
 from agent.machine_file import load
 from agent.paths import DataPaths
 from agent.texts import Texts
 from drivers.health import BusHealth, DeviceHealth
 from drivers.model import Quality, Readings, Waveform, lost_row
+from drivers.options import BusOptions
 from drivers.polled import RawWords
 from tests.support.agent_process import environment, machine_file, warm
 from tests.support.house import ROOT
