@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from agent.cli._cautions import cautions
 from agent.cli._watch_page import wire
-from drivers.options import NETWORK, BusOptions, DeviceMap, Register
+from agent.machine_file.fit import TIGHT, slower
+from agent.machine_file.line_time import bus_use
+from drivers.options import NETWORK, BusOptions, ChannelRoute, DeviceMap, Register, SourceOptions
 from drivers.scan import Seen
 
 if TYPE_CHECKING:
@@ -75,18 +77,22 @@ def machine_file(seen: Sequence[Seen], maps: Mapping[str, DeviceMap], where: str
     names: set[str] = set()
     taken: set[str] = set()
     channels: list[str] = []
-    for one in seen:
+    routes: list[ChannelRoute] = []
+    sources = {i: _options(one, maps[one.guesses[0].device], names) for i, one in enumerate(seen) if one.guesses}
+    for i, source in sources.items():
+        if _clear(seen[i]):
+            told, fed = _channels(maps[source.device], source.name, taken, say)
+            channels += told
+            routes += fed
+    slowed = _slowed(seen[0].bus, [source for i, source in sources.items() if _clear(seen[i])], maps, routes)
+    for i, one in enumerate(seen):
         if not one.guesses:
             lines += [*_comment(say("scan.file.unknown", unit=one.unit)), ""]
             continue
-        device = maps[one.guesses[0].device]
-        name = _free(device.name, names)
-        if _clear(one):
-            lines += _source(one, device, name, language, say)
-            channels += _channels(device, name, taken, say)
-        else:
-            # Which of them it is, only the name plate says: nothing of it is live.
-            lines += [line if line.startswith("#") or not line else f"# {line}" for line in _source(one, device, name, language, say)]
+        source = sources[i]
+        told = _source(one, maps[source.device], source, slowed.get(source.name), language, say)
+        # Which of several it is, only the name plate says: nothing of it is live.
+        lines += told if _clear(one) else [line if line.startswith("#") or not line else f"# {line}" for line in told]
     return "\n".join([*lines, *channels]).rstrip("\n") + "\n"
 
 
@@ -98,7 +104,20 @@ def _bus(bus: BusOptions) -> list[str]:
     return [*lines, f"stopbits = {bus.stopbits}"] if bus.stopbits != 1 else lines
 
 
-def _source(one: Seen, device: DeviceMap, name: str, language: Language, say: Say) -> list[str]:
+def _options(one: Seen, device: DeviceMap, names: set[str]) -> SourceOptions:
+    every = EVERY.get(device.kind, 0.2)
+    return SourceOptions(name=_free(device.name, names), bus=one.bus.name, device=device.name, address=one.unit, every=every)
+
+
+def _slowed(
+    bus: BusOptions, sources: Sequence[SourceOptions], maps: Mapping[str, DeviceMap], routes: Sequence[ChannelRoute]
+) -> dict[str, float]:
+    """`every` by name of source, of those that must be read less often for the line to carry all: as `broche check` would propose it."""
+    use = bus_use(bus, sources, maps, routes)
+    return slower(use, maps, routes) if use.share is not None and use.share > TIGHT else {}
+
+
+def _source(one: Seen, device: DeviceMap, source: SourceOptions, slowed: float | None, language: Language, say: Say) -> list[str]:
     if _clear(one):
         key = "scan.file.certain" if one.guesses[0].certain else "scan.file.plausible"
         head = [say(key, device=f"{device.vendor} {device.model}".strip())]
@@ -110,30 +129,38 @@ def _source(one: Seen, device: DeviceMap, name: str, language: Language, say: Sa
     return [
         *_comment("\n".join(head)),
         "[[source]]",
-        f"name = {_text(name)}",
-        f"bus = {_text(one.bus.name)}",
-        f"device = {_text(device.name)}",
-        f"address = {one.unit}",
-        f"every = {EVERY.get(device.kind, 0.2)}",
+        f"name = {_text(source.name)}",
+        f"bus = {_text(source.bus)}",
+        f"device = {_text(source.device)}",
+        f"address = {source.address}",
+        f"every = {source.every}" if slowed is None else f"every = {slowed:g}  # {say('scan.file.slower')}",
         "",
     ]
 
 
-def _channels(device: DeviceMap, source: str, taken: set[str], say: Say) -> list[str]:
-    """One for each register: live where the name says what it is, else as a comment to be taken out of it."""
+def _channels(device: DeviceMap, source: str, taken: set[str], say: Say) -> tuple[list[str], list[ChannelRoute]]:
+    """One for each register: live where the name says what it is, else as a comment to be taken out of it. And the live ones as routes.
+
+    One drive turns the spindle. Where another one has given it a load or a speed, nothing of this one is mixed with that.
+    """
     roles = _roles(device)
+    spindled = any(word.startswith("spindle.") for word in taken)
     lines: list[str] = []
+    routes: list[ChannelRoute] = []
     for register in device.registers:
         role = roles.get(register.name, "")
-        if role and role != "temperature" and role in taken:
+        if role != "temperature" and (role in taken or (spindled and role.startswith("spindle."))):
             role = ""  # a spindle has one of these
         taken.add(role)
-        block = ["[[channel]]", f"name = {_text(_free(f'{source}_{register.name}', taken))}", f'role = "{role or "other"}"']
+        name = _free(f"{source}_{register.name}", taken)
+        if role:
+            routes.append(ChannelRoute(channel=name, source=source, register=register.name))
+        block = ["[[channel]]", f"name = {_text(name)}", f'role = "{role or "other"}"']
         block += [f"from = {_text(f'{source}.{register.name}')}{_about(register)}"]
         if role == "spindle.load":
             lines += _comment(say("scan.file.load"))
         lines += [*(block if role else (f"# {line}" for line in block)), ""]
-    return lines
+    return lines, routes
 
 
 def _roles(device: DeviceMap) -> dict[str, str]:

@@ -10,6 +10,7 @@ from agent.texts import Texts
 from drivers.health import BusHealth, DeviceHealth
 from drivers.model import Quality
 from drivers.options import BusOptions
+from drivers.wire_time import databits
 
 COLUMNS = ("channel", "register", "raw", "value", "quality", "age", "update")
 _RIGHT = frozenset({"raw", "value", "age"})
@@ -51,7 +52,9 @@ def page(board: Board, health: Sequence[BusHealth], buses: Mapping[str, BusOptio
 
 def wire(bus: BusOptions) -> str:
     """Where a bus is: 'host:port', or the port and how it is set."""
-    return f"{bus.host}:{bus.port}" if bus.host else f"{bus.port} {bus.baud} 8{bus.parity}{bus.stopbits}"
+    if bus.host:
+        return f"{bus.host}:{bus.port}"
+    return f"{bus.port} {bus.baud} {databits(bus)}{bus.parity}{bus.stopbits}"
 
 
 def report(board: Board, health: Sequence[BusHealth], now: float) -> dict[str, Any]:

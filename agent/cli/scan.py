@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import re
 import signal
 import sys
 import unicodedata
@@ -16,12 +17,13 @@ if TYPE_CHECKING:
     from agent.cli import Say
     from agent.paths import DataPaths
     from drivers.options import BusOptions, DeviceMap
-    from drivers.scan import Questions
+    from drivers.scan import Questions, Seen
     from drivers.scan_run import Progress, ScanRun
 
 UNITS = "1-32"
 """Serial: what is asked by default, besides the addresses that makers set."""
 INTERRUPTED = 130
+_HOST = re.compile(r"(?:\[(?P<address>[^\[\]]+)\]|(?P<name>[^:\[\]]+))(?::(?P<port>[0-9]{1,5}))?")
 
 
 def add_arguments(parser: argparse.ArgumentParser, say: Say) -> None:
@@ -38,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser, say: Say) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit status 0: somebody was found; 1: nobody, or the bus was refused; 2: it could not begin; 130: interrupted."""
+    """Exit status 0: somebody was found; 1: nobody, or refused; 2: it could not begin, or the link was lost; 130: interrupted."""
     from agent.cli import CommandError
     from agent.paths import DataPaths
     from drivers.scan import TCP_UNITS, Questions
@@ -72,7 +74,7 @@ def _scan(
 ) -> int:
     """Ask the person, then the bus."""
     from agent.cli import CommandError
-    from agent.cli._scan_file import found_lines, machine_file
+    from agent.cli._scan_file import found_lines
     from drivers.clock import SystemClock
     from drivers.scan_run import ScanRun
     from drivers.trouble import LinkDown
@@ -85,29 +87,42 @@ def _scan(
     plan = say("scan.plan", n=len(ways), units=len(units), minutes=scan.estimate / 60.0)
     print(plan, file=sys.stderr, flush=True)
     _confirm(args, say)
+    lost: LinkDown | None = None
     try:
         asyncio.run(_until_stopped(scan, stopped))
     except LinkDown as down:
-        shown.end()
-        raise CommandError(say(f"bus.{down.key}", detail=down.detail)) from down
+        lost = down
     shown.end()
     for line in found_lines(scan.seen, say):
-        print(line)
+        print(line, flush=True)
+    if args.out is not None and scan.seen and not stopped:
+        _write(args, scan.seen, maps, clock.wall())
+    if lost is not None:
+        # What was found before stands: only the rest was not asked.
+        told = say(f"bus.{lost.key}", detail=lost.detail)
+        raise CommandError(f"{say('scan.cut')} {told}" if scan.seen else told) from lost
     if stopped:
         print(say("scan.interrupted"), file=sys.stderr)
         return INTERRUPTED
     if not scan.seen:
         print(say("scan.nobody"), file=sys.stderr)
         return 1
-    if args.out is not None:
-        text = machine_file(scan.seen, {device.name: device for device in maps}, args.where, clock.wall(), args.lang, say)
-        try:
-            with args.out.open("x", encoding="utf-8") as file:
-                file.write(text)
-        except OSError as error:
-            raise CommandError(say("scan.cannot_write", file=str(args.out), error=error.strerror or "")) from error
-        print(say("scan.written", file=str(args.out)), file=sys.stderr)
     return 0
+
+
+def _write(args: argparse.Namespace, seen: Sequence[Seen], maps: Sequence[DeviceMap], now: float) -> None:
+    """The file of --out, which is not there yet."""
+    from agent.cli import CommandError
+    from agent.cli._scan_file import machine_file
+
+    say: Say = args.say
+    text = machine_file(seen, {device.name: device for device in maps}, args.where, now, args.lang, say)
+    try:
+        with args.out.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise CommandError(say("scan.cannot_write", file=str(args.out), error=error.strerror or "")) from error
+    print(say("scan.written", file=str(args.out)), file=sys.stderr)
 
 
 async def _until_stopped(scan: ScanRun, stopped: list[int]) -> None:
@@ -242,13 +257,15 @@ def _host(where: str, timeout: float, say: Say) -> BusOptions:
     from agent.cli import CommandError
     from drivers.options import BusOptions
 
-    host, colon, port = where.removeprefix("tcp://").rpartition(":")
-    if not colon:
-        host, port = port, "502"
-    host = host.strip("[]")
-    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65_536:
+    place = where.removeprefix("tcp://")
+    if not place.startswith("[") and place.count(":") > 1:
+        raise CommandError(say("scan.no_brackets", value=where))
+    match = _HOST.fullmatch(place)
+    port = int(match["port"] or 502) if match else 0
+    if match is None or not 0 < port < 65_536:
         raise CommandError(say("scan.wrong_host", value=where))
-    return BusOptions(name="network", framing="tcp", host=host, port=int(port), timeout=timeout)
+    host = match["address"] or match["name"]
+    return BusOptions(name="network", framing="tcp", host=host, port=port, timeout=timeout)
 
 
 def _numbers(text: str, say: Say, low: int, high: int, option: str) -> tuple[int, ...]:

@@ -30,18 +30,21 @@ def check_time(uses: Sequence[BusUse], maps: Mapping[str, DeviceMap], routes: Se
         if use.share <= 1.0:
             found.warn(("bus", i), "bus_tight", name=use.bus.name, percent=percent)
             continue
-        periods = ", ".join(f"{name} {every:g} s" for name, every in slower(use, maps, routes).items())
+        plan = slower(use, maps, routes)
+        periods, channels = _said(plan), _said(slower_channels(routes, plan))
         baud = faster(use, maps, routes)
         if periods and baud:
-            found.wrong(("bus", i), "bus_full_or_baud", name=use.bus.name, percent=percent, periods=periods, baud=str(baud))
+            found.wrong(
+                ("bus", i), "bus_full_or_baud", name=use.bus.name, percent=percent, periods=periods, channels=channels, baud=str(baud)
+            )
         elif periods:
-            found.wrong(("bus", i), "bus_full", name=use.bus.name, percent=percent, periods=periods)
+            found.wrong(("bus", i), "bus_full", name=use.bus.name, percent=percent, periods=periods, channels=channels)
         else:
             found.wrong(("bus", i), "bus_hopeless", name=use.bus.name, percent=percent)
 
 
 def slower(use: BusUse, maps: Mapping[str, DeviceMap], routes: Sequence[ChannelRoute]) -> dict[str, float]:
-    """The nearest plan at this baud rate: `every` by name of source, three digits, rounded up.
+    """The nearest plan at this baud rate: `every` by name of source, three digits, rounded up. Channels: `slower_channels`.
 
     If one source alone can make the room by going at most ten times slower, only the one that takes most is named; else all are slowed down
     alike. Empty if nothing below an hour fits.
@@ -65,6 +68,14 @@ def slower(use: BusUse, maps: Mapping[str, DeviceMap], routes: Sequence[ChannelR
     return {}
 
 
+def slower_channels(routes: Sequence[ChannelRoute], periods: Mapping[str, float]) -> dict[str, float]:
+    """`every` by name of channel, of those whose own period is shorter than the one that `periods` gives their source.
+
+    Such a period goes before that of the source: left as it is, the plan would not fit.
+    """
+    return {route.channel: periods[route.source] for route in routes if route.every and route.every < periods.get(route.source, 0.0)}
+
+
 def faster(use: BusUse, maps: Mapping[str, DeviceMap], routes: Sequence[ChannelRoute]) -> int | None:
     """The next baud rate at which everything fits as it is asked for; None: there is none."""
     sources: list[SourceOptions] = [source.source for source in use.sources]
@@ -78,13 +89,16 @@ def faster(use: BusUse, maps: Mapping[str, DeviceMap], routes: Sequence[ChannelR
 
 def _slowed(routes: Sequence[ChannelRoute], periods: Mapping[str, float]) -> list[ChannelRoute]:
     """A channel with a period of its own is not read more often than its source."""
-    return [
-        msgspec.structs.replace(route, every=max(route.every, periods[route.source])) if route.every and route.source in periods else route
-        for route in routes
-    ]
+    own = slower_channels(routes, periods)
+    return [msgspec.structs.replace(route, every=own[route.channel]) if route.channel in own else route for route in routes]
+
+
+def _said(periods: Mapping[str, float]) -> str:
+    """As it is to be typed: what `_up` leaves of a number is printed whole."""
+    return ", ".join(f"{name} {every:g} s" for name, every in periods.items())
 
 
 def _up(value: float) -> float:
     """Three significant digits, rounded up."""
     digits = 2 - math.floor(math.log10(value))
-    return math.ceil(value * 10.0**digits - 1e-9) / 10.0**digits
+    return float(f"{math.ceil(value * 10.0**digits - 1e-9) / 10.0**digits:g}")

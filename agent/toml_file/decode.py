@@ -26,7 +26,7 @@ LARGEST = 1e15
 def list_of(table: type[T], raw: Any, name: str, place: Place, found: Found) -> list[T | None]:
     """Each table of a list of tables; None in the place of one that lacks what it must have."""
     if not isinstance(raw, list):
-        found.wrong(place, "many_tables", name=name)
+        found.wrong(place, "many_tables", name=_header(place))
         return []
     fields = _fields(table)
     return [_decode(table, fields, item, name, (*place, i), found) for i, item in enumerate(raw) if not found.full]
@@ -43,7 +43,7 @@ def _fields(table: type[Any]) -> dict[str, FieldInfo]:
 
 def _decode(table: type[T], fields: dict[str, FieldInfo], raw: Any, name: str, place: Place, found: Found) -> T | None:
     if not isinstance(raw, dict):
-        found.wrong(place, "no_table", name=name)
+        found.wrong(place, "no_table_in_list" if isinstance(place[-1], int) else "no_table", name=_header(place))
         return None
     values: dict[str, Any] = {}
     whole = True
@@ -67,6 +67,11 @@ def _decode(table: type[T], fields: dict[str, FieldInfo], raw: Any, name: str, p
             if not found.partial:
                 found.wrong(place, f"missing_{key}" if key in ("from", "role") else "missing_key", name=name, word=key)
     return table(**values) if whole else None
+
+
+def _header(place: Place) -> str:
+    """What stands between the brackets: 'beacon.coil'."""
+    return ".".join(part for part in place if isinstance(part, str))
 
 
 def _nested(kind: Any) -> type[msgspec.Struct] | None:
@@ -95,8 +100,13 @@ def _fits(kind: Any, value: Any, table: str, place: Place, found: Found) -> bool
     low, high = found.limits.get((table, str(place[-1])), (-LARGEST, LARGEST))
     if low <= value <= high:
         return True
-    found.wrong(place, "above" if high == math.inf else "between", value=found.shown(value), low=low, high=high)
+    found.wrong(place, "above" if high == math.inf else "between", value=found.shown(value), low=_limit(low), high=_limit(high))
     return False
+
+
+def _limit(value: float) -> float | str:
+    """A limit as a sentence takes it; one that three decimals would show as 0 is given as it may be typed: '1e-06'."""
+    return f"{value:g}" if 0.0 < abs(value) < 0.001 else value
 
 
 def _wrong_kind(kinds: list[Any], value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from agent.__main__ import main
 from agent.machine_file import MachineFileError, load
 from agent.machine_file.fit import TIGHT, faster, slower
 from agent.machine_file.line_time import bus_use
+from agent.paths import DataPaths
+from agent.texts import Texts
 from drivers.options import BusOptions, ChannelRoute, DeviceMap, Register, SourceOptions
 from tests.support.machine_files import SHOP, written
 
@@ -102,10 +105,33 @@ def test_a_file_that_cannot_be_carried_is_refused_and_what_it_is_told_is_accepte
         load(written(tmp_path, TEXT.format(baud=9600, every=0.02, more="")), paths=SHOP)
     (mistake,) = caught.value.mistakes
     assert mistake.code == "bus_full_or_baud"
-    assert mistake.values == {"name": "b", "percent": pytest.approx(148.96, abs=0.1), "periods": "drive 0.0426 s", "baud": "38400"}
+    assert mistake.values == {
+        "name": "b", "percent": pytest.approx(148.96, abs=0.1), "periods": "drive 0.0426 s", "channels": "", "baud": "38400",
+    }  # fmt: skip
     for baud, every in ((9600, 0.0426), (38_400, 0.02)):
         file = load(written(tmp_path, TEXT.format(baud=baud, every=every, more="")), paths=SHOP)
         assert not {warning.code for warning in file.warnings} & {"bus_full", "bus_tight"}
+
+
+@pytest.mark.parametrize(("baud", "code"), [(9600, "bus_full_or_baud"), (230_400, "bus_full")])
+def test_a_plan_names_the_channels_that_must_be_slower_too_and_is_accepted_as_it_is_printed(baud: int, code: str, tmp_path: Path) -> None:
+    """A period of the channel's own goes before that of its source."""
+    own = '[[channel]]\nname = "torque"\nrole = "other"\nfrom = "drive.torque"\nevery = {fast}\n'
+    own += '[[channel]]\nname = "slow"\nrole = "other"\nfrom = "drive.speed"\nevery = 60'
+    fast, gap = (0.02, "") if baud == 9600 else (0.005, "\ngap = 0.01")  # what no baud rate shortens
+    with pytest.raises(MachineFileError) as caught:
+        load(written(tmp_path, TEXT.format(baud=baud, every=f"{fast}{gap}", more=own.format(fast=fast))), paths=SHOP)
+    (mistake,) = caught.value.mistakes
+    assert mistake.code == code
+    for language, word in (("en", "channels"), ("fr", "voies")):
+        remedy = Texts.load(DataPaths.find(None), language).mistake(mistake)[1]
+        said = re.search(rf"of drive (\S+) s, and of the {word} torque (\S+) s[.;]|de drive (\S+) s, et des {word} torque (\S+) s", remedy)
+        assert said is not None, remedy
+        source, channel = (word for word in said.groups() if word)
+        file = load(written(tmp_path, TEXT.format(baud=baud, every=f"{source}{gap}", more=own.format(fast=channel))), paths=SHOP)
+        assert not {warning.code for warning in file.warnings} & {"bus_full", "bus_tight"}
+        with pytest.raises(MachineFileError):
+            load(written(tmp_path, TEXT.format(baud=baud, every=f"{source}{gap}", more=own.format(fast=fast))), paths=SHOP)
 
 
 def test_a_slow_register_costs_next_to_nothing(tmp_path: Path) -> None:

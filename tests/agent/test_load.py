@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from agent.load import Basis, Derivation, Loads, basis, derivation, share_of_rated, shown_unit, torque_limit
 from agent.machine_file import MachineFile, load
+from agent.paths import DataPaths
 from agent.replay import replay
 from agent.settings import ChannelOptions, SpindleOptions
 from agent.texts import Texts
@@ -22,7 +23,7 @@ from agent.timeline import Rows, Timeline
 from drivers.model import Quality, Readings
 from drivers.recording import read
 from tests.support.house import ROOT
-from tests.support.machine_files import SHOP, codes, written
+from tests.support.machine_files import SHOP, codes, written, wrong
 
 S1 = (SpindleOptions(name="S1", rated_power=11.0),)
 
@@ -195,6 +196,21 @@ def machine(source: str = "meter.power", more: str = "", spindle: str = "") -> s
 )
 def test_a_denominator_that_cannot_be(tmp_path: Path, text: str, wrong: dict[str, str]) -> None:
     assert codes(tmp_path, text) == wrong
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ('rated_channel = "lod"', "there is no other channel `lod`\n    Add a channel"),
+        ('rated_channel = "load"', "there is no other channel `load`\n    Add a channel"),
+        ('rated_channel = "ratd"\n[[channel]]\nname = "rated"\nrole = "other"', '\n    Did you mean "rated"? Add a channel'),
+        ("rated = 0", "\n    From 1e-06 to 1,000,000,000."),
+    ],
+)
+def test_what_helps_is_said_once_and_can_be_typed(tmp_path: Path, more: str, said: str) -> None:
+    told = Texts.load(DataPaths.find(None), "en").mistakes(wrong(written(tmp_path, machine(more=more))))
+    assert said in told
+    assert told.count("Did you mean") == said.count("Did you mean")
 
 
 def test_a_load_without_one_is_worth_a_word_and_no_more(tmp_path: Path) -> None:

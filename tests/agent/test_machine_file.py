@@ -80,6 +80,22 @@ every = 0.5
     assert hold == {"program": math.inf, "parts": math.inf, "mode": None, "tool": None, "again": 7.0}
 
 
+@pytest.mark.parametrize(
+    ("text", "key", "header"),
+    [
+        ("channel = [1]\n", "channel[1]", "[[channel]]"),
+        ("[beacon]\ncoil = [1]\n", "beacon.coil[1]", "[[beacon.coil]]"),
+        ("[beacon]\ncoil = 1\n", "beacon.coil", "[[beacon.coil]]"),
+        ("display = 5\n", "display", "[display]"),
+    ],
+)
+def test_the_brackets_that_are_proposed_are_those_of_the_table(tmp_path: Path, text: str, key: str, header: str) -> None:
+    mistakes = {mistake.key: mistake for mistake in wrong(written(tmp_path, f'{text}[machine]\nname = "m"\n'))}
+    for language in ("fr", "en"):
+        remedy = Texts.load(DataPaths.find(None), language).mistake(mistakes[key])[1]
+        assert f"`{header}`" in remedy
+
+
 def test_the_least_there_can_be(tmp_path: Path) -> None:
     file = load(written(tmp_path, '[machine]\nname = "m"\n'), paths=SHOP)
     assert file.settings.bus == ()

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from agent.__main__ import main
-from agent.cli import _bench, _bench_peers
+from agent.cli import _bench, _bench_peers, bench
 from agent.kernels import control, robust, signature
 from agent.kernels.decimate import Record
 from agent.kernels.vibration import Meter
+from drivers import jit
 from drivers.clock import SystemClock
 from drivers.stream import encode_frame
 from tests.support.house import ROOT
@@ -74,7 +75,8 @@ def test_every_case_runs_and_has_its_words(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(_bench, "SHORTEST", 0.0)
     cases = _bench.cases()
     rows = [row for case in cases for row in _bench.measure(case, SystemClock(), 1)]
-    assert len({case.name for case in cases}) == len(cases)
+    assert tuple(case.name for case in cases) == bench.NAMES
+    assert len(set(bench.NAMES)) == len(cases)
     assert all(row.value > 0 and (row.ratio is None or row.ratio > 0) for row in rows)
     # All that can be compared with is installed for the tests.
     assert {(row.peer or "").split("_")[0] for row in rows} == {"", "numpy", "scipy", "river", "python"}
@@ -112,6 +114,15 @@ def test_a_library_that_is_not_installed_is_named(capsys: pytest.CaptureFixture[
 def test_an_unknown_name_is_refused_with_those_that_are_known(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "--only", "fft", "--lang", "en"]) == 2
     assert "'fft' is none of cobs, segment," in capsys.readouterr().err
+
+
+def test_a_name_is_refused_before_anything_is_compiled(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def prepare() -> jit.CacheChoice:
+        raise AssertionError("kernels are prepared")
+
+    monkeypatch.setattr(jit, "prepare", prepare)
+    assert main(["bench", "--only", "nosuch", "--lang", "en"]) == 2
+    assert "'nosuch' is none of" in capsys.readouterr().err
 
 
 # ---- a ratio is worth something only if the peer does the same

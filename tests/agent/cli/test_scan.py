@@ -20,8 +20,8 @@ from pathlib import Path
 import pytest
 
 from agent.cli import CommandError, dispatch
-from agent.cli._scan_file import found_lines, machine_file
-from agent.cli.scan import _listen
+from agent.cli._scan_file import _roles, found_lines, machine_file
+from agent.cli.scan import _host, _listen
 from agent.machine_file import load
 from agent.paths import DataPaths
 from agent.texts import LANGUAGES, Texts
@@ -29,11 +29,12 @@ from agent.texts.typeset import typeset
 from drivers.devices import load_map
 from drivers.options import BusOptions
 from drivers.scan import Guess, Seen
+from drivers.simulate.modbus import TcpRequests, tcp_frame
 from tests.support.agent_process import environment
 from tests.support.bad_device import crc
 from tests.support.house import ROOT
 from tests.support.ptys import Pty
-from tests.support.relay import TcpRelay
+from tests.support.relay import Relay, TcpRelay
 from tests.support.shop import shop_process
 
 SECONDS = 60.0
@@ -202,6 +203,66 @@ def test_nobody_and_what_cannot_begin(tmp_path: Path, capsys: pytest.CaptureFixt
             dispatch(["scan", *given, "--lang", "en"])
 
 
+@contextmanager
+def dying_host(last: int) -> Iterator[str]:
+    """Answers as a relay module does, until it is asked as unit `last`: then nobody is there any more."""
+    relay = Relay()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(SECONDS)
+
+        def serve() -> None:
+            requests = TcpRequests()
+            client, _ = server.accept()
+            with client:
+                while data := client.recv(4096):
+                    for transaction, unit, pdu in requests.feed(data):
+                        if unit == last:
+                            server.close()
+                            return
+                        client.sendall(tcp_frame(transaction, unit, relay.answer(unit, pdu)))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+        thread.join(SECONDS)
+
+
+def test_what_was_found_before_the_link_was_lost_is_told_and_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "lathe.toml"
+    with dying_host(9) as where, pytest.raises(CommandError, match=r"lost before all were asked.*Nobody accepts the connection"):
+        dispatch(["scan", where, "--units", "1,9,10", "--timeout", "2", "--out", str(out), "--lang", "en", *LOOKED])
+    assert re.search(r"unit 1: .*waveshare_relay", capsys.readouterr().out)
+    assert load(out).settings.bus[0].host == "127.0.0.1"
+    assert "# Unit 1 is one of these" in out.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("where", "host", "port"),
+    [
+        ("192.168.0.10", "192.168.0.10", 502),
+        ("tcp://gateway:1502", "gateway", 1502),
+        ("[::1]", "::1", 502),
+        ("[fe80::1]:1502", "fe80::1", 1502),
+    ],
+)
+def test_a_host_and_its_port(where: str, host: str, port: int) -> None:
+    way = _host(where, 1.0, Texts.load(DataPaths((ROOT / "config",)), "en").say)
+    assert (way.host, way.port) == (host, port)
+
+
+@pytest.mark.parametrize("where", ["::1", "fe80::1", "a:b:502"])
+def test_an_address_of_colons_stands_in_brackets(where: str) -> None:
+    for language, said in (("en", "in square brackets"), ("fr", "entre crochets")):
+        with pytest.raises(CommandError, match=rf"{said}.*\[::1\]:502"):
+            _host(where, 1.0, Texts.load(DataPaths((ROOT / "config",)), language).say)
+
+
+@pytest.mark.parametrize("where", ["[::1", "[::1]502", "[]:502", "host:", ":502", "host:0"])
+def test_what_is_no_host(where: str) -> None:
+    with pytest.raises(CommandError, match="neither a serial port"):
+        _host(where, 1.0, Texts.load(DataPaths((ROOT / "config",)), "en").say)
+
+
 # ------------------------------------------------------------------ the file
 LINE = BusOptions(name="line", framing="rtu", port='/dev/serial/by-id/usb-"odd"', baud=19200, parity="E", stopbits=2)
 
@@ -230,3 +291,30 @@ def test_every_map_gives_a_machine_file_that_is_right(language: str, tmp_path: P
     comments = path.read_text(encoding="utf-8").splitlines()
     said = {code: typeset(drive.cautions[0].said(code), code) for code in LANGUAGES}
     assert [code for code in LANGUAGES if f"# {said[code]}" in comments] == [language]
+
+
+def test_one_drive_is_the_spindle_and_the_file_of_a_crowded_line_is_accepted(tmp_path: Path) -> None:
+    """Eight drives at 9600 baud whose temperature is read ask for more than the line carries: what is written is what it carries."""
+    say = Texts.load(DataPaths((ROOT / "config",)), "en").say
+    line = BusOptions(name="line", framing="rtu", port="/dev/serial/by-id/usb-x", baud=9600, parity="E")
+    drives = [name for name in sorted(MAPS) if MAPS[name].kind == "drive" and MAPS[name].identify and not MAPS[name].reading_writes]
+    warm = next(name for name in drives if "temperature" in _roles(MAPS[name]))
+    loaded = next(name for name in drives if "speed" not in _roles(MAPS[name]))
+    other = next(name for name in drives if set(_roles(MAPS[name]).values()) >= {"spindle.load", "spindle.speed"})
+    path = tmp_path / "machine.toml"
+
+    def made(*names: str) -> str:
+        path.write_text(
+            machine_file([Seen(line, unit, (Guess(name, True),), {}) for unit, name in enumerate(names, 1)], MAPS, "x", 1.8e9, "en", say),
+            encoding="utf-8",
+        )
+        return path.read_text(encoding="utf-8")
+
+    made(loaded, other)
+    spindle = [channel.source.partition(".")[0] for channel in load(path).settings.channel if channel.role.startswith("spindle.")]
+    assert spindle == [loaded]
+    assert "slowed down" not in path.read_text(encoding="utf-8"), "one of two drives is read"
+    text = made(*[warm] * 8)
+    file = load(path)
+    assert not {warning.code for warning in file.warnings} & {"bus_full", "bus_tight"}
+    assert text.count("slowed down to what this line carries") == len([source for source in file.settings.source if source.every > 0.1]) > 0

@@ -13,18 +13,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 from agent.cli import CommandError, dispatch
 from agent.cli._board import Board, Changes
 from agent.cli._ports import taken
-from agent.cli._watch_page import page, raw_text
+from agent.cli._watch_page import page, raw_text, wire
 from agent.machine_file import load
 from agent.paths import DataPaths
 from agent.texts import Texts
 from drivers.health import BusHealth, DeviceHealth
 from drivers.model import Quality, Readings, Waveform, lost_row
+from drivers.options import BusOptions
 from drivers.polled import RawWords
 from tests.support.agent_process import environment, machine_file, warm
 from tests.support.house import ROOT
@@ -304,3 +306,16 @@ def test_what_cannot_begin(tmp_path: Path) -> None:
     done = watched(str(written(tmp_path, POLLED)), "--once", "--lang", "en")
     assert done.returncode == 1
     assert "Nobody accepts the connection" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"framing": "ascii", "parity": "E"}, "7E1"),
+        ({"framing": "ascii", "databits": 8, "parity": "N"}, "8N1"),
+        ({"framing": "rtu", "parity": "N", "stopbits": 2}, "8N2"),
+    ],
+)
+def test_a_line_is_named_as_it_is_set(more: dict[str, object], said: str) -> None:
+    bus = msgspec.convert({"name": "b", "port": "/dev/ttyUSB0", "baud": 9600, **more}, BusOptions)
+    assert wire(bus) == f"/dev/ttyUSB0 9600 {said}"
