@@ -72,8 +72,8 @@ class Beacon:
         self._lit: dict[int, bool | None] = dict.fromkeys((coil.coil for coil in options.coil), None)
         """What each coil was told last; None: not known what it does."""
         self._refused: dict[int, int] = {}
-        """Times in a row that a coil was refused, and when one that is refused again and again is told next."""
-        self._rest: dict[int, float] = {}
+        """Times in a row that a coil was refused; when one that is refused again and again is told next, and why it was not done."""
+        self._rest: dict[int, tuple[float, str]] = {}
         self._news = asyncio.Event()
         self._failed = 0
         """Rounds in a row in which the coupler did not do what it was told."""
@@ -137,14 +137,15 @@ class Beacon:
             lit = coil.shows in wanted
             if not lit and self._lit[coil.coil] is False and self._options.coupler != "watchdog":
                 continue
-            if self._clock.monotonic() < self._rest.get(coil.coil, 0.0):
-                wrong = wrong if wrong[0] else (self.error, "")
+            until, why = self._rest.get(coil.coil, (0.0, ""))
+            if self._clock.monotonic() < until:
+                wrong = (why, f"coil {coil.coil}")
                 continue
             try:
                 await self._lamps.set(coil.coil, self._hold if lit else 0.0)
             except BusTrouble as trouble:
                 if isinstance(trouble, Refused) or trouble.key == "not_switched":
-                    if self._refuse(coil.coil):
+                    if self._refuse(coil.coil, trouble.key):
                         wrong = (trouble.key, f"coil {coil.coil}: {trouble.detail}")
                     continue
                 self._lit[coil.coil] = None
@@ -157,13 +158,13 @@ class Beacon:
         self._failed = 0
         self._trouble(*wrong)
 
-    def _refuse(self, coil: int) -> bool:
+    def _refuse(self, coil: int, why: str) -> bool:
         """Note that a coil was refused. Returns whether that is more than a moment's: then it is told again after `RETRY`."""
         self._lit[coil] = None
         self._refused[coil] = self._refused.get(coil, 0) + 1
         if self._refused[coil] < ORDERS:
             return False
-        self._rest[coil] = self._clock.monotonic() + RETRY
+        self._rest[coil] = (self._clock.monotonic() + RETRY, why)
         return True
 
     def _trouble(self, key: str, detail: str) -> None:

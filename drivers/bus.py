@@ -298,9 +298,7 @@ class Bus:
         if not self._numbered and (client.unasked or owed):
             await self._doubt(client, device, part, sent)
 
-    async def _doubt(
-        self, client: ModbusClient, device: Device, part: Request | CoilOrder, sent: float, *, silent: bool = False
-    ) -> None:
+    async def _doubt(self, client: ModbusClient, device: Device, part: Request | CoilOrder, sent: float, *, silent: bool = False) -> None:
         """After a time-out or a wrong answer: keep in mind what may still come, and let the line run dry.
 
         `silent`: not a byte came. That says nothing of the other devices, unless something comes now.

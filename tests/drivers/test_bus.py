@@ -227,8 +227,7 @@ def test_a_line_that_babbles_without_end_is_closed(tmp_path: Path, device_answer
             talk = asyncio.create_task(babble())
             start = clock.monotonic()
             with pytest.raises((WrongAnswer, LinkDown)):
-                while clock.monotonic() < start + 30.0:
-                    await bus.read(1, Request("holding", 0, 6))
+                await bus.read(1, Request("holding", 0, 6))
             assert not bus.connected
             assert clock.monotonic() - start < 5.0
             await ended(talk)
