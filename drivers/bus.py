@@ -162,11 +162,16 @@ class Bus:
             values, repeated = await self._ask(device, parts, request.count)
             if repeated:
                 taken = frozenset(part.size for part in parts)
-                parts = self._parts(device, request, taken)
+                try:
+                    parts = self._parts(device, request, taken)
+                except NoAnswer:
+                    parts = ()
                 if all(part.size not in taken for part in parts):
-                    # If it was a copy, the answer proper is still to come.
+                    # If it was a copy, the answer proper is still to come, whether anything else can be asked now or not.
                     for size in taken:
                         device.late.missed(request.function, size, self._clock.monotonic())
+                if not parts:
+                    raise NoAnswer("late_answers", f"unit {device.unit}: an answer that may be a copy, and nothing else to ask")
                 start = self._clock.wall()
                 values, _ = await self._ask(device, parts, request.count)
             return Answer(values, (start + self._clock.wall()) / 2)

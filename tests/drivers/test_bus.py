@@ -168,6 +168,32 @@ def test_after_a_copy_no_request_is_sent_that_a_late_answer_fits(tmp_path: Path)
     run_virtual(main())
 
 
+def test_a_copy_after_which_nothing_else_can_be_asked_is_kept_in_mind(tmp_path: Path) -> None:
+    """Found once in 100,000 requests: the answer whose copy came first comes behind the next request, and would fit its first part."""
+
+    async def main() -> None:
+        with Pty(tmp_path / "line") as pty:
+            device = BadRtu(pty, script("cut", "double_hold", "swap", "wrong_function"))
+            device.start()
+            clock = LoopClock()
+            bus = Bus(options(pty), clock, floor=FLOOR)
+            await bus.open()
+            judge = Judge(bus, device)
+            await judge.read(0, 1)
+            known = bus.device(1)
+            known.may_pad = False
+            for size in (4, 8, 10, 12):  # so that six registers are asked in two halves
+                known.late.missed(3, size, clock.monotonic())
+            for _ in range(4):
+                await judge.read(100, 6)
+            assert [(a.address, a.count) for a in device.asked][1:3] == [(100, 3), (103, 3)]
+            assert judge.count["wrong"] == 0
+            bus.close()
+            device.stop()
+
+    run_virtual(main())
+
+
 def test_an_answer_that_never_changes_costs_nothing_on_a_good_line(tmp_path: Path) -> None:
     async def main() -> None:
         async with line(tmp_path, script()) as (bus, device):
