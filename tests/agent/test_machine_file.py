@@ -230,7 +230,8 @@ def test_a_slip_of_syntax_hides_neither_the_next_nor_calls_missing_what_it_swall
 
 @pytest.mark.parametrize("path", ["config/demo.toml", "config/machines/lathe.toml", "config/machines/mill.toml"])
 def test_what_ships_is_right(path: str) -> None:
-    load(ROOT / path)
+    file = load(ROOT / path)
+    assert [route.channel for route in file.routes] == [channel.name for channel in file.settings.channel]
 
 
 def test_the_demo_machine_is_the_one_that_was_agreed() -> None:

@@ -439,6 +439,7 @@ def test_a_pty_has_no_parity(tmp_path: Path, parity: str) -> None:
         with Pty(tmp_path / "line") as pty:
             bus = Bus(options(pty, parity=parity), SystemClock())
             await bus.open()
+            assert bus.connected
             bus.close()
 
     run(main())
