@@ -1,8 +1,8 @@
 """The table of `broche bench --detection DIR`: one row a figure, and what an adapter of a recording set gives.
 
-An adapter is a module of this folder named for its set's folder in DIR. It defines `measure(folder, progress)` and reads whatever files of its
-set's format are there: other tools, bearings or days than those that it was written beside. It turns them into what the pass takes (Readings,
-Waveforms, or closed Cuts where a set holds figures of cuts only), asks the pass, and only then opens the labels.
+An adapter is a module of this folder named for its set's folder in DIR. It defines `measure(folder, progress)` and reads whatever files
+of its set's format are there: other tools, bearings or days than those that it was written beside. It turns them into what the pass takes
+(Readings, Waveforms, or closed Cuts where a set holds figures of cuts only), asks the pass, and only then opens the labels.
 """
 
 from __future__ import annotations
