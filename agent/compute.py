@@ -97,8 +97,7 @@ class Compute:
 
     Parameters
     ----------
-    settings, plan: for the monitor.
-    saved: states that were saved before, the newest first; the first one that is understood is taken back.
+    settings: for the monitor.
     clock: for ticks.
     deliver: called on this thread with every Ready and Result; must hand over and return.
     warm: called on this thread before kernels are imported; returns when they are compiled or have to be compiled here.
@@ -107,15 +106,11 @@ class Compute:
     def __init__(
         self,
         settings: MachineSettings,
-        plan: MaintenancePlan,
-        saved: Sequence[bytes],
         clock: Clock,
         deliver: Callable[[Ready | Result], None],
         warm: Callable[[], None],
     ) -> None:
         self._settings = settings
-        self._plan = plan
-        self._saved = saved
         self._clock = clock
         self._deliver = deliver
         self._warm = warm
@@ -123,6 +118,8 @@ class Compute:
         self._missed = 0
         self._lock = threading.Lock()
         self._ending = threading.Event()
+        self._begun = threading.Event()
+        self._given: tuple[MaintenancePlan, Sequence[bytes]] | None = None
         self._refused = 0
         self._gap = -math.inf
         self._thread = threading.Thread(target=self._run, name="compute", daemon=True)
@@ -130,8 +127,19 @@ class Compute:
         self.turns = 0
 
     def start(self) -> None:
-        """Begin; readings may be put at once."""
+        """Load the kernels. Readings may be put at once, and before."""
         self._thread.start()
+
+    def begin(self, plan: MaintenancePlan, saved: Sequence[bytes]) -> None:
+        """Make the monitor, as soon as the kernels are there; until then everything waits in the queue.
+
+        Parameters
+        ----------
+        plan: for the monitor.
+        saved: states that were saved before, the newest first; the first one that is understood is taken back.
+        """
+        self._given = plan, saved
+        self._begun.set()
 
     def put(self, item: Readings | Waveform) -> bool:
         """Hand a block over; False when the queue is full: the block is gone, and that is counted."""
@@ -163,6 +171,7 @@ class Compute:
     def stop(self, seconds: float) -> None:
         """Finish what waits, save, end."""
         self._ending.set()
+        self._begun.set()
         if self._thread.is_alive():
             try:
                 self._queue.put(None, timeout=seconds)
@@ -178,7 +187,11 @@ class Compute:
             jit.prepare()
             from agent.monitor import Monitor
 
-            monitor, how = self._restored(lambda: Monitor(self._settings, self._plan))
+            self._begun.wait()
+            if self._given is None:
+                return
+            plan, saved = self._given
+            monitor, how = self._restored(lambda: Monitor(self._settings, plan), saved)
             self._deliver(Ready(how))
             self._work(monitor)
         except BaseException as error:
@@ -186,8 +199,9 @@ class Compute:
             log.exception("the compute thread has failed")
             raise
 
-    def _restored(self, fresh: Callable[[], Monitor]) -> tuple[Monitor, Literal["restored", "fresh", "refused"]]:
-        for saved in self._saved:
+    @staticmethod
+    def _restored(fresh: Callable[[], Monitor], states: Sequence[bytes]) -> tuple[Monitor, Literal["restored", "fresh", "refused"]]:
+        for saved in states:
             monitor = fresh()
             try:
                 anew = monitor.restore(saved)
@@ -200,7 +214,7 @@ class Compute:
                     "another unit or rated value of the load: what was learned does not hold, learning begins again: %s", ", ".join(anew)
                 )
             return monitor, "restored"
-        return fresh(), "refused" if self._saved else "fresh"
+        return fresh(), "refused" if states else "fresh"
 
     def _work(self, monitor: Monitor) -> None:
         ticked = saved = self._clock.monotonic()

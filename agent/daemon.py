@@ -1,7 +1,10 @@
-"""Wires everything together and keeps it alive: links, compute thread, store, publisher, page.
+"""Wires everything together and keeps it alive: links, compute thread, outlets (store, publisher, page, beacon).
 
 A reading's way: `drivers.links` delivers it on the loop, the compute thread feeds it to the monitor, what the monitor makes known comes
-back here as a Result, is committed to the store in one transaction, and only then heard of by the broker; the page gets the snapshot.
+back here as a Result, and `agent.outlets` keeps and tells it.
+
+It begins with the links alone: the first reading is there before the web server, the broker's client or a kernel is imported. Readings wait
+in the queue of the compute thread until the pass is ready; none is lost.
 """
 
 from __future__ import annotations
@@ -9,45 +12,38 @@ from __future__ import annotations
 import asyncio
 import logging
 import subprocess
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from agent import __version__, children
-from agent.audit import audit
-from agent.beacon import Beacon
-from agent.commands import Command, CommandResult
-from agent.compute import Answered, Asked, Compute, Ready, Result
-from agent.display.health import Health
-from agent.display.server import Display
-from agent.installation import Installation
-from agent.load import shown_unit
-from agent.maintenance import plan
-from agent.model import Alert, Checklist, Coverage, Cut, Event, Snapshot, Word
+from agent import children
+from agent.compute import Compute, Ready, Result
 from agent.notify import Notify
 from agent.paths import DataPaths
-from agent.publish import Publisher, Topics, payloads
-from agent.settings import Language, MachineSettings
-from agent.store import Audit, Commit, Store, StoreTrouble
-from agent.texts import Texts
+from agent.settings import MachineSettings
 from drivers import jit
 from drivers.clock import Clock
 from drivers.links import Links, load_kernels
 from drivers.model import Quality, Readings, Waveform
 from drivers.options import ChannelRoute, DeviceMap
 
+if TYPE_CHECKING:
+    from agent.maintenance import MaintenancePlan
+    from agent.outlets import Outlets
+
 log = logging.getLogger("broche")
 
 STALL = 2.0
-"""s for which the compute thread may be behind before nothing that was shown counts as live any more."""
-KEPT = 1.0
-"""s for which the answer to a command waits until it is on the disk."""
-STUCK = 10.0
-"""s that a commit may take: a disk that hangs says nothing."""
+"""s for which the compute thread may be behind before the watchdog is no longer told that all is well."""
 LONGEST_START = 900.0
 """s that compiling may take before the watchdog is no longer told that all is well."""
+HEAD_START = 0.25
+"""s for which the links have the processor to themselves, if no reading comes before: a device that is off does not hold up the page."""
+EARLY = 256
+"""Rows and blocks that are remembered for the installer's view until there is one."""
 LOOK = 0.5
 """s between two looks at links, broker, store and compute thread."""
 END = 5.0
@@ -96,28 +92,17 @@ class Daemon:
         self._settings = settings
         self._maps = maps
         self._routes = routes
+        self._paths = paths
         self._folder = folder
         self._clock = clock
         self._tell = tell
-        self._texts: dict[Language, Texts] = {"fr": Texts.load(paths, "fr"), "en": Texts.load(paths, "en")}
-        self._plan = plan(paths)
-        self._units = {channel.name: shown_unit(channel, settings.spindle) for channel in settings.channel}
-        self._installation = Installation(settings)
         self._notify = Notify.from_environment()
-        self._trouble: StoreTrouble | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._display: Display | None = None
-        self._beacon: Beacon | None = None
-        self._publishers: list[Publisher] = []
-        self._topics = Topics.of(settings.broker[0].prefix if settings.broker else "broche", settings.machine)
-        self._snapshot: Snapshot | None = None
-        self._turned = 0.0
-        self._sent_telemetry = 0.0
-        self._committed = (0, 0.0)
-        self._first_reading = False
+        self._outlets: Outlets | None = None
+        self._early: deque[Readings | Waveform] = deque(maxlen=EARLY)
+        self._first = asyncio.Event()
         self._ready = asyncio.Event()
         self._child: subprocess.Popen[bytes] | None = None
-        self._answering: set[asyncio.Future[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set.
@@ -125,15 +110,12 @@ class Daemon:
         Raises
         ------
         StoreUnusable, DisplayError: something cannot be had; the message names the remedy.
+        PlanError: a checklist file is wrong.
         DaemonFailed: a part that may not fail has failed.
         """
         self._loop = asyncio.get_running_loop()
-        store = Store.open(self._folder, self._settings.store, self._clock, self._report)
-        self._store = store
-        began = self._clock.monotonic()
-        self._began = began
-        saved = [state for state in (store.saved_state(), store.previous_state()) if state is not None]
-        compute = self._compute = Compute(self._settings, self._plan, saved, self._clock, self._from_compute, self._warming())
+        self._began = self._clock.monotonic()
+        compute = self._compute = Compute(self._settings, self._clock, self._from_compute, self._warming())
         links = self._links = Links(
             self._settings.bus,
             self._settings.source,
@@ -143,38 +125,41 @@ class Daemon:
             self._from_links,
             load=self._parsers,
         )
-        tasks: list[asyncio.Task[None]] = []
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        tasks: list[asyncio.Task[None]] = [stopping, asyncio.create_task(links.run(), name="links")]  # type: ignore[list-item]
         try:
-            speakers = {str(language): texts for language, texts in self._texts.items()}
-            self._display = Display(self._settings.display, speakers, self._clock, self._from_page, settings=self._settings)
-            url = await self._display.start()
-            self._tell(Told("page", {"url": url}))
-            self._start_publisher(store)
+            await self._head_start(tasks)
             compute.start()
-            tasks.append(asyncio.create_task(links.run(), name="links"))
-            tasks.append(asyncio.create_task(self._look(), name="look"))
-            self._beacon = Beacon.of(self._settings.beacon, links, self._clock)
-            if self._beacon is not None:
-                tasks.append(asyncio.create_task(self._beacon.run(), name="beacon"))
+            outlets, plan = await asyncio.to_thread(self._open, links, compute)
+            self._outlets = outlets
+            while self._early:
+                outlets.note(self._early.popleft())
+            self._tell(Told("page", {"url": await outlets.start()}))
+            store = outlets.store
+            compute.begin(plan, [state for state in (store.saved_state(), store.previous_state()) if state is not None])
+            tasks.append(asyncio.create_task(outlets.light(), name="beacon"))
+            tasks.append(asyncio.create_task(self._look(outlets), name="look"))
             self._notify.send("READY=1")
-            stopping = asyncio.create_task(stop.wait(), name="stop")
-            tasks.append(stopping)  # type: ignore[arg-type]
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if not stopping.done():
                 _fail(tasks)
         finally:
             self._notify.send("STOPPING=1")
-            await self._end(tasks, store)
+            await self._end(tasks)
 
-    def _start_publisher(self, store: Store) -> None:
-        if not self._settings.broker:
-            return
-        options = self._settings.broker[0]
-        publisher = Publisher(
-            options, self._settings.machine, store, self._clock, self._from_broker, texts=self._texts, version=__version__
-        )
-        self._publishers.append(publisher)
-        publisher.start()
+    async def _head_start(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        """Until the first reading, or something ends, or it has taken long enough."""
+        first = asyncio.create_task(self._first.wait())
+        await asyncio.wait((first, *tasks), timeout=HEAD_START, return_when=asyncio.FIRST_COMPLETED)
+        first.cancel()
+
+    def _open(self, links: Links, compute: Compute) -> tuple[Outlets, MaintenancePlan]:
+        """On a worker thread: imports, files and the disk are slow, and the loop is polling."""
+        from agent.maintenance import plan
+        from agent.outlets import Outlets
+
+        checklists = plan(self._paths)
+        return Outlets(self._settings, self._paths, self._folder, self._clock, links, compute), checklists
 
     def _warming(self) -> Callable[[], None]:
         """Kernels are compiled by a child while readings queue; without a child, here and now, before polling."""
@@ -205,10 +190,13 @@ class Daemon:
 
     def _from_links(self, item: Readings | Waveform) -> None:
         """On the loop, for each row and block."""
-        if not self._first_reading and isinstance(item, Readings) and (item.quality <= Quality.UNCERTAIN).any():
-            self._first_reading = True
+        if not self._first.is_set() and isinstance(item, Readings) and (item.quality <= Quality.UNCERTAIN).any():
+            self._first.set()
             self._tell(Told("first_reading", {"seconds": self._clock.monotonic() - self._began}))
-        self._installation.note(item)
+        if self._outlets is not None:
+            self._outlets.note(item)
+        else:
+            self._early.append(item)
         self._compute.put(item)
 
     def _from_compute(self, made: Ready | Result) -> None:
@@ -217,154 +205,40 @@ class Daemon:
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._handle, made)
 
-    async def _from_page(self, command: Command) -> CommandResult:
-        loop = asyncio.get_running_loop()
-        answered: asyncio.Future[CommandResult] = loop.create_future()
-
-        def answer(result: CommandResult) -> None:
-            if not answered.done():
-                answered.set_result(result)
-
-        if not self._compute.ask(Asked(command, "page", answer)):
-            return CommandResult(id=command.id, accepted=False, reason="busy")
-        try:
-            async with asyncio.timeout(END):
-                return await answered
-        except TimeoutError:
-            return CommandResult(id=command.id, accepted=False, reason="busy")
-
-    def _from_broker(self, command: Command) -> None:
-        """On the publisher's thread."""
-        publisher = self._publishers[0]
-        if not self._compute.ask(Asked(command, "mqtt", publisher.answer)):
-            publisher.answer(CommandResult(id=command.id, accepted=False, reason="busy"))
-
     def _handle(self, made: Ready | Result) -> None:
-        """On the loop: keep first, then tell."""
-        if isinstance(made, Ready):
-            self._ready.set()
-            self._tell(Told("ready", {"seconds": self._clock.monotonic() - self._began}))
-            if made.restored == "refused":
-                self._tell(Told("state_refused"))
-                self._store.submit(Commit(audit=(Audit(time=self._clock.wall(), by="broche", action="state_refused", subject="state"),)))
+        """On the loop. The monitor is made after the outlets are open."""
+        assert self._outlets is not None
+        if isinstance(made, Result):
+            self._outlets.take(made)
             return
-        if not made.behind:
-            self._turned = self._clock.monotonic()
-        self._commit(made)
-        if made.answered:
-            answering = asyncio.ensure_future(self._answer(made.answered))
-            self._answering.add(answering)
-            answering.add_done_callback(self._answering.discard)
-        if made.snapshot is not None:
-            self._snapshot = made.snapshot
-            if self._display is not None:
-                self._display.show(made.snapshot, self._health())
-            if self._beacon is not None:
-                self._beacon.show(made.snapshot)
-        for event in made.events:
-            if isinstance(event, Alert) and event.state == "cleared" and self._display is not None:
-                self._display.note(event)
-        if any(isinstance(event, Coverage | Alert) for event in made.events):
-            self._say()
+        self._ready.set()
+        self._tell(Told("ready", {"seconds": self._clock.monotonic() - self._began}))
+        if made.restored == "refused":
+            self._tell(Told("state_refused"))
+            self._outlets.refused_state()
 
-    async def _answer(self, answered: Sequence[Answered]) -> None:
-        """What was said to be done is on the disk; one that says no is not waited for."""
-        await asyncio.to_thread(self._store.flush, KEPT)
-        for one in answered:
-            one.asked.answer(one.result)
-
-    def _commit(self, made: Result) -> None:
-        events = made.events
-        told = [(event, self._message(event)) for event in events]
-        telemetry = [message for event, message in told if message is not None and isinstance(event, Cut)]
-        now = self._clock.monotonic()
-        if made.snapshot is not None and self._publishers and now - self._sent_telemetry >= self._settings.broker[0].telemetry_every:
-            self._sent_telemetry = now
-            telemetry.append(payloads.telemetry(made.snapshot, self._topics))
-        messages = tuple(message for event, message in told if message is not None and not isinstance(event, Cut))
-        commit = Commit(
-            state=made.state,
-            alerts=tuple(event for event in events if isinstance(event, Alert)),
-            checklists=tuple(event for event in events if isinstance(event, Checklist)),
-            audit=tuple(_audit(answered) for answered in made.answered),
-            messages=messages if self._publishers else (),
-            telemetry=tuple(telemetry) if self._publishers else (),
-        )
-        if commit.state is not None or commit.alerts or commit.checklists or commit.audit or commit.telemetry:
-            self._store.submit(commit)
-
-    def _message(self, event: Event) -> payloads.Message | None:
-        return payloads.of_event(event, self._topics, self._texts, self._settings.tool, self._units)
-
-    async def _look(self) -> None:
+    async def _look(self, outlets: Outlets) -> None:
         """Looks at what cannot speak for itself."""
         while True:
             await self._clock.sleep(LOOK)
             if not self._compute.alive:
                 raise DaemonFailed(f"the compute thread has ended: {self._compute.failure!r}")
-            if not self._store.alive:
-                raise DaemonFailed("the thread of the store has ended")
-            if self._publishers and not self._publishers[0].alive:
-                raise DaemonFailed("the thread of the publisher has ended")
-            self._say()
-            publisher = self._publishers[0] if self._publishers else None
-            moving = publisher is None or self._clock.monotonic() - publisher.statistics().progress < 4.0 * END
-            if moving and self._computes():
+            if dead := outlets.dead():
+                raise DaemonFailed(dead)
+            outlets.say()
+            if outlets.moving() and self._computes(outlets):
                 self._notify.send("WATCHDOG=1")
 
-    def _computes(self) -> bool:
+    def _computes(self, outlets: Outlets) -> bool:
         """Whether the compute thread keeps up, or may still be compiling."""
         now = self._clock.monotonic()
-        return now - self._turned < STALL if self._ready.is_set() else now - self._began < LONGEST_START
+        return now - outlets.turned < STALL if self._ready.is_set() else now - self._began < LONGEST_START
 
-    def _say(self) -> None:
-        """The status topic: what is true now."""
-        if not self._publishers:
-            return
-        snapshot = self._snapshot
-        coverage = snapshot.coverage if snapshot is not None else None
-        if coverage is not None and self._clock.monotonic() - self._turned > STALL:
-            coverage = Coverage(time=self._clock.wall(), scope="machine", word=Word.LOST, reason="overload_agent")
-        self._publishers[0].say(
-            payloads.Status(
-                coverage=coverage,
-                sources=self._installation.sources(self._links.health()),
-                units=payloads.units(snapshot, self._units) if snapshot is not None else {},
-                drift=self._clock.drift(),
-                store=self._store_state(),
-                alerts=len(snapshot.alerts) if snapshot is not None else 0,
-            )
-        )
-
-    def _store_state(self) -> str:
-        """'ok', or the kind of its trouble; a disk that neither takes a commit nor refuses it is in trouble too."""
-        if self._trouble is not None:
-            return self._trouble.kind
-        counters, now = self._store.counters(), self._clock.monotonic()
-        if counters.committed >= counters.submitted or counters.committed != self._committed[0]:
-            self._committed = (counters.committed, now)
-        return "io" if now - self._committed[1] > STUCK else "ok"
-
-    def _health(self) -> Health:
-        return self._installation.health(
-            self._links.health(),
-            self._publishers[0].statistics() if self._publishers else None,
-            self._store.counters(),
-            self._clock.drift(),
-            self._clock.monotonic(),
-            self._beacon.error if self._beacon is not None else "",
-        )
-
-    def _report(self, trouble: StoreTrouble | None) -> None:
-        """On the store's thread, or while it opens."""
-        self._trouble = trouble
-        if trouble is not None:
-            log.warning("store: %s %s %s", trouble.kind, trouble.path, trouble.detail)
-
-    async def _end(self, tasks: Sequence[asyncio.Task[None]], store: Store) -> None:
+    async def _end(self, tasks: Sequence[asyncio.Task[None]]) -> None:
         """Ends every part in the order in which data flows, so that nothing that was read is lost; lamps first, on an open line."""
-        if self._beacon is not None:
-            await self._beacon.stop()
+        outlets = self._outlets
+        if outlets is not None:
+            await outlets.dark()
         for task in tasks:
             task.cancel()
         if self._child is not None and self._child.poll() is None:
@@ -373,17 +247,8 @@ class Daemon:
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.to_thread(self._compute.stop, END)
         await asyncio.sleep(0)
-        await asyncio.gather(*self._answering)
-        for publisher in self._publishers:
-            if not await asyncio.to_thread(publisher.stop, END):
-                log.warning("the publisher did not end in %s s", END)
-        if self._display is not None:
-            await self._display.stop()
-        await asyncio.to_thread(store.close)
-
-
-def _audit(answered: Answered) -> Audit:
-    return audit(answered.asked.command, answered.result, answered.time, answered.asked.door)
+        if outlets is not None:
+            await outlets.close()
 
 
 def _fail(tasks: Sequence[asyncio.Task[None]]) -> NoReturn:

@@ -66,8 +66,9 @@ class Agent:
     ready: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
-        self.compute = Compute(self.machine.settings, plan(self.machine.paths), self.saved, SystemClock(), self._made, lambda: None)
+        self.compute = Compute(self.machine.settings, SystemClock(), self._made, lambda: None)
         self.compute.start()
+        self.compute.begin(plan(self.machine.paths), self.saved)
 
     def _made(self, made: Ready | Result) -> None:
         if isinstance(made, Ready):

@@ -69,7 +69,13 @@ class Words:
     def say(self, key: str, /, **values: Scalar) -> str:
         """As `agent.texts.Texts.say`."""
         text = self.near(key)
-        return text if text is not None and not values else self.texts.say(key, **values)
+        if text is None:
+            return self.texts.say(key, **values)
+        if not values:
+            return text
+        from agent.texts import Texts
+
+        return Texts(self.language, {key: (text,)}).say(key, **values)
 
 
 def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:

@@ -54,8 +54,9 @@ class Bench:
         self.clock = Clock()
         self.made: list[Ready | Result] = []
         self._news = threading.Condition()
-        self.compute = Compute(settings(), PLAN, saved, self.clock, self._take, warm)
+        self.compute = Compute(settings(), self.clock, self._take, warm)
         self.compute.start()
+        self.compute.begin(PLAN, saved)
 
     def _take(self, made: Ready | Result) -> None:
         with self._news:

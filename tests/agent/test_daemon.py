@@ -13,15 +13,17 @@ import numpy as np
 import pytest
 
 from agent import children
-from agent import daemon as room
+from agent import outlets as room
 from agent.audit import audit
 from agent.commands import CommandResult, ToolChanged
+from agent.compute import Compute
 from agent.daemon import Daemon, DaemonFailed, Told
 from agent.paths import DataPaths
 from agent.settings import ChannelOptions, DisplayOptions, MachineOptions, MachineSettings, StoreOptions
 from agent.store import Commit, Store
 from drivers import jit
 from drivers.clock import SystemClock
+from drivers.links import Links
 from drivers.model import Quality, Readings, lost_row
 from tests.support.agent_process import warm
 
@@ -126,7 +128,7 @@ def test_a_part_that_ends_ends_the_daemon(tmp_path: Path, part: str, caplog: pyt
         elif part == "links":
             next(task for task in asyncio.all_tasks() if task.get_name() == "links").cancel()
         else:
-            running._store.close()
+            running._outlets.store.close()
 
     run = Run(tmp_path)
 
@@ -161,16 +163,18 @@ def test_a_disk_that_hangs_is_in_trouble(tmp_path: Path, monkeypatch: pytest.Mon
             return self
 
     clock = SystemClock()
-    run = Run(tmp_path)
     now = clock.monotonic()
     monkeypatch.setattr(clock, "monotonic", lambda: now, raising=False)
-    run.daemon._clock = clock
-    run.daemon._store = Hanging()  # type: ignore[assignment]
-    assert run.daemon._store_state() == "ok"
+    compute, links = Compute(SETTINGS, clock, lambda _: None, lambda: None), Links((), (), {}, (), clock, lambda _: None)
+    outlets = room.Outlets(SETTINGS, DataPaths.find(None), tmp_path, SystemClock(), links, compute)
+    assert outlets.store.close()
+    outlets._clock = clock
+    outlets.store = Hanging()  # type: ignore[assignment]
+    assert outlets._store_state() == "ok"
     now += room.STUCK + 1.0
-    assert run.daemon._store_state() == "io"
-    run.daemon._store.committed = 5  # type: ignore[misc, assignment]
-    assert run.daemon._store_state() == "ok"
+    assert outlets._store_state() == "io"
+    outlets.store.committed = 5  # type: ignore[misc, assignment, attr-defined]
+    assert outlets._store_state() == "ok"
 
 
 def test_an_audit_names_who_did_what_through_which_door() -> None:
