@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -42,6 +44,14 @@ class AxisState(msgspec.Struct):
     """Time and value of the latest readings in air"""
 
 
+class AxisRows(NamedTuple):
+    """Of one axis in released rows: time and value (NaN: not believed) of its readings, and how many of them come before each row."""
+
+    times: list[float]
+    values: list[float]
+    places: list[int]
+
+
 class _Axis:
     def __init__(self, name: str, column: int, spindle: str, unit: str) -> None:
         self.name = name
@@ -55,8 +65,11 @@ class _Axis:
 
     def idle(self, opened: float) -> float | None:
         """Median in air before a cut; None: not known yet."""
-        before = [value for time, value in self.air if time <= opened - BEFORE][-AIR:]
-        return float(np.median(before)) if len(before) >= FEWEST_AIR else None
+        before = sorted(islice((value for time, value in reversed(self.air) if time <= opened - BEFORE), AIR))
+        half = len(before) // 2
+        if len(before) < FEWEST_AIR:
+            return None
+        return before[half] if len(before) % 2 else (before[half - 1] + before[half]) / 2.0
 
     def above_idle(self, opened: float, closed: float) -> float | None:
         """Mean of the readings within a cut above idle; None: too few, or some of its beginning is gone."""
@@ -90,14 +103,22 @@ class AxisWatch:
         self._heard: dict[str, float] = {}
         """Of each spindle: up to when its frames told cutting from air."""
 
-    def take(self, rows: Rows) -> None:
-        """Readings of the axes; before the frames of the same rows."""
+    def see(self, rows: Rows) -> list[AxisRows]:
+        """What `take` needs of released rows, of each axis, worked out for all of them at once."""
+        out = []
         for axis in self._axes:
             fresh = rows.fresh[:, axis.column]
-            if fresh.any():
-                ok = believed(rows.quality[fresh, axis.column])
-                axis.times.extend(rows.time[fresh].tolist())
-                axis.values.extend(np.where(ok, rows.values[fresh, axis.column], math.nan).tolist())
+            ok = believed(rows.quality[fresh, axis.column])
+            values = np.where(ok, rows.values[fresh, axis.column], math.nan)
+            out.append(AxisRows(rows.time[fresh].tolist(), values.tolist(), [0, *np.cumsum(fresh).tolist()]))
+        return out
+
+    def take(self, seen: Sequence[AxisRows], start: int, stop: int) -> None:
+        """Readings of the axes in rows start..stop; before the frames of the same rows. `seen`: what `see` said of the rows."""
+        for axis, rows in zip(self._axes, seen, strict=True):
+            first, last = rows.places[start], rows.places[stop]
+            axis.times.extend(rows.times[first:last])
+            axis.values.extend(rows.values[first:last])
 
     def listen(self, spindle: str, frame: Frame, air: np.ndarray[tuple[int], np.dtype[np.bool_]], opened: float | None) -> None:
         """What the axes took while the spindle turned steadily without a cut.

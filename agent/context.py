@@ -6,7 +6,9 @@ Turns rows of the timeline into Frames: stretches of one spindle within which no
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -14,8 +16,8 @@ import numpy as np
 from agent.model import ContextView
 from agent.segment import Frame, believed, bin_rows
 from agent.settings import ChannelOptions, MachineSettings, SpindleOptions
-from agent.timeline import Rows, Timeline
-from drivers.model import Quality, word_of
+from agent.timeline import BIN, Rows, Timeline
+from drivers.model import UNCERTAIN, Floats, word_of
 
 CONTEXT_ROLES = (
     "tool",
@@ -44,6 +46,36 @@ SWITCHING = 2.0
 (`agent.detect.supply.WINDOW`)."""
 FULL = 0.5
 """Percent by which an override may be off 100 %."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """The load of one spindle in released rows: those in which it was read.
+
+    Attributes
+    ----------
+    gap: inf for a load that is told on change only.
+    time, value, speed, ok: (m,) as in a Frame.
+    places: (n + 1,) how many of the m come before each row.
+    fine: some stand so close that they have to be averaged.
+    """
+
+    spindle: str
+    gap: float
+    time: Floats
+    value: Floats
+    speed: Floats
+    ok: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    places: list[int]
+    fine: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Released rows as the context sees them; `changes`: rows at which the control says something else than at the row before."""
+
+    changes: list[int]
+    loads: tuple[Load, ...]
 
 
 class Said(dict[str, tuple[float, str]]):
@@ -94,6 +126,10 @@ class Context:
             speed_index = timeline.index[speed.name] if speed is not None else None
             self._spindles.append((spindle, timeline.index[load.name], speed_index, on_change))
         self._off_value = next((c.off_value or 0.0 for c in settings.channel if c.role == "power_on"), 0.0)
+        self._columns = list(self._roles.values())
+        self._heard: tuple[bytes, bytes, int] | None = None
+        """What the control said last, as it stood in the row, and as it was understood."""
+        self._said = Said()
         self.now = Said()
         self.part = -1
         self.off = False
@@ -120,36 +156,54 @@ class Context:
         """Of each spindle that has a load: name, whether its speed is read, rpm below which it stands."""
         return tuple((s.name, speed is not None, s.minimum_speed) for s, _, speed, _ in self._spindles)
 
-    def frames(self, rows: Rows) -> Iterator[list[tuple[str, Frame]]]:
-        """For each stretch of constant context: a frame of each spindle (rows in which its load was read)."""
-        for start, stop in self._runs(rows):
-            self._listen(rows, start)
-            self._doubt_off(rows, start, stop)
+    def see(self, rows: Rows) -> Seen:
+        """What `frames` needs of released rows, worked out for all of them at once."""
+        spindles = []
+        for spindle, load, speed, on_change in self._spindles:
+            ok = believed(rows.quality[:, load])
+            if speed is not None:
+                ok = ok & believed(rows.quality[:, speed])
+            here = np.ones(len(rows.time), dtype=bool) if on_change else rows.fresh[:, load]
+            time = rows.time[here]
+            revs = rows.values[here, speed] if speed is not None else np.zeros(len(time))
+            fine = len(time) > 1 and float(np.min(time[1:] - time[:-1])) < BIN
+            places = [0, *np.cumsum(here).tolist()]
+            spindles.append(Load(spindle.name, math.inf if on_change else 0.0, time, rows.values[here, load], revs, ok[here], places, fine))
+        return Seen(self._changes(rows), tuple(spindles))
+
+    def frames(self, rows: Rows, seen: Seen | None = None, start: int = 0, stop: int | None = None) -> Iterator[list[tuple[str, Frame]]]:
+        """For each stretch of constant context: a frame of each spindle (rows in which its load was read).
+
+        Rows start..stop are looked at. `seen`: `see(rows)`, where more of these rows are still to come.
+        """
+        seen = self.see(rows) if seen is None else seen
+        stop = len(rows.time) if stop is None else stop
+        changes = seen.changes[bisect_right(seen.changes, start) : bisect_left(seen.changes, stop)]
+        for a, b in pairwise((start, *changes, stop)):
+            self._listen(rows, a)
+            self._doubt_off(rows, a, b)
             frames: list[tuple[str, Frame]] = []
-            for spindle, load, speed, on_change in self._spindles:
-                block = rows.part(start, stop)
-                ok = believed(block.quality[:, load])
-                if speed is not None:
-                    ok = ok & believed(block.quality[:, speed])
-                here = np.ones(stop - start, dtype=bool) if on_change else block.fresh[:, load]
-                if not here.any():
+            for load in seen.loads:
+                first, last = load.places[a], load.places[b]
+                if first == last:
                     continue
-                revs = block.values[:, speed] if speed is not None else np.zeros(stop - start)
-                time, value, revs, ok = bin_rows(block.time[here], block.values[here, load], revs[here], ok[here])
+                time, value, revs, ok = load.time[first:last], load.value[first:last], load.speed[first:last], load.ok[first:last]
+                if load.fine:
+                    time, value, revs, ok = bin_rows(time, value, revs, ok)
                 frame = Frame(
-                    time=np.ascontiguousarray(time),
-                    load=np.ascontiguousarray(value),
-                    speed=np.ascontiguousarray(revs),
-                    ok=np.ascontiguousarray(ok),
+                    time=time,
+                    load=value,
+                    speed=revs,
+                    ok=ok,
                     gate=self._gate(),
                     program=self.now.text("program"),
                     tool=self.now.text("tool"),
                     section=self._section(),
                     part=self.part,
                     held=self.held,
-                    gap=math.inf if on_change else 0.0,
+                    gap=load.gap,
                 )
-                frames.append((spindle.name, frame))
+                frames.append((load.spindle, frame))
             yield frames
 
     def view(self) -> ContextView:
@@ -166,25 +220,34 @@ class Context:
             door=self.now.text("door"),
         )
 
-    def _runs(self, rows: Rows) -> list[tuple[int, int]]:
-        columns = list(self._roles.values())
-        n = len(rows.time)
+    def _changes(self, rows: Rows) -> list[int]:
+        """Rows at which the control says something else than at the row before."""
+        columns = self._columns
         if not columns:
-            return [(0, n)]
+            return []
         values = rows.values[:, columns]
-        lost = rows.quality[:, columns] > Quality.UNCERTAIN
+        lost = rows.quality[:, columns] > UNCERTAIN
         same = (values[1:] == values[:-1]) | (np.isnan(values[1:]) & np.isnan(values[:-1]))
         change = (~same | (lost[1:] != lost[:-1])).any(axis=1)
-        edges = [0, *(np.flatnonzero(change) + 1).tolist(), n]
-        return list(pairwise(edges))
+        changes: list[int] = (np.flatnonzero(change) + 1).tolist()
+        return changes
+
+    def _hear(self, rows: Rows, row: int) -> Said:
+        """What the control says at one row; the same object as before where nothing has changed."""
+        words = self._timeline.words.seen()
+        values = rows.values[row, self._columns]
+        quality = rows.quality[row, self._columns]
+        heard = (values.tobytes(), quality.tobytes(), len(words))
+        if heard != self._heard:
+            self._heard = heard
+            self._said = Said()
+            for role, value, mark in zip(self._roles, values.tolist(), quality.tolist(), strict=True):
+                if mark <= UNCERTAIN:
+                    self._said[role] = (value, word_of(value, words))
+        return self._said
 
     def _listen(self, rows: Rows, row: int) -> None:
-        words = self._timeline.words.seen()
-        said = Said()
-        for role, column in self._roles.items():
-            if rows.quality[row, column] <= Quality.UNCERTAIN:
-                value = float(rows.values[row, column])
-                said[role] = (value, word_of(value, words))
+        said = self._hear(rows, row)
         power = said.number("power_on")
         if power is not None:
             self.off = power == self._off_value
@@ -210,7 +273,7 @@ class Context:
 
     def _doubt_off(self, rows: Rows, start: int, stop: int) -> None:
         """A register that said 'off' and is gone since is no proof that a spindle which is still read is off."""
-        if not self.off or "power_on" not in self._roles or rows.quality[start, self._roles["power_on"]] <= Quality.UNCERTAIN:
+        if not self.off or "power_on" not in self._roles or rows.quality[start, self._roles["power_on"]] <= UNCERTAIN:
             self._unsaid = None
             return
         if self._unsaid is None:

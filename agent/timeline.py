@@ -15,7 +15,7 @@ import numpy as np
 
 from agent.load import Loads
 from agent.settings import ChannelOptions, SpindleOptions
-from drivers.model import Floats, Marks, Quality, Readings, Waveform, Words
+from drivers.model import UNCERTAIN, Floats, Marks, Quality, Readings, Waveform, Words
 
 MINIMUM_HOLD = 1.0
 """s; a polled value may stand for three periods of its source, and at least this long."""
@@ -27,6 +27,8 @@ NUMERIC = frozenset(
 
 MICROSECONDS = 6
 """Decimals of a time that are kept: those of a recording, so that a live run and its recording are the same."""
+
+_UNAVAILABLE = int(Quality.UNAVAILABLE)
 
 BIN = 0.02
 """s; rows are released up to a multiple of this, so that what is averaged over such bins further on never sees half a bin."""
@@ -58,27 +60,31 @@ class Latest:
 
     def __init__(self, index: dict[str, int], holds: Floats) -> None:
         self._index = index
-        self._holds = holds
-        self._value = np.full(len(index), np.nan)
-        self._quality = np.full(len(index), Quality.UNAVAILABLE, dtype=np.uint8)
-        self._time = np.full(len(index), -np.inf)
+        self._holds: list[float] = holds.tolist()
+        self._value = [math.nan] * len(index)
+        self._quality = [int(Quality.UNAVAILABLE)] * len(index)
+        self._time = [-math.inf] * len(index)
 
     def take(self, rows: Rows) -> None:
         """Look at rows."""
         n = len(rows.time)
+        if rows.fresh[-1].all():
+            self._value, self._quality = rows.values[-1].tolist(), rows.quality[-1].tolist()
+            self._time = [float(rows.time[-1])] * len(self._time)
+            return
         columns = np.flatnonzero(rows.fresh.any(axis=0))
         last = n - 1 - np.argmax(rows.fresh[::-1, columns], axis=0)
-        self._value[columns] = rows.values[last, columns]
-        self._quality[columns] = rows.quality[last, columns]
-        self._time[columns] = rows.time[last]
+        newest = (columns, rows.values[last, columns], rows.quality[last, columns], rows.time[last])
+        for i, value, quality, time in zip(*(part.tolist() for part in newest), strict=True):
+            self._value[i], self._quality[i], self._time[i] = value, quality, time
 
     def held(self, name: str, now: float) -> tuple[float, float, int]:
         """Value, time and quality of a channel at `now`; UNAVAILABLE when it is too old for that."""
         i = self._index[name]
-        value, time, quality = float(self._value[i]), float(self._time[i]), int(self._quality[i])
-        if quality <= Quality.UNCERTAIN and now - time > self._holds[i]:
-            return math.nan, time, int(Quality.UNAVAILABLE)
-        return value, time, quality
+        time, quality = self._time[i], self._quality[i]
+        if quality <= UNCERTAIN and now - time > self._holds[i]:
+            return math.nan, time, _UNAVAILABLE
+        return self._value[i], time, quality
 
 
 class Timeline:

@@ -70,8 +70,9 @@ class VibrationWatch:
         now = self._spindles[spindle]
         if not len(frame.time):
             return
-        dark = np.diff(frame.time, prepend=now.time) > DARK
-        other = ~air | dark
+        other = ~air
+        other[1:] |= frame.time[1:] - frame.time[:-1] > DARK
+        other[0] |= frame.time[0] - now.time > DARK
         starts = np.flatnonzero(other)
         if len(starts):
             # A run begins at the row after the last that was no air, or at one that came after a gap.

@@ -30,6 +30,10 @@ class Quality(IntEnum):
     """Nothing was read at this time. Says nothing about the channel: the value read before still holds for as long as it may."""
 
 
+UNCERTAIN = int(Quality.UNCERTAIN)
+"""The worst quality that may be judged, as a bare number: an array compares with it in a third of the time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Readings:
     """Rows of one source.

@@ -16,7 +16,7 @@ from agent.alerts.book import AlertBook
 from agent.axes import AxisState, AxisWatch
 from agent.budget import alarms_per_hour
 from agent.commands import Acknowledge, Command, CommandResult, FalseAlarm, TickStep, ToolChanged
-from agent.context import Context
+from agent.context import Context, Seen
 from agent.detect import coverage
 from agent.detect.sensor import Sensors
 from agent.detect.supply import Supply
@@ -229,17 +229,18 @@ class Monitor:
         out: list[Event] = []
         self.counters = msgspec.structs.replace(self.counters, rows=self.counters.rows + len(rows.time))
         at, n = 0, len(rows.time)
+        seen, axes = self.context.see(rows), self.axes.see(rows)
         while at < n:
             out.extend(self._look_until(float(rows.time[at])))
-            stop = int(np.searchsorted(rows.time, self._looked + LOOK, side="left"))
-            out.extend(self._piece(rows.part(at, max(stop, at + 1))))
-            at = max(stop, at + 1)
+            stop = max(int(np.searchsorted(rows.time, self._looked + LOOK, side="left")), at + 1)
+            self.axes.take(axes, at, stop)
+            out.extend(self._piece(rows, seen, at, stop))
+            at = stop
         return out
 
-    def _piece(self, rows: Rows) -> list[Event]:
+    def _piece(self, rows: Rows, seen: Seen, start: int, stop: int) -> list[Event]:
         out: list[Event] = []
-        self.axes.take(rows)
-        for frames in self.context.frames(rows):
+        for frames in self.context.frames(rows, seen, start, stop):
             if self.context.knows_parts:
                 out.extend(self._follow_part(self.context.part))
             if self.context.lost or self._was_lost:
@@ -247,7 +248,7 @@ class Monitor:
             self._was_lost = self.context.lost
             for name, frame in frames:
                 out.extend(self._frame(name, frame))
-        self.latest.take(rows)
+        self.latest.take(rows.part(start, stop))
         return out
 
     def _look_until(self, now: float) -> list[Event]:

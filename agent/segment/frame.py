@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.timeline import BIN
-from drivers.model import Floats, Quality
+from drivers.model import UNCERTAIN, Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +62,4 @@ def bin_rows(
 
 def believed(quality: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Rows whose quality allows a judgement."""
-    return quality <= Quality.UNCERTAIN
+    return quality <= UNCERTAIN

@@ -188,10 +188,10 @@ class SpindleSegmenter:
             self._first.extend(seen[: PERIOD_READINGS - len(self._first)].tolist())
             if len(self._first) == PERIOD_READINGS:
                 self._longest = max(BLINK, PERIODS * float(np.median(np.diff(self._first))))
-        dark = np.diff(seen, prepend=self._seen)
-        self._seen = float(seen[-1])
         limit = frame.gap if math.isinf(frame.gap) else self._longest
-        return list(seen[dark > limit].tolist())
+        before, self._seen = self._seen, float(seen[-1])
+        dark = seen[1:][seen[1:] - seen[:-1] > limit].tolist()
+        return [float(seen[0]), *dark] if seen[0] - before > limit else dark
 
     def _begin(self, frame: Frame) -> Cut:
         section = frame.section
