@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ROWS = 16384
 """Rows a batch; the result does not depend on it."""
 DIGITS = 6
+_NOUNS: Mapping[type, str] = {Cut: "cut", Indicator: "indicator", Finding: "finding", Alert: "alert", Coverage: "coverage"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +103,10 @@ class Lines:
         for event in events:
             if isinstance(event, Alert) and event.transition == "raised":
                 self.alerts += 1
+            if _NOUNS.get(type(event)) not in self._nouns:
+                continue
             line = self._line(event)
-            if line is not None and line["noun"] in self._nouns:
+            if line is not None:
                 self._out.write(self._encoder.encode(line).decode() + "\n")
 
     def _line(self, event: Event) -> dict[str, Any] | None:

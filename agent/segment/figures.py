@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from agent.kernels import segment as kernel
@@ -20,22 +22,22 @@ def cut_features(state: np.ndarray[tuple[int], np.dtype[np.float64]]) -> CutFeat
     (unit s), as drives and power meters give no force: what idle takes is not cutting (field.md 1.1: area above idle). The peak is the
     second largest reading. Rise and fall are between medians of three readings three readings apart.
     """
-    n = max(int(state[kernel.N]), 1)
-    duration = max(float(state[kernel.T_LAST] - state[kernel.T_OPEN]), 0.0)
-    second, first = float(state[kernel.PEAK2]), float(state[kernel.PEAK])
-    peak = second if second > -np.inf else first if first > -np.inf else 0.0
+    now: list[float] = state[: kernel.LEVEL + 1].tolist()
+    opened = now[kernel.T_OPEN]
+    duration = max(now[kernel.T_LAST] - opened, 0.0)
+    second, first = now[kernel.PEAK2], now[kernel.PEAK]
     return CutFeatures(
-        samples=int(state[kernel.N]),
+        samples=int(now[kernel.N]),
         duration=duration,
-        mean=float(state[kernel.SUM]) / n,
-        peak=peak,
-        idle=float(state[kernel.IDLE]) / duration if duration > 0 else 0.0,
-        work=float(state[kernel.WORK]),
-        largest_rise=float(state[kernel.RISE]),
-        largest_fall=float(state[kernel.FALL]),
-        fall_at=float(state[kernel.T_FALL] - state[kernel.T_OPEN]),
-        fall_before=float(state[kernel.BEFORE]),
-        level=float(state[kernel.LEVEL]),
+        mean=now[kernel.SUM] / max(int(now[kernel.N]), 1),
+        peak=second if second > -math.inf else first if first > -math.inf else 0.0,
+        idle=now[kernel.IDLE] / duration if duration > 0 else 0.0,
+        work=now[kernel.WORK],
+        largest_rise=now[kernel.RISE],
+        largest_fall=now[kernel.FALL],
+        fall_at=now[kernel.T_FALL] - opened,
+        fall_before=now[kernel.BEFORE],
+        level=now[kernel.LEVEL],
     )
 
 

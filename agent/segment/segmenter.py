@@ -114,6 +114,7 @@ class SpindleSegmenter:
             self._blind = float(frame.time[-1])
         at, n = 0, len(frame.time)
         self.air = np.zeros(n, dtype=bool)
+        times, loads, whole = frame.time.tolist(), frame.load.tolist(), bool(frame.ok.all())
         while at < n:
             before = at
             at, event = kernel.advance(
@@ -129,7 +130,7 @@ class SpindleSegmenter:
                 self._table,
                 self.air,
             )
-            now = float(frame.time[min(at, n - 1)] if event == kernel.CLOSED or at == before else frame.time[at - 1])
+            now = times[min(at, n - 1)] if event == kernel.CLOSED or at == before else times[at - 1]
             while gaps and gaps[0] <= now:
                 self._blind = gaps.pop(0)
                 self.dark = True
@@ -137,9 +138,13 @@ class SpindleSegmenter:
                 yield self._begin(frame)
             elif self._open is not None:
                 self._open.held = self._open.held or frame.held or ("lost" if self._blind > self._open.opened else "")
-                good = frame.ok[before:at]
-                self._open.times.extend(frame.time[before:at][good].tolist())
-                self._open.loads.extend(frame.load[before:at][good].tolist())
+                if whole:
+                    self._open.times.extend(times[before:at])
+                    self._open.loads.extend(loads[before:at])
+                else:
+                    good = frame.ok[before:at]
+                    self._open.times.extend(frame.time[before:at][good].tolist())
+                    self._open.loads.extend(frame.load[before:at][good].tolist())
             if event == kernel.GROWN and self._open is not None:
                 yield self._cut("grown")
             elif event == kernel.CLOSED and self._open is not None:
