@@ -2,7 +2,8 @@
 
 `python benchmarks/startup.py [--runs N] [--json]`: about five minutes; needs the checkout (a simulated shop behind real wires is read).
 Everything is measured N times (5), one after the other in turns, so that a machine that is busy for a while slows all of it; medians are
-printed, with the smallest and the largest. Times are of the wall, from the start of the process.
+printed, with the smallest and the largest. Times are of the wall, from the start of the process. Bytecode is written by one start that is
+not measured, in a folder of its own, as Python does it by itself wherever PYTHONDONTWRITEBYTECODE is not set; --no-bytecode keeps it off.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ def agent(machine: Path, cache: str, *, steady: bool) -> dict[str, float]:
         running.ready()
         found = {
             "first reading": running.at("first reading"),
+            "page": running.at(r"operator.s page"),
             "kernels ready": running.at("kernels ready"),
         }
         if steady:
@@ -85,12 +87,14 @@ def measure(runs: int) -> Figures:
     warm()
     with tempfile.TemporaryDirectory(prefix="broche-startup-") as folder, shop_process("--faults", "none") as shop:
         machine = machine_file(Path(folder) / "machine.toml", shop.ready)
+        agent(machine, "", steady=False)
+        timed([sys.executable, "-c", "import numba"])
         for run in range(runs):
             print(f"{run + 1}/{runs}", file=sys.stderr)
             note("import numba, s", timed([sys.executable, "-c", "import numba"]))
             note("broche --help, s", timed([sys.executable, "-P", "-m", "agent", "--help"]))
             for name, value in agent(machine, "", steady=True).items():
-                note(f"run, warm: {name}, s" if " " in name else f"run, steady, one page: {name}, MB", value)
+                note(f"run, steady, one page: {name}, MB" if name in ("resident", "private") else f"run, warm: {name}, s", value)
             note("import numba, s", timed([sys.executable, "-c", "import numba"]))
             for name, value in agent(machine, str(Path(folder, f"cache-{run}")), steady=False).items():
                 note(f"run, cold: {name}, s", value)
@@ -114,9 +118,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--no-bytecode", action="store_true", help="our own modules are compiled at each start")
     options = parser.parse_args()
     busy = os.getloadavg()[0]
-    figures = measure(options.runs)
+    with tempfile.TemporaryDirectory(prefix="broche-bytecode-") as folder:
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1" if options.no_bytecode else ""
+        if not options.no_bytecode:
+            os.environ["PYTHONPYCACHEPREFIX"] = folder
+        figures = measure(options.runs)
     against = ratios(figures)
     about = {
         "python": platform.python_version(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
@@ -102,6 +103,36 @@ def benches() -> Iterator[Callable[..., Bench]]:
 
 def blocks(parts: int, faults: Faults | None = None) -> list[Readings]:
     return list(pieces(rows(parts, faults), itertools.repeat(20)))
+
+
+def test_what_comes_before_the_pass_is_ready_waits_for_it() -> None:
+    """The links begin long before the kernels are there: no first reading may be lost."""
+    clock, made = Clock(), queue.Queue[Ready | Result]()
+    compute = Compute(settings(), clock, made.put, lambda: None)
+    early = blocks(2)
+    assert all(compute.put(block) for block in early[:30])
+    compute.start()
+    assert all(compute.put(block) for block in early[30:])
+    compute.begin(PLAN, ())
+    assert isinstance(made.get(timeout=SECONDS), Ready)
+    compute.stop(SECONDS)
+    results = [made.get_nowait() for _ in range(made.qsize())]
+    state = results[-1].state if isinstance(results[-1], Result) else None
+    assert state is not None
+    at_once = Monitor(settings(), PLAN)
+    for block in early:
+        at_once.feed(block)
+    counters = msgspec.msgpack.decode(state)["counters"]
+    assert (counters["rows"], counters["dropped"]) == (at_once.counters.rows, 0)
+
+
+def test_one_that_is_stopped_before_it_may_begin_ends() -> None:
+    made: list[Ready | Result] = []
+    compute = Compute(settings(), Clock(), made.append, lambda: None)
+    compute.start()
+    compute.stop(SECONDS)
+    assert not compute.alive
+    assert made == []
 
 
 def learned(parts: int = 8, faults: Faults | None = None) -> bytes:

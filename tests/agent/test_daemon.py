@@ -25,7 +25,7 @@ from drivers import jit
 from drivers.clock import SystemClock
 from drivers.links import Links
 from drivers.model import Quality, Readings, lost_row
-from tests.support.agent_process import warm
+from tests.support.agent_process import environment, warm
 
 SECONDS = 60.0
 SETTINGS = MachineSettings(
@@ -150,6 +150,34 @@ def test_a_lost_device_is_no_first_reading(tmp_path: Path) -> None:
 
     run = Run(tmp_path)
     assert run.until("ready", see) == ["page", "ready", "first_reading"]
+
+
+def test_a_reading_that_comes_before_anything_else_is_known_to_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(tmp_path)
+    now = run.daemon._clock.wall()
+
+    async def early(*_: object) -> None:
+        run.daemon._from_links(Readings("d", ("load",), np.array([now]), np.array([[3.0]]), np.array([[Quality.GOOD]], dtype=np.uint8)))
+        assert run.daemon._outlets is None
+
+    def seen(running: Daemon) -> None:
+        assert running._outlets is not None
+        assert running._outlets._installation._latest["load"][:2] == (3.0, now)
+
+    monkeypatch.setattr(run.daemon, "_head_start", early)
+    assert run.until("ready", seen) == ["first_reading", "page", "ready"]
+
+
+def test_nothing_heavy_stands_before_the_first_reading() -> None:
+    heavy = ("numba", "llvmlite", "uvicorn", "starlette", "paho", "sqlite3", "iotcore", "agent.texts", "agent.outlets")
+    ask = (
+        "import sys, agent.cli.run, agent.machine_file, agent.daemon, drivers.clock, drivers.fine_loop\n"
+        "print(*(name for name in sys.argv[1:] if name in sys.modules))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", ask, *heavy], capture_output=True, text=True, check=True, timeout=SECONDS, env=environment()
+    )
+    assert told.stdout.split() == []
 
 
 def test_a_disk_that_hangs_is_in_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
