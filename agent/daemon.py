@@ -332,6 +332,7 @@ class Daemon:
                 units=payloads.units(snapshot, self._units) if snapshot is not None else {},
                 drift=self._clock.drift(),
                 store=self._store_state(),
+                dropped=snapshot.counters.dropped if snapshot is not None else 0,
                 alerts=len(snapshot.alerts) if snapshot is not None else 0,
             )
         )
@@ -346,6 +347,7 @@ class Daemon:
         return "io" if now - self._committed[1] > STUCK else "ok"
 
     def _health(self) -> Health:
+        snapshot = self._snapshot
         return self._installation.health(
             self._links.health(),
             self._publishers[0].statistics() if self._publishers else None,
@@ -353,6 +355,8 @@ class Daemon:
             self._clock.drift(),
             self._clock.monotonic(),
             self._beacon.error if self._beacon is not None else "",
+            dropped=snapshot.counters.dropped if snapshot is not None else 0,
+            overloaded=snapshot is not None and snapshot.coverage.reason == "overload_agent",
         )
 
     def _report(self, trouble: StoreTrouble | None) -> None:

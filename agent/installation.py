@@ -55,8 +55,17 @@ class Installation:
         drift: float,
         monotonic: float,
         beacon: str = "",
+        dropped: int = 0,
+        overloaded: bool = False,
     ) -> Health:
-        """For the page; made anew at most every `EVERY` seconds. `beacon`: why the lamps do not do what they are told, '' if they do."""
+        """For the page; made anew at most every `EVERY` seconds.
+
+        Parameters
+        ----------
+        beacon: why the lamps do not do what they are told, '' if they do.
+        dropped: batches that the compute thread could not take, since the state was first written.
+        overloaded: whether it could not just now.
+        """
         if self._told is not None and monotonic - self._when < EVERY:
             return self._told
         self._when = monotonic
@@ -69,6 +78,9 @@ class Installation:
             lines.append(HealthLine(group="beacon", name=self._settings.beacon.bus, state="lost" if beacon else "good", facts=facts))
         lines.append(_broker(broker))
         lines.append(_store(store))
+        lines.append(
+            HealthLine(group="compute", name="broche", state="warning" if overloaded else "good", facts={"dropped_batches": dropped})
+        )
         lines.append(
             HealthLine(group="clock", name="clock", state="warning" if abs(drift) > DRIFT else "good", facts={"drift_s": round(drift, 1)})
         )
