@@ -347,7 +347,6 @@ class Daemon:
         return "io" if now - self._committed[1] > STUCK else "ok"
 
     def _health(self) -> Health:
-        snapshot = self._snapshot
         return self._installation.health(
             self._links.health(),
             self._publishers[0].statistics() if self._publishers else None,
@@ -355,8 +354,7 @@ class Daemon:
             self._clock.drift(),
             self._clock.monotonic(),
             self._beacon.error if self._beacon is not None else "",
-            dropped=snapshot.counters.dropped if snapshot is not None else 0,
-            overloaded=snapshot is not None and snapshot.coverage.reason == "overload_agent",
+            self._snapshot,
         )
 
     def _report(self, trouble: StoreTrouble | None) -> None:

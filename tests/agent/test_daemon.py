@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -17,12 +18,15 @@ from agent import daemon as room
 from agent.audit import audit
 from agent.commands import CommandResult, ToolChanged
 from agent.daemon import Daemon, DaemonFailed, Told
+from agent.display.health import HealthLine
 from agent.paths import DataPaths
+from agent.publish.payloads import Status
 from agent.settings import ChannelOptions, DisplayOptions, MachineOptions, MachineSettings, StoreOptions
 from agent.store import Commit, Store
 from drivers import jit
 from drivers.clock import SystemClock
 from drivers.model import Quality, Readings, lost_row
+from tests.support import snapshots
 from tests.support.agent_process import warm
 
 SECONDS = 60.0
@@ -171,6 +175,37 @@ def test_a_disk_that_hangs_is_in_trouble(tmp_path: Path, monkeypatch: pytest.Mon
     assert run.daemon._store_state() == "io"
     run.daemon._store.committed = 5  # type: ignore[misc, assignment]
     assert run.daemon._store_state() == "ok"
+
+
+def test_what_the_calculations_could_not_take_reaches_the_status_and_the_installers_page(tmp_path: Path) -> None:
+    class Heard:
+        """A publisher that keeps what it is to say."""
+
+        alive = True
+        said: list[Status]
+
+        def statistics(self) -> None:
+            return None
+
+        def say(self, status: Status) -> None:
+            self.said.append(status)
+
+    heard = Heard()
+    heard.said = []
+
+    def see(running: Daemon) -> None:
+        seen = snapshots.snapshot(1.0)
+        running._snapshot = msgspec.structs.replace(seen, counters=msgspec.structs.replace(seen.counters, dropped=4))
+        running._publishers = [heard]  # type: ignore[list-item]
+        running._say()
+        running._publishers = []
+        running._installation._told = None
+        lines.extend(running._health().lines)
+
+    lines: list[HealthLine] = []
+    Run(tmp_path).until("ready", see)
+    assert [status.dropped for status in heard.said] == [4]
+    assert [line.facts for line in lines if line.group == "compute"] == [{"dropped_batches": 4}]
 
 
 def test_an_audit_names_who_did_what_through_which_door() -> None:

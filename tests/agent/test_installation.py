@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
 from agent.installation import Installation
+from agent.model import Coverage, Word
 from agent.paths import DataPaths
 from agent.settings import ChannelOptions, MachineOptions, MachineSettings
 from agent.store import StoreCounters
 from agent.texts import LANGUAGES, Texts
 from drivers.health import BusHealth, DeviceHealth
 from drivers.model import Quality, Readings
+from tests.support import snapshots
 
 SETTINGS = MachineSettings(
     machine=MachineOptions(name="essai"),
@@ -56,7 +59,10 @@ def test_lost_samples_are_on_the_installers_page_and_in_the_status(losing: bool)
 
 @pytest.mark.parametrize("overloaded", [True, False])
 def test_what_the_calculations_could_not_take_is_on_the_installers_page(overloaded: bool) -> None:
-    health = Installation(SETTINGS).health([], None, STORE, 0.0, 10.0, dropped=4, overloaded=overloaded)
+    lost = Coverage(time=1.0, scope="machine", word=Word.LOST, reason="overload_agent" if overloaded else "no_signal")
+    seen = snapshots.snapshot(1.0, word=lost)
+    snapshot = msgspec.structs.replace(seen, counters=msgspec.structs.replace(seen.counters, dropped=4))
+    health = Installation(SETTINGS).health([], None, STORE, 0.0, 10.0, "", snapshot)
     line = next(line for line in health.lines if line.group == "compute")
     assert line.facts == {"dropped_batches": 4}
     assert line.state == ("warning" if overloaded else "good")
