@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from agent import __version__
 from agent.display.health import ChannelHealth, Health, HealthLine, State
+from agent.model import Snapshot
 from agent.publish import Statistics
 from agent.settings import MachineSettings
 from agent.store import StoreCounters
@@ -55,8 +56,15 @@ class Installation:
         drift: float,
         monotonic: float,
         beacon: str = "",
+        snapshot: Snapshot | None = None,
     ) -> Health:
-        """For the page; made anew at most every `EVERY` seconds. `beacon`: why the lamps do not do what they are told, '' if they do."""
+        """For the page; made anew at most every `EVERY` seconds.
+
+        Parameters
+        ----------
+        beacon: why the lamps do not do what they are told, '' if they do.
+        snapshot: tells what the compute thread could not take; None: nothing is known yet.
+        """
         if self._told is not None and monotonic - self._when < EVERY:
             return self._told
         self._when = monotonic
@@ -69,6 +77,9 @@ class Installation:
             lines.append(HealthLine(group="beacon", name=self._settings.beacon.bus, state="lost" if beacon else "good", facts=facts))
         lines.append(_broker(broker))
         lines.append(_store(store))
+        if snapshot is not None:
+            state: State = "warning" if snapshot.coverage.reason == "overload_agent" else "good"
+            lines.append(HealthLine(group="compute", name="broche", state=state, facts={"dropped_batches": snapshot.counters.dropped}))
         lines.append(
             HealthLine(group="clock", name="clock", state="warning" if abs(drift) > DRIFT else "good", facts={"drift_s": round(drift, 1)})
         )

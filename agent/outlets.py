@@ -167,6 +167,7 @@ class Outlets:
                 units=payloads.units(snapshot, self._units) if snapshot is not None else {},
                 drift=self._clock.drift(),
                 store=self._store_state(),
+                dropped=snapshot.counters.dropped if snapshot is not None else 0,
                 alerts=len(snapshot.alerts) if snapshot is not None else 0,
             )
         )
@@ -254,6 +255,7 @@ class Outlets:
             self._clock.drift(),
             self._clock.monotonic(),
             self._beacon.error if self._beacon is not None else "",
+            self._snapshot,
         )
 
     def _report(self, trouble: StoreTrouble | None) -> None:

@@ -47,6 +47,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """s by which the system clock is ahead of the stamps"""
     store: str = "ok"
     """ok, or the kind of a StoreTrouble"""
+    dropped: int = 0
+    """batches of measurements that the compute thread could not take, since the state was first written"""
     alerts: int = 0
     """that are not cleared"""
 
@@ -57,7 +59,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     def _told(self) -> tuple[object, ...]:
         cover = self.coverage
         short = None if cover is None else (cover.word, cover.reason, cover.n, cover.of)
-        return short, self.sources, self.units, self.store, self.alerts
+        return short, self.sources, self.units, self.store, self.dropped, self.alerts
 
 
 def time_text(seconds: float) -> str:
@@ -85,6 +87,7 @@ def status(said: Status, at: float, machine: str, version: str, session: int, te
             "alerts": said.alerts,
             "sources": said.sources,
             "store": said.store,
+            "dropped": said.dropped,
             "clock_drift_s": round(said.drift, 3),
             "units": said.units,
             "version": version,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -18,13 +19,16 @@ from agent.audit import audit
 from agent.commands import CommandResult, ToolChanged
 from agent.compute import Compute
 from agent.daemon import Daemon, DaemonFailed, Told
+from agent.display.health import HealthLine
 from agent.paths import DataPaths
+from agent.publish.payloads import Status
 from agent.settings import ChannelOptions, DisplayOptions, MachineOptions, MachineSettings, StoreOptions
 from agent.store import Commit, Store
 from drivers import jit
 from drivers.clock import SystemClock
 from drivers.links import Links
 from drivers.model import Quality, Readings, lost_row
+from tests.support import snapshots
 from tests.support.agent_process import environment, warm
 
 SECONDS = 60.0
@@ -203,6 +207,38 @@ def test_a_disk_that_hangs_is_in_trouble(tmp_path: Path, monkeypatch: pytest.Mon
     assert outlets._store_state() == "io"
     outlets.store.committed = 5  # type: ignore[misc, assignment, attr-defined]
     assert outlets._store_state() == "ok"
+
+
+def test_what_the_calculations_could_not_take_reaches_the_status_and_the_installers_page(tmp_path: Path) -> None:
+    class Heard:
+        """A publisher that keeps what it is to say."""
+
+        alive = True
+        said: list[Status]
+
+        def statistics(self) -> None:
+            return None
+
+        def say(self, status: Status) -> None:
+            self.said.append(status)
+
+    heard = Heard()
+    heard.said = []
+
+    clock = SystemClock()
+    compute, links = Compute(SETTINGS, clock, lambda _: None, lambda: None), Links((), (), {}, (), clock, lambda _: None)
+    outlets = room.Outlets(SETTINGS, DataPaths.find(None), tmp_path, clock, links, compute)
+    try:
+        seen = snapshots.snapshot(1.0)
+        outlets._snapshot = msgspec.structs.replace(seen, counters=msgspec.structs.replace(seen.counters, dropped=4))
+        outlets._publishers = [heard]  # type: ignore[list-item]
+        outlets.say()
+        outlets._publishers = []
+        lines: list[HealthLine] = list(outlets._health().lines)
+    finally:
+        assert outlets.store.close()
+    assert [status.dropped for status in heard.said] == [4]
+    assert [line.facts for line in lines if line.group == "compute"] == [{"dropped_batches": 4}]
 
 
 def test_an_audit_names_who_did_what_through_which_door() -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
 from agent.installation import Installation
+from agent.model import Coverage, Word
 from agent.paths import DataPaths
 from agent.settings import ChannelOptions, MachineOptions, MachineSettings
 from agent.store import StoreCounters
 from agent.texts import LANGUAGES, Texts
 from drivers.health import BusHealth, DeviceHealth
 from drivers.model import Quality, Readings
+from tests.support import snapshots
 
 SETTINGS = MachineSettings(
     machine=MachineOptions(name="essai"),
@@ -54,12 +57,24 @@ def test_lost_samples_are_on_the_installers_page_and_in_the_status(losing: bool)
     assert installation.sources([bus(sensor(losing=losing))]) == {"nose": "degraded" if losing else "ok"}
 
 
+@pytest.mark.parametrize("overloaded", [True, False])
+def test_what_the_calculations_could_not_take_is_on_the_installers_page(overloaded: bool) -> None:
+    lost = Coverage(time=1.0, scope="machine", word=Word.LOST, reason="overload_agent" if overloaded else "no_signal")
+    seen = snapshots.snapshot(1.0, word=lost)
+    snapshot = msgspec.structs.replace(seen, counters=msgspec.structs.replace(seen.counters, dropped=4))
+    health = Installation(SETTINGS).health([], None, STORE, 0.0, 10.0, "", snapshot)
+    line = next(line for line in health.lines if line.group == "compute")
+    assert line.facts == {"dropped_batches": 4}
+    assert line.state == ("warning" if overloaded else "good")
+
+
 def test_the_words_for_it_are_there_in_both_languages() -> None:
     for language in LANGUAGES:
         texts = Texts.load(DataPaths.find(None), language)
         assert "123" in texts.say("bus.samples_lost", lost_samples=123)
-        for fact in ("frames", "refused_frames", "lost_samples", "dropped_bytes", "stale_replies"):
+        for fact in ("frames", "refused_frames", "lost_samples", "dropped_bytes", "stale_replies", "dropped_batches"):
             assert texts.has(f"page.fact.{fact}"), fact
+        assert texts.has("page.group.compute")
 
 
 def test_the_load_of_an_axis_is_among_the_values() -> None:

@@ -152,6 +152,11 @@ def test_a_status_differs_by_what_it_tells_and_not_by_its_time() -> None:
     assert Status(coverage=msgspec.structs.replace(cover, n=2), sources={"bus": "ok"}).differs(status)
     assert Status(coverage=cover, sources={"bus": "lost"}).differs(status)
     assert Status(coverage=cover, sources={"bus": "ok"}, store="disk_full").differs(status)
+    assert Status(coverage=cover, sources={"bus": "ok"}, dropped=1).differs(status)
+
+
+def test_a_status_tells_what_the_calculations_could_not_take() -> None:
+    assert json.loads(payloads.status(Status(dropped=4), NOW, "m", "0", 1, keeping.texts()))["dropped"] == 4
 
 
 def test_only_what_an_event_has_to_say_becomes_a_message() -> None:
