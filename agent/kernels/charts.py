@@ -232,7 +232,7 @@ def update(state, values, learn, floor, slack, weight, clip, out):  # type: igno
             z = min(_hill(square, below, n - 1.0), _LARGEST)
             judged = (abs(row[c]) <= _HUGE) & (n >= FEWEST)
             easy = (square <= _NEAR * below) & (below > _TINY) & (n > _EXACT_BELOW)
-            others += np.int64(judged & ~easy)
+            others += 1 if judged & (not easy) else 0
             z = -z if deviation < 0.0 else z
             scores[c] = z if judged else np.nan
         if others > 0:

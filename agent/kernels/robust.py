@@ -6,8 +6,9 @@ SCALE: 1.4826 times the median of their distances from it (MAD): for Gaussian va
 SCORE: (x - LOCATION) / max(SCALE, floor), -37 to 37; NaN before `FEWEST` values.
 
 State is one float64 array with a row a channel, C order: values learned, place of the oldest, length of the window, the values as they
-came, the same values in order and infinity up to a multiple of 16 places, and one more. It is saved and restored as its bytes. A value that is not finite, or beyond 1e150, is no value. Whether a value is learned from
-is the caller's decision (not while alarmed: the baseline waits).
+came, the same values in order with infinity up to a multiple of 16 places, and one more infinity. It is saved and restored as its bytes.
+A value that is not finite, or beyond 1e150, is no value. Whether a value is learned from is the caller's decision (not while alarmed: the
+baseline waits).
 """
 
 from __future__ import annotations
@@ -38,16 +39,17 @@ _LARGEST = 37.0
 def _nearest(ordered, n, k, middle):  # type: ignore[no-untyped-def]
     """The `k`-th smallest distance from `middle`, which is among or between the first `n` of the ascending values; 1 <= k <= n.
 
-    The k nearest values lie side by side, and of k values side by side the farthest is at one end: the best of all places is looked for, many
-    at a time. As whole numbers, because a smallest float is looked for one by one; the bits of numbers from 0 up are in the same order.
+    The k nearest values lie side by side, and of k values side by side the farthest is at one end: the best of all places is looked for,
+    many at a time. As whole numbers, because a smallest float is looked for one by one; the bits of numbers from 0 up are in the same
+    order.
     """
-    best = np.int64(0x7FF0000000000000)
+    best = np.int64(0x7FF0000000000000)  # infinity
     for at in range(n - k + 1):
         up = ordered[at + k - 1] - middle
         down = middle - ordered[at]
-        far = up if up > down else down
-        bits = np.float64(far).view(np.int64)
-        best = bits if bits < best else best
+        far = max(down, up)
+        bits = np.int64(np.float64(far).view(np.int64))
+        best = bits if bits < best else best  # noqa: FURB136
     return abs(np.int64(best).view(np.float64))
 
 
@@ -63,8 +65,8 @@ def _replace(ordered, gone, value):  # type: ignore[no-untyped-def]
     for k in range(len(ordered) - 1):
         after = ordered[k + 1]
         left = now if now < gone else after
-        least = left if left < value else value
-        ordered[k] = before if before > least else least
+        least = min(value, left)
+        ordered[k] = max(least, before)
         before = left
         now = after
 
