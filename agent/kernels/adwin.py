@@ -33,6 +33,8 @@ _SUMS = _COUNTS + _LARGEST_SIZE
 _SPREADS = _SUMS + _LARGEST_SIZE * (_MOST + 1)
 FIELDS = _SPREADS + _LARGEST_SIZE * (_MOST + 1)
 _HUGE = 1e150
+_SAFE = 1.0 - 1e-9
+"""Less than 1 by more than rounding can do: what is passed over on this account would have been passed over by the formula."""
 
 _STATE = types.float64[:, ::1]
 
@@ -112,6 +114,11 @@ def _cut_somewhere(state, c, delta, shortest):  # type: ignore[no-untyped-def]
             if new < shortest or new < 1.0:
                 return False
             if old < shortest:
+                continue
+            # Without root or division, what is clearly no change, which is nearly all: apart^2 is not even as large as the first term's.
+            first, second = old - shortest + 1.0, new - shortest + 1.0
+            across, both = total * width - whole * old, old * new
+            if across * across * first * second <= _SAFE * noise * (first + second) * both * both:
                 continue
             m = 1.0 / (old - shortest + 1.0) + 1.0 / (new - shortest + 1.0)
             # total / old - (whole - total) / new with one division.

@@ -41,6 +41,10 @@ _EXACT_BELOW = 30.0
 """Degrees of freedom from which Hill's series is within 2e-8 of the exact score up to |score| 6, and within 2e-5 up to 10."""
 _LARGEST = 37.0
 _HUGE = 1e150
+_NEAR = 0.25
+"""t^2 / degrees of freedom up to which the logarithm is a short series: all but one value in a hundred at 30 degrees, in 10^6 at 100."""
+_TINY = 1e-280
+"""A sum of squares below this has lost digits."""
 
 
 _AS241 = np.array(
@@ -164,6 +168,24 @@ def score(t, dof):  # type: ignore[no-untyped-def]
     return math.copysign(min(z, _LARGEST), t)
 
 
+@numba.njit([types.float64(types.float64, types.float64, types.float64)], **jit.options())
+def _hill(square, below, dof):  # type: ignore[no-untyped-def]
+    """|score| by Hill's series, of t^2 / dof = `square` / `below`, at most _NEAR; no call, no branch.
+
+    log(1 + x) = 2 artanh(s) with s = x / (2 + x): nine terms of its series leave 1e-18 of it up to x = 1/4.
+    """
+    s = square / (2.0 * below + square)
+    q = s * s
+    series = 1.0 / 11.0 + q * (1.0 / 13.0 + q * (1.0 / 15.0 + q * (1.0 / 17.0)))
+    series = 1.0 + q * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * series))))
+    a = dof - 0.5
+    b = 48.0 * a * a
+    y = min(2.0 * a * s * series, 2000.0)
+    c = 0.8 * y * y + 100.0 + b
+    # Hill's two divisions as one.
+    return np.sqrt(y) * (((((-0.4 * y - 3.3) * y - 24.0) * y - 85.5) + (y + 3.0) * c) / (c * b) + 1.0)
+
+
 @numba.njit(
     [
         types.void(
@@ -193,39 +215,76 @@ def update(state, values, learn, floor, slack, weight, clip, out):  # type: igno
     clip: the largest |score| that enters EWMA and CUSUM, so that one wild value does not make an alarm of its own; inf: none.
     out: (n, OUTPUTS, channels), is filled.
     """
+    ns, means, m2s, sums, lefts = state[N], state[MEAN], state[M2], state[EWMA_SUM], state[EWMA_LEFT]
+    ups, downs, up_runs, down_runs = state[CUSUM_UP], state[CUSUM_DOWN], state[UP_RUN], state[DOWN_RUN]
+    decay = (1.0 - weight) * (1.0 - weight)
+    settled = weight / (2.0 - weight)
     for i in range(values.shape[0]):
+        row, wanted = values[i], learn[i]
+        scores, ewmas, highs, lows = out[i, SCORE], out[i, EWMA], out[i, UP], out[i, DOWN]
+        # Without a branch, so that many channels go through at a time; what that cannot judge is counted, and judged one by one below.
+        others = 0
         for c in range(values.shape[1]):
-            value = values[i, c]
-            n = state[N, c]
-            out[i, SCORE, c] = np.nan
-            if abs(value) <= _HUGE:
-                deviation = value - state[MEAN, c]
-                if n >= FEWEST:
-                    spread = max(np.sqrt(state[M2, c] / (n - 1.0)), floor[c]) * np.sqrt(1.0 + 1.0 / n)
+            n = ns[c]
+            deviation = row[c] - means[c]
+            square = deviation * deviation
+            below = max(m2s[c], floor[c] * floor[c] * (n - 1.0)) * (1.0 + 1.0 / n)
+            z = min(_hill(square, below, n - 1.0), _LARGEST)
+            judged = (abs(row[c]) <= _HUGE) & (n >= FEWEST)
+            easy = (square <= _NEAR * below) & (below > _TINY) & (n > _EXACT_BELOW)
+            others += 1 if judged & (not easy) else 0
+            z = -z if deviation < 0.0 else z
+            scores[c] = z if judged else np.nan
+        if others > 0:
+            for c in range(values.shape[1]):
+                n = ns[c]
+                deviation = row[c] - means[c]
+                square = deviation * deviation
+                below = max(m2s[c], floor[c] * floor[c] * (n - 1.0)) * (1.0 + 1.0 / n)
+                judged = abs(row[c]) <= _HUGE and n >= FEWEST
+                if judged and not (square <= _NEAR * below and below > _TINY and n > _EXACT_BELOW):
+                    spread = max(np.sqrt(m2s[c] / (n - 1.0)), floor[c]) * np.sqrt(1.0 + 1.0 / n)
                     if spread > 0.0:
-                        z = score(deviation / spread, n - 1.0)
+                        scores[c] = score(deviation / spread, n - 1.0)
                     else:
-                        z = math.copysign(_LARGEST, deviation) if deviation != 0.0 else 0.0
-                    out[i, SCORE, c] = z
-                    z = min(max(z, -clip), clip)
-                    state[EWMA_SUM, c] += weight * (z - state[EWMA_SUM, c])
-                    left = state[EWMA_LEFT, c] * ((1.0 - weight) * (1.0 - weight))
-                    # Near 1e-308 a processor takes a hundred times as long, and there the power would stay.
-                    state[EWMA_LEFT, c] = left if left > 1e-300 else 0.0
-                    up = max(0.0, state[CUSUM_UP, c] + z - slack)
-                    down = max(0.0, state[CUSUM_DOWN, c] - z - slack)
-                    state[CUSUM_UP, c] = up
-                    state[CUSUM_DOWN, c] = down
-                    state[UP_RUN, c] = state[UP_RUN, c] + 1.0 if up > 0.0 else 0.0
-                    state[DOWN_RUN, c] = state[DOWN_RUN, c] + 1.0 if down > 0.0 else 0.0
-                if learn[i, c] != 0:
-                    state[N, c] = n + 1.0
-                    state[MEAN, c] += deviation / (n + 1.0)
-                    state[M2, c] += deviation * (value - state[MEAN, c])
-            variance = weight / (2.0 - weight) * (1.0 - state[EWMA_LEFT, c])
-            out[i, EWMA, c] = state[EWMA_SUM, c] / np.sqrt(variance) if variance > 0.0 else 0.0
-            out[i, UP, c] = state[CUSUM_UP, c]
-            out[i, DOWN, c] = state[CUSUM_DOWN, c]
+                        scores[c] = math.copysign(_LARGEST, deviation) if deviation != 0.0 else 0.0
+        for c in range(values.shape[1]):
+            z = scores[c]
+            judged = z == z
+            z = min(max(z, -clip), clip)
+            had = sums[c]
+            total = had + weight * (z - had)
+            total = total if judged else had
+            left_had = lefts[c]
+            left = left_had * decay
+            # Near 1e-308 a processor takes a hundred times as long, and there the power would stay.
+            left = left if left > 1e-300 else 0.0
+            left = left if judged else left_had
+            up = max(0.0, ups[c] + z - slack)
+            down = max(0.0, downs[c] - z - slack)
+            up = up if judged else ups[c]
+            down = down if judged else downs[c]
+            up_run = up_runs[c] + 1.0 if up > 0.0 else 0.0
+            down_run = down_runs[c] + 1.0 if down > 0.0 else 0.0
+            sums[c] = total
+            lefts[c] = left
+            ups[c] = up
+            downs[c] = down
+            up_runs[c] = up_run if judged else up_runs[c]
+            down_runs[c] = down_run if judged else down_runs[c]
+            variance = settled * (1.0 - left)
+            ewma = total / np.sqrt(variance)
+            ewmas[c] = ewma if variance > 0.0 else 0.0
+            highs[c] = up
+            lows[c] = down
+        for c in range(values.shape[1]):
+            learned = (abs(row[c]) <= _HUGE) & (wanted[c] != 0)
+            n, mean, m2 = ns[c], means[c], m2s[c]
+            deviation = row[c] - mean
+            now = mean + deviation / (n + 1.0)
+            ns[c] = n + 1.0 if learned else n
+            means[c] = now if learned else mean
+            m2s[c] = m2 + deviation * (row[c] - now) if learned else m2
 
 
 def new(channels: int) -> NDArray[np.float64]:

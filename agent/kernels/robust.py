@@ -5,9 +5,10 @@ SCALE: 1.4826 times the median of their distances from it (MAD): for Gaussian va
     Statistical Association 69 (1974) 383-393). Half of the values may be wild before either breaks down.
 SCORE: (x - LOCATION) / max(SCALE, floor), -37 to 37; NaN before `FEWEST` values.
 
-State is one float64 array (channels, 2 + 2 window), C order: values learned, place of the oldest, the values as they came, the same values
-in order. It is saved and restored as its bytes. A value that is not finite, or beyond 1e150, is no value. Whether a value is learned from
-is the caller's decision (not while alarmed: the baseline waits).
+State is one float64 array with a row a channel, C order: values learned, place of the oldest, length of the window, the values as they
+came, the same values in order with infinity up to a multiple of 16 places, and one more infinity. It is saved and restored as its bytes.
+A value that is not finite, or beyond 1e150, is no value. Whether a value is learned from is the caller's decision (not while alarmed: the
+baseline waits).
 """
 
 from __future__ import annotations
@@ -27,29 +28,47 @@ FEWEST = 3
 """Values learned before the first score."""
 GAUSSIAN = 1.482602218505602
 """1 / (the third quartile of the standard normal distribution)."""
-_HEAD = 2
+_N, _PLACE, _WINDOW, _HEAD = range(4)
+_LANES = 16
+"""Places are made up to a multiple of this, so that no odd ones are left over when many are looked at at a time."""
 _HUGE = 1e150
 _LARGEST = 37.0
 
 
-@numba.njit([types.float64(types.float64[:, ::1], types.int64, types.int64, types.int64, types.float64, types.int64)], **jit.options())
-def _nearest(state, c, first, n, middle, k):  # type: ignore[no-untyped-def]
-    """The `k`-th smallest distance from `middle` of the `n` ascending values from state[c, first] on; 1 <= k <= n.
+@numba.njit([types.float64(types.float64[::1], types.int64, types.int64, types.float64)], **jit.options())
+def _nearest(ordered, n, k, middle):  # type: ignore[no-untyped-def]
+    """The `k`-th smallest distance from `middle`, which is among or between the first `n` of the ascending values; 1 <= k <= n.
 
-    The k nearest values lie side by side, and of k values side by side the farthest is at one end. Moving them up, the lower end comes
-    nearer and the upper end goes farther: the best place is where that turns, found by halving.
+    The k nearest values lie side by side, and of k values side by side the farthest is at one end: the best of all places is looked for,
+    many at a time. As whole numbers, because a smallest float is looked for one by one; the bits of numbers from 0 up are in the same
+    order.
     """
-    low = 0
-    high = n - k
-    while low < high:
-        at = (low + high) // 2
-        turned = state[c, first + at + k - 1] - middle >= middle - state[c, first + at]
-        high = at if turned else high
-        low = low if turned else at + 1
-    nearest = max(state[c, first + low + k - 1] - middle, middle - state[c, first + low])
-    if low > 0:
-        nearest = min(nearest, max(state[c, first + low + k - 2] - middle, middle - state[c, first + low - 1]))
-    return nearest
+    best = np.int64(0x7FF0000000000000)  # infinity
+    for at in range(n - k + 1):
+        up = ordered[at + k - 1] - middle
+        down = middle - ordered[at]
+        far = max(down, up)
+        bits = np.int64(np.float64(far).view(np.int64))
+        best = bits if bits < best else best  # noqa: FURB136
+    return abs(np.int64(best).view(np.float64))
+
+
+@numba.njit([types.void(types.float64[::1], types.float64, types.float64)], **jit.options())
+def _replace(ordered, gone, value):  # type: ignore[no-untyped-def]
+    """Take one value out of the ascending ones, infinity where there are fewer, and put another in; none, if `gone` is infinite.
+
+    Without a branch: what is left at a place is this value or the next; then each place is the middle of what was left before it, what is
+    left at it, and the new value.
+    """
+    now = ordered[0]
+    before = -np.inf
+    for k in range(len(ordered) - 1):
+        after = ordered[k + 1]
+        left = now if now < gone else after
+        least = min(value, left)
+        ordered[k] = max(least, before)
+        before = left
+        now = after
 
 
 @numba.njit(
@@ -69,66 +88,52 @@ def update(state, values, learn, floor, out):  # type: ignore[no-untyped-def]
 
     Parameters
     ----------
-    state: (channels, 2 + 2 window), of `new`; changed in place.
+    state: of `new`; changed in place.
     values: (n, channels); NaN where a channel has no value this time.
     learn: (n, channels) uint8; 0: the value is judged but not learned.
     floor: (channels,), the smallest scale believed, unit of the channel; 0: none.
     out: (n, OUTPUTS, channels), is filled.
     """
-    window = (state.shape[1] - _HEAD) // 2
-    for i in range(values.shape[0]):
-        for c in range(values.shape[1]):
+    for c in range(values.shape[1]):
+        window = int(state[c, _WINDOW])
+        ordered = state[c, _HEAD + window :]
+        for i in range(values.shape[0]):
             value = values[i, c]
-            first = _HEAD + window
-            n = int(state[c, 0])
-            out[i, LOCATION, c] = np.nan
-            out[i, SCALE, c] = np.nan
-            out[i, SCORE, c] = np.nan
+            n = int(state[c, _N])
+            location = np.nan
+            scale = np.nan
+            score = np.nan
             if n > 0:
                 half = n // 2
-                location = state[c, first + half]
+                location = ordered[half]
                 if n % 2 == 1:
-                    distance = _nearest(state, c, first, n, location, half + 1)
+                    distance = _nearest(ordered, n, half + 1, location)
                 else:
-                    below = state[c, first + half - 1]
+                    below = ordered[half - 1]
                     location = below + 0.5 * (location - below)
-                    distance = _nearest(state, c, first, n, location, half)
-                    distance += 0.5 * (_nearest(state, c, first, n, location, half + 1) - distance)
+                    distance = _nearest(ordered, n, half, location)
+                    distance += 0.5 * (_nearest(ordered, n, half + 1, location) - distance)
                 scale = GAUSSIAN * distance
-                out[i, LOCATION, c] = location
-                out[i, SCALE, c] = scale
                 if n >= FEWEST and abs(value) <= _HUGE:
                     away = value - location
-                    scale = max(scale, floor[c])
-                    if scale > 0.0:
-                        out[i, SCORE, c] = min(max(away / scale, -_LARGEST), _LARGEST)
+                    wide = max(scale, floor[c])
+                    if wide > 0.0:
+                        score = min(max(away / wide, -_LARGEST), _LARGEST)
                     else:
-                        out[i, SCORE, c] = math.copysign(_LARGEST, away) if away != 0.0 else 0.0
+                        score = math.copysign(_LARGEST, away) if away != 0.0 else 0.0
+            out[i, LOCATION, c] = location
+            out[i, SCALE, c] = scale
+            out[i, SCORE, c] = score
             if learn[i, c] != 0 and abs(value) <= _HUGE:
-                place = int(state[c, 1])
-                at = first + n
-                last = first + min(n, window - 1)
+                place = int(state[c, _PLACE])
+                gone = np.inf
                 if n == window:
                     gone = state[c, _HEAD + place]
-                    at = first
-                    above = first + n
-                    while at < above:
-                        half = (at + above) // 2
-                        lower = state[c, half] < gone
-                        at = half + 1 if lower else at
-                        above = above if lower else half
                 else:
-                    state[c, 0] = n + 1.0
-                # The gap that the oldest left, or the free place at the end, moves to where the new value belongs.
-                while at > first and state[c, at - 1] > value:
-                    state[c, at] = state[c, at - 1]
-                    at -= 1
-                while at < last and state[c, at + 1] < value:
-                    state[c, at] = state[c, at + 1]
-                    at += 1
-                state[c, at] = value
+                    state[c, _N] = n + 1.0
+                _replace(ordered, gone, value)
                 state[c, _HEAD + place] = value
-                state[c, 1] = (place + 1) % window
+                state[c, _PLACE] = place + 1.0 if place + 1 < window else 0.0
 
 
 def new(channels: int, window: int = 31) -> NDArray[np.float64]:
@@ -140,4 +145,7 @@ def new(channels: int, window: int = 31) -> NDArray[np.float64]:
     """
     if window < FEWEST:
         raise ValueError(f"a window of {window} values has no spread; at least {FEWEST} are needed")
-    return np.zeros((channels, _HEAD + 2 * window))
+    state = np.zeros((channels, _HEAD + window + -(-window // _LANES) * _LANES + 1))
+    state[:, _WINDOW] = window
+    state[:, _HEAD + window :] = np.inf
+    return state

@@ -12,6 +12,7 @@ from scipy import stats
 
 from agent.kernels import charts
 from tests.naive.charts import Chart, score_of, spread_of
+from tests.support.series import series
 
 
 def run(
@@ -45,6 +46,9 @@ SERIES = {
     "one value": np.array([3.0]),
     "two values": np.array([3.0, 4.0]),
     "three values": np.array([3.0, 4.0, 5.0]),
+    "zero": np.zeros(20),
+    "saturated": series(60)["saturated"],
+    "nothing but NaN": np.full(20, math.nan),
 }
 
 
@@ -90,6 +94,23 @@ def test_score_against_scipy(dof: int) -> None:
         if expected <= 10:
             assert charts.score(float(t), float(dof)) == pytest.approx(expected, abs=2e-8 if expected <= 6 else 2e-5)
         assert charts.score(-float(t), float(dof)) == -charts.score(float(t), float(dof))
+
+
+@pytest.mark.parametrize("dof", [29, 30, 31, 40, 100, 1000, 10**6, 10**12])
+def test_many_at_a_time_are_scored_as_one_by_one(dof: int) -> None:
+    """Across the border where the short series of the logarithm ends and each is scored by itself: the same within rounding."""
+    border = math.sqrt(dof / 4)
+    t = np.concatenate(
+        [np.linspace(-12, 12, 401), border * np.array([-1.0001, -1, -0.9999, 0.9999, 1, 1.0001, 3]), [1e-200, 0.0, math.nan]]
+    )
+    n = dof + 1.0
+    state = charts.new(len(t))
+    state[charts.N], state[charts.M2] = n, float(dof)
+    out = np.empty((1, charts.OUTPUTS, len(t)))
+    values = (t * math.sqrt(1 + 1 / n))[None, :]
+    charts.update(state, values, np.zeros(values.shape, np.uint8), np.zeros(len(t)), 0.5, 0.2, math.inf, out)
+    expected = [charts.score(v, float(dof)) if v == v else math.nan for v in t.tolist()]
+    assert out[0, charts.SCORE] == pytest.approx(expected, rel=1e-12, abs=1e-13, nan_ok=True)
 
 
 def test_score_at_the_edges() -> None:
