@@ -30,7 +30,8 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from agent.kernels.fft import Powers, centre
+from agent.kernels.centre import centre
+from agent.kernels.fft import Powers, aligned
 from drivers import jit
 
 BPFO, BPFI, BSF, FTF = range(4)
@@ -184,7 +185,7 @@ class BearingLines:
         axes, n = envelope.shape
         if envelope.shape != self._shape:
             self._shape = (axes, n)
-            self._lanes = np.zeros((axes, n), np.float32)
+            self._lanes = aligned(axes, n)
             self._powers = Powers(axes, n)
             self._told = np.zeros((axes, 3))
             self._figures = np.full((axes, DEFECTS, FIGURES), math.nan)

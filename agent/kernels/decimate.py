@@ -211,8 +211,8 @@ class Record:
     def due(self, share: float = 0.5) -> bool:
         """Whether the record is filled and this share of it is new since this last said so: when its lines are worth another look.
 
-        Records that overlap by half are what P. D. Welch (IEEE Trans. AU 15 (1967) 70-73) averages; under a Hann window what lies between is
-        seen twice, and more often only costs.
+        Records that overlap by half are what P. D. Welch (IEEE Trans. AU 15 (1967) 70-73) averages; under a Hann window what lies between
+        is seen twice, and more often only costs.
         """
         if not self.filled or self._new < share * self._length:
             return False

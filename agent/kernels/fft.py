@@ -1,24 +1,25 @@
+# ruff: noqa: ARG001 - numba binds the arguments of an intrinsic by name, llvmlite gets them by place
 """Power of the bins of real signals: |X_k|^2 of windowed rows, every row one after another in vectors of eight.
 
-X_k = sum_i u_i x_i exp(-2 pi i k / n), k = 0 .. n / 2, u the window. n real values are read as n / 2 complex ones, the even samples real, the odd
-imaginary; Z their transform, E and O the even and the odd half of it: X_k = E_k + exp(-2 pi i k / n) O_k (Press et al., Numerical Recipes, 12.3).
-Z by Stockham's self-sorting passes of radix 4 (C. Van Loan, Computational Frameworks for the FFT, 1992, 1.7): each reads four rows from one end to
-the other and writes blocks of 4^pass values, so that nothing has to be put in order. The window is in the first pass, the powers in the last.
+X_k = sum_i u_i x_i exp(-2 pi i k / n), k = 0 .. n / 2, u the window. n real values are read as n / 2 complex ones, the even samples real,
+the odd imaginary; Z their transform, E and O its even and odd half: X_k = E_k + exp(-2 pi i k / n) O_k (Press et al., Numerical Recipes,
+12.3). Z by Stockham's self-sorting passes of radix 4 (C. Van Loan, Computational Frameworks for the FFT, 1992, 1.7): each reads four rows
+from one end to the other and writes blocks of 4^pass values, so that nothing has to be put in order. The window is in the first pass,
+the powers in the last.
 
 Only powers of two from 64 on go this way; other lengths are left to rocket-fft. Why: docs/decisions/0009-fft.md.
 """
 
 from __future__ import annotations
 
-import operator
+import math
+from functools import partial
+from typing import Any
 
 import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
-from numba.core.imputils import lower_builtin
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, models, register_model
 from numpy.typing import NDArray
 from rocket_fft import r2c
@@ -32,7 +33,7 @@ _FLAGS = ("contract", "nsz")
 _ALONG = np.array([1])
 
 
-class _Vector(types.Type):  # type: ignore[misc]
+class _Vector(types.Type):
     """Eight float32 in a register; numba has no such type."""
 
     def __init__(self) -> None:
@@ -44,100 +45,89 @@ _REGISTER = ir.VectorType(ir.FloatType(), _WIDTH)
 
 
 @register_model(_Vector)
-class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
-    def __init__(self, dmm, fe_type) -> None:  # type: ignore[no-untyped-def]
-        super().__init__(dmm, fe_type, _REGISTER)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, dmm: Any, fe_type: Any) -> None:
+        super().__init__(dmm, fe_type, _REGISTER)  # type: ignore[no-untyped-call]
 
 
-def _operator(symbol, name):  # type: ignore[no-untyped-def]
-    """a + b, a - b, a * b of vectors."""
-
-    @infer_global(symbol)
-    class _Template(AbstractTemplate):  # type: ignore[misc]
-        def generic(self, args, kws):  # type: ignore[no-untyped-def]
-            return signature(_EIGHT, _EIGHT, _EIGHT) if args == (_EIGHT, _EIGHT) else None
-
-    @lower_builtin(symbol, _EIGHT, _EIGHT)
-    def _lower(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        return getattr(builder, name)(*args, flags=_FLAGS)
+def _intrinsic(function: Any) -> Any:
+    return intrinsic(function)
 
 
-_operator(operator.add, "fadd")
-_operator(operator.sub, "fsub")
-_operator(operator.mul, "fmul")
-
-
-def _address(context, builder, array, value, index, width):  # type: ignore[no-untyped-def]
-    data = context.make_array(array)(context, builder, value=value).data
+def _address(context: Any, builder: Any, array: Any, args: Any, width: int) -> Any:
+    """Of `width` values of the array args[0] from args[1] on."""
+    data = context.make_array(array)(context, builder, value=args[0]).data
     vector = ir.VectorType(ir.FloatType(), width)
-    return builder.bitcast(builder.gep(data, [index]), vector.as_pointer())
+    return builder.bitcast(builder.gep(data, [args[1]]), vector.as_pointer())
 
 
-def _order(builder, first, second, places):  # type: ignore[no-untyped-def]
+def _order(builder: Any, first: Any, second: Any, places: Any) -> Any:
     """The values of two vectors, one behind the other, at `places`."""
     mask = ir.Constant(ir.VectorType(ir.IntType(32), len(places)), list(places))
     return builder.shuffle_vector(first, second, mask)
 
 
-@intrinsic
-def _load(typingctx, array, index):  # type: ignore[no-untyped-def]
-    def make(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        return builder.load(_address(context, builder, sig.args[0], *args, _WIDTH), align=4)
+@_intrinsic
+def _load(typingctx: Any, array: Any, index: Any) -> Any:
+    def make(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.load(_address(context, builder, sig.args[0], args, _WIDTH), align=4)
 
     return _EIGHT(array, types.intp), make
 
 
-@intrinsic
-def _store(typingctx, array, index, vector):  # type: ignore[no-untyped-def]
-    def make(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        builder.store(args[2], _address(context, builder, sig.args[0], *args[:2], _WIDTH), align=4)
+@_intrinsic
+def _store(typingctx: Any, array: Any, index: Any, vector: Any) -> Any:
+    def make(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        builder.store(args[2], _address(context, builder, sig.args[0], args, _WIDTH), align=4)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, _EIGHT), make
 
 
-@intrinsic
-def _splat(typingctx, value):  # type: ignore[no-untyped-def]
-    def make(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        alone = builder.insert_element(ir.Constant(_REGISTER, ir.Undefined), args[0], ir.Constant(ir.IntType(32), 0))
-        return _order(builder, alone, alone, [0] * _WIDTH)
+@_intrinsic
+def _splat(typingctx: Any, array: Any, index: Any) -> Any:
+    """One value, eight times."""
 
-    return _EIGHT(types.float32), make
+    def make(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        value = builder.load(_address(context, builder, sig.args[0], args, 1), align=4)
+        return _order(builder, value, value, [0] * _WIDTH)
+
+    return _EIGHT(array, types.intp), make
 
 
-@intrinsic
-def _turned(typingctx, vector):  # type: ignore[no-untyped-def]
+@_intrinsic
+def _turned(typingctx: Any, vector: Any) -> Any:
     """Last value first."""
 
-    def make(context, builder, sig, args):  # type: ignore[no-untyped-def]
+    def make(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return _order(builder, args[0], args[0], range(_WIDTH - 1, -1, -1))
 
     return _EIGHT(_EIGHT), make
 
 
-@intrinsic
-def _pairs(typingctx, array, index):  # type: ignore[no-untyped-def]
+@_intrinsic
+def _pairs(typingctx: Any, array: Any, index: Any) -> Any:
     """Sixteen values as the even and the odd ones."""
 
-    def make(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        whole = builder.load(_address(context, builder, sig.args[0], *args, 2 * _WIDTH), align=4)
+    def make(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        whole = builder.load(_address(context, builder, sig.args[0], args, 2 * _WIDTH), align=4)
         halves = [_order(builder, whole, whole, range(odd, 2 * _WIDTH, 2)) for odd in (0, 1)]
         return context.make_tuple(builder, sig.return_type, halves)
 
-    return types.UniTuple(_EIGHT, 2)(array, types.intp), make
+    return types.UniTuple(_EIGHT, 2)(array, types.intp), make  # type: ignore[no-untyped-call]
 
 
-def _woven(block):  # type: ignore[no-untyped-def]
+def _woven(block: Any) -> Any:
     """Stores four vectors, `block` values of each in turn."""
 
-    @intrinsic
-    def weave(typingctx, array, index, a, b, c, d):  # type: ignore[no-untyped-def]
-        def make(context, builder, sig, args):  # type: ignore[no-untyped-def]
+    @_intrinsic
+    def weave(typingctx: Any, array: Any, index: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+        def make(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             low = _order(builder, args[2], args[3], range(2 * _WIDTH))
             high = _order(builder, args[4], args[5], range(2 * _WIDTH))
             places = [k * _WIDTH + at + i for at in range(0, _WIDTH, block) for k in range(4) for i in range(block)]
             whole = _order(builder, low, high, places)
-            builder.store(whole, _address(context, builder, sig.args[0], *args[:2], 4 * _WIDTH), align=4)
+            builder.store(whole, _address(context, builder, sig.args[0], args, 4 * _WIDTH), align=4)
             return context.get_dummy_value()
 
         return types.void(array, types.intp, _EIGHT, _EIGHT, _EIGHT, _EIGHT), make
@@ -149,12 +139,50 @@ _weave1 = _woven(1)
 _weave4 = _woven(4)
 
 
-@numba.njit(forceinline=True, error_model="numpy", nogil=True)
-def _four(ar, ai, br, bi, cr, ci, dr, di):  # type: ignore[no-untyped-def]
+def _sums(told: Any, work: Any) -> Any:
+    """`told` vectors from a tuple of vectors; `work` gets +, -, *, and the vectors. A product and a sum may become one instruction."""
+
+    @_intrinsic
+    def calculate(typingctx: Any, given: Any) -> Any:
+        def make(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            parts = [partial(part, flags=_FLAGS) for part in (builder.fadd, builder.fsub, builder.fmul)]
+            vectors = [builder.extract_value(args[0], i) for i in range(len(given))]
+            return context.make_tuple(builder, sig.return_type, work(*parts, *vectors))
+
+        return types.UniTuple(_EIGHT, told)(given), make  # type: ignore[no-untyped-call]
+
+    return calculate
+
+
+def _of_four(plus: Any, minus: Any, _: Any, ar: Any, ai: Any, br: Any, bi: Any, cr: Any, ci: Any, dr: Any, di: Any) -> Any:
     """Transform of four values."""
-    sr, si, tr, ti = ar + cr, ai + ci, ar - cr, ai - ci
-    ur, ui, vr, vi = br + dr, bi + di, br - dr, bi - di
-    return sr + ur, si + ui, tr + vi, ti - vr, sr - ur, si - ui, tr - vi, ti + vr
+    sr, si, tr, ti = plus(ar, cr), plus(ai, ci), minus(ar, cr), minus(ai, ci)
+    ur, ui, vr, vi = plus(br, dr), plus(bi, di), minus(br, dr), minus(bi, di)
+    return plus(sr, ur), plus(si, ui), plus(tr, vi), minus(ti, vr), minus(sr, ur), minus(si, ui), minus(tr, vi), plus(ti, vr)
+
+
+def _product(plus: Any, minus: Any, times: Any, ar: Any, ai: Any, br: Any, bi: Any) -> Any:
+    return minus(times(ar, br), times(ai, bi)), plus(times(ar, bi), times(ai, br))
+
+
+def _by_parts(_plus: Any, _minus: Any, times: Any, ar: Any, ai: Any, ur: Any, ui: Any) -> Any:
+    return times(ar, ur), times(ai, ui)
+
+
+def _powers_of(plus: Any, minus: Any, times: Any, ar: Any, ai: Any, br: Any, bi: Any, ur: Any, ui: Any) -> Any:
+    """|X_k|^2 and |X_{m - k}|^2 from a = Z_k, b = Z_{m - k}, u = exp(-i pi k / m): X = E + u O and conj(E - u O)."""
+    half = ir.Constant(_REGISTER, [0.5] * _WIDTH)
+    er, ei, dr, di = (times(half, twice) for twice in (plus(ar, br), minus(ai, bi), plus(ai, bi), minus(br, ar)))
+    cr, ci = _product(plus, minus, times, dr, di, ur, ui)
+    xr, xi, yr, yi = plus(er, cr), plus(ei, ci), minus(er, cr), minus(ei, ci)
+    return plus(times(xr, xr), times(xi, xi)), plus(times(yr, yr), times(yi, yi))
+
+
+_four = _sums(8, _of_four)
+_two = _sums(4, lambda plus, minus, _, ar, ai, br, bi: (plus(ar, br), plus(ai, bi), minus(ar, br), minus(ai, bi)))
+_times = _sums(2, _product)
+_scaled = _sums(2, _by_parts)
+_ends = _sums(2, _powers_of)
 
 
 @numba.njit(
@@ -183,20 +211,20 @@ def _powers(rows, window, table, work, out):  # type: ignore[no-untyped-def]
             cr, ci = _pairs(row, 2 * (j + 2 * q))
             dr, di = _pairs(row, 2 * (j + 3 * q))
             ur, ui = _pairs(window, 2 * j)
-            ar, ai = ar * ur, ai * ui
+            ar, ai = _scaled((ar, ai, ur, ui))
             ur, ui = _pairs(window, 2 * (j + q))
-            br, bi = br * ur, bi * ui
+            br, bi = _scaled((br, bi, ur, ui))
             ur, ui = _pairs(window, 2 * (j + 2 * q))
-            cr, ci = cr * ur, ci * ui
+            cr, ci = _scaled((cr, ci, ur, ui))
             ur, ui = _pairs(window, 2 * (j + 3 * q))
-            dr, di = dr * ur, di * ui
-            ar, ai, br, bi, cr, ci, dr, di = _four(ar, ai, br, bi, cr, ci, dr, di)
+            dr, di = _scaled((dr, di, ur, ui))
+            ar, ai, br, bi, cr, ci, dr, di = _four((ar, ai, br, bi, cr, ci, dr, di))
             ur, ui = _load(table, j), _load(table, q + j)
-            br, bi = br * ur - bi * ui, br * ui + bi * ur
+            br, bi = _times((br, bi, ur, ui))
             ur, ui = _load(table, 2 * q + j), _load(table, 3 * q + j)
-            cr, ci = cr * ur - ci * ui, cr * ui + ci * ur
+            cr, ci = _times((cr, ci, ur, ui))
             ur, ui = _load(table, 4 * q + j), _load(table, 5 * q + j)
-            dr, di = dr * ur - di * ui, dr * ui + di * ur
+            dr, di = _times((dr, di, ur, ui))
             _weave1(yr, 4 * j, ar, br, cr, dr)
             _weave1(yi, 4 * j, ai, bi, ci, di)
         at = 6 * q
@@ -206,13 +234,13 @@ def _powers(rows, window, table, work, out):  # type: ignore[no-untyped-def]
             br, bi = _load(xr, j + q), _load(xi, j + q)
             cr, ci = _load(xr, j + 2 * q), _load(xi, j + 2 * q)
             dr, di = _load(xr, j + 3 * q), _load(xi, j + 3 * q)
-            ar, ai, br, bi, cr, ci, dr, di = _four(ar, ai, br, bi, cr, ci, dr, di)
+            ar, ai, br, bi, cr, ci, dr, di = _four((ar, ai, br, bi, cr, ci, dr, di))
             ur, ui = _load(table, at + j), _load(table, at + q + j)
-            br, bi = br * ur - bi * ui, br * ui + bi * ur
+            br, bi = _times((br, bi, ur, ui))
             ur, ui = _load(table, at + 2 * q + j), _load(table, at + 3 * q + j)
-            cr, ci = cr * ur - ci * ui, cr * ui + ci * ur
+            cr, ci = _times((cr, ci, ur, ui))
             ur, ui = _load(table, at + 4 * q + j), _load(table, at + 5 * q + j)
-            dr, di = dr * ur - di * ui, dr * ui + di * ur
+            dr, di = _times((dr, di, ur, ui))
             _weave4(yr, 4 * j, ar, br, cr, dr)
             _weave4(yi, 4 * j, ai, bi, ci, di)
         at += 6 * q
@@ -220,9 +248,9 @@ def _powers(rows, window, table, work, out):  # type: ignore[no-untyped-def]
         while 4 * s <= m:
             xr, xi, yr, yi = yr, yi, xr, xi
             for p in range(q // s):
-                u1r, u1i = _splat(table[at]), _splat(table[at + 1])
-                u2r, u2i = _splat(table[at + 2]), _splat(table[at + 3])
-                u3r, u3i = _splat(table[at + 4]), _splat(table[at + 5])
+                u1r, u1i = _splat(table, at), _splat(table, at + 1)
+                u2r, u2i = _splat(table, at + 2), _splat(table, at + 3)
+                u3r, u3i = _splat(table, at + 4), _splat(table, at + 5)
                 at += 6
                 for i in range(0, s, 8):
                     j = i + s * p
@@ -230,37 +258,37 @@ def _powers(rows, window, table, work, out):  # type: ignore[no-untyped-def]
                     br, bi = _load(xr, j + q), _load(xi, j + q)
                     cr, ci = _load(xr, j + 2 * q), _load(xi, j + 2 * q)
                     dr, di = _load(xr, j + 3 * q), _load(xi, j + 3 * q)
-                    ar, ai, br, bi, cr, ci, dr, di = _four(ar, ai, br, bi, cr, ci, dr, di)
+                    ar, ai, br, bi, cr, ci, dr, di = _four((ar, ai, br, bi, cr, ci, dr, di))
+                    br, bi = _times((br, bi, u1r, u1i))
+                    cr, ci = _times((cr, ci, u2r, u2i))
+                    dr, di = _times((dr, di, u3r, u3i))
                     j = i + 4 * s * p
                     _store(yr, j, ar)
                     _store(yi, j, ai)
-                    _store(yr, j + s, br * u1r - bi * u1i)
-                    _store(yi, j + s, br * u1i + bi * u1r)
-                    _store(yr, j + 2 * s, cr * u2r - ci * u2i)
-                    _store(yi, j + 2 * s, cr * u2i + ci * u2r)
-                    _store(yr, j + 3 * s, dr * u3r - di * u3i)
-                    _store(yi, j + 3 * s, dr * u3i + di * u3r)
+                    _store(yr, j + s, br)
+                    _store(yi, j + s, bi)
+                    _store(yr, j + 2 * s, cr)
+                    _store(yi, j + 2 * s, ci)
+                    _store(yr, j + 3 * s, dr)
+                    _store(yi, j + 3 * s, di)
             s *= 4
         if s < m:
             xr, xi, yr, yi = yr, yi, xr, xi
             for i in range(0, s, 8):
-                ar, ai, br, bi = _load(xr, i), _load(xi, i), _load(xr, i + s), _load(xi, i + s)
-                _store(yr, i, ar + br)
-                _store(yi, i, ai + bi)
-                _store(yr, i + s, ar - br)
-                _store(yi, i + s, ai - bi)
+                ar, ai, br, bi = _two((_load(xr, i), _load(xi, i), _load(xr, i + s), _load(xi, i + s)))
+                _store(yr, i, ar)
+                _store(yi, i, ai)
+                _store(yr, i + s, br)
+                _store(yi, i + s, bi)
         power = out[a]
-        half = _splat(np.float32(0.5))
         for k in range(1, m // 2, 8):
             back = m - k - 7
             ar, ai, br, bi = _load(yr, k), _load(yi, k), _turned(_load(yr, back)), _turned(_load(yi, back))
             ur, ui = _load(table, at), _load(table, at + 8)
             at += 16
-            er, ei, dr, di = (ar + br) * half, (ai - bi) * half, (ai + bi) * half, (br - ar) * half
-            cr, ci = dr * ur - di * ui, dr * ui + di * ur
-            ar, ai, br, bi = er + cr, ei + ci, er - cr, ei - ci
-            _store(power, k, ar * ar + ai * ai)
-            _store(power, back, _turned(br * br + bi * bi))
+            front, rear = _ends((ar, ai, br, bi, ur, ui))
+            _store(power, k, front)
+            _store(power, back, _turned(rear))
         power[0] = (yr[0] + yi[0]) * (yr[0] + yi[0])
         power[m] = (yr[0] - yi[0]) * (yr[0] - yi[0])
 
@@ -289,54 +317,12 @@ def _others(rows, window, lanes, spectrum, out):  # type: ignore[no-untyped-def]
             out[a, k] = z.real * z.real + z.imag * z.imag
 
 
-@numba.njit(
-    [
-        types.void(
-            types.Array(types.float32, 2, "C", readonly=True),
-            types.Array(types.int32, 2, "C", readonly=True),
-            types.float32[:, ::1],
-            types.float64[:, ::1],
-        )
-    ],
-    fastmath={"reassoc", "contract", "arcp", "nsz"},
-    **jit.options(),
-)
-def centre(samples, bits, lanes, told):  # type: ignore[no-untyped-def]
-    """Take the mean away and divide by the peak, so that neither denormal nor huge values leave the range.
-
-    Parameters
-    ----------
-    samples: (rows, n); `bits` the same as whole numbers. Smallest and largest are sought among these, as numba does not vectorise that for
-        floats; with the sign folded they are ordered as the floats are.
-    lanes: (rows, n), is filled; zeros where a row is constant or not finite.
-    told: (rows, 3), is filled: mean; largest deviation from it, 0 where constant, NaN where not finite; largest |x|.
-    """
-    n = samples.shape[1]
-    fold = np.int32(0x7FFFFFFF)
-    for a in range(len(samples)):
-        total = 0.0
-        low = np.int32(2147483647)
-        high = np.int32(-2147483648)
-        for i in range(n):
-            whole = bits[a, i]
-            whole ^= (whole >> np.int32(31)) & fold
-            low = min(low, whole)
-            high = max(high, whole)
-        smallest = np.int32(low ^ ((low >> np.int32(31)) & fold)).view(np.float32)
-        largest = np.int32(high ^ ((high >> np.int32(31)) & fold)).view(np.float32)
-        # All that is not finite is the smallest or the largest of all.
-        finite = np.isfinite(smallest) and np.isfinite(largest)
-        moved = finite and largest > smallest
-        for i in range(n):
-            total += samples[a, i]
-        mean = total / n
-        peak = max(largest - mean, mean - smallest) if moved else 0.0
-        inverse = 1.0 / peak if moved else 0.0
-        for i in range(n):
-            lanes[a, i] = np.float32((samples[a, i] - mean) * inverse) if moved else np.float32(0.0)
-        told[a, 0] = mean
-        told[a, 1] = peak if finite else np.nan
-        told[a, 2] = max(abs(np.float64(smallest)), abs(np.float64(largest)))
+def aligned(*shape: int) -> NDArray[np.float32]:
+    """Zeros that begin at a whole cache line: numpy promises 16 bytes, and a vector across two lines takes a third longer."""
+    count = math.prod(shape)
+    whole = np.zeros(4 * count + 64, np.uint8)
+    begin = -whole.ctypes.data % 64
+    return whole[begin : begin + 4 * count].view(np.float32).reshape(shape)
 
 
 def _factors(m: int) -> NDArray[np.float32]:
@@ -353,7 +339,10 @@ def _factors(m: int) -> NDArray[np.float32]:
         s *= 4
     last = np.exp(-1j * np.pi / m * np.arange(1, m // 2 + 1)).reshape(-1, _WIDTH)
     parts.append(np.stack([last.real, last.imag], axis=1).ravel())
-    return np.concatenate(parts).astype(np.float32)
+    whole = np.concatenate(parts)
+    table = aligned(len(whole))
+    table[:] = whole
+    return table
 
 
 class Powers:
@@ -369,12 +358,13 @@ class Powers:
     """
 
     def __init__(self, rows: int, n: int) -> None:
-        self.window = (0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(n) / max(n, 1))).astype(np.float32)
+        self.window = aligned(n)
+        self.window[:] = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(n) / max(n, 1))
         self._own = n >= SHORTEST and n & (n - 1) == 0
         self._out = np.zeros((rows, n // 2 + 1), np.float32)
         if self._own:
             self._table = _factors(n // 2)
-            self._work = np.zeros((4, n // 2), np.float32)
+            self._work = aligned(4, n // 2)
         else:
             lanes = 1 if rows == 1 else -(-rows // 4) * 4  # rocket-fft takes four at a time; three take longer than four
             self._lanes = np.zeros((lanes, n), np.float32)

@@ -29,7 +29,8 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from agent.kernels.fft import Powers, centre
+from agent.kernels.centre import centre
+from agent.kernels.fft import Powers, aligned
 from drivers import jit
 
 SPEED, ORDER1, ORDER2, ORDER3, TOOTH1, TOOTH2, TOOTH3, NON_HARMONIC, TOTAL, BANDS = range(10)
@@ -218,7 +219,7 @@ class Spectrum:
         axes, n = samples.shape
         if samples.shape != self._shape:
             self._shape = (axes, n)
-            self._lanes = np.zeros((axes, n), np.float32)
+            self._lanes = aligned(axes, n)
             self._powers = Powers(axes, n)
             self._told = np.zeros((axes, 3))
             self._figures = np.full((axes, BANDS + len(self._bands)), math.nan)

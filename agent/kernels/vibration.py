@@ -16,8 +16,8 @@ VELOCITY: mm/s RMS, 10 to 1000 Hz, the quantity of ISO 20816-1 and -3. Integrate
 LINE: mm/s, amplitude (peak of the sine) of the velocity at the frequency of rotation: sqrt(2 ms) / (2 pi f), ms the energy in the five
     bins around f (99.9 % of a Hann line wherever it lies between two bins). NaN without a speed.
 SATURATED: share of the samples at or beyond the limit of the sensor, 0 to 1.
-BANDS ..: g RMS, one a band: the mean square 2 / (n sum(u^2)) sum_k |X_k|^2 of its bins, those at the edges with the share of their width that
-    lies inside; as in spectrum.py. No overlap and no averaging: a block is one window; who averages blocks averages squares.
+BANDS ..: g RMS, one a band: the mean square 2 / (n sum(u^2)) sum_k |X_k|^2 of its bins, those at the edges with the share of their width
+    that lies inside; as in spectrum.py. No overlap and no averaging: a block is one window; who averages blocks averages squares.
 
 Validity is a sum of bits, 0 where every figure may be believed:
 RATE_LOW: the rate is below 2 x 1000 / 0.95 Hz, so that the band of VELOCITY is not there (field.md 2.1).
@@ -38,7 +38,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from agent.kernels.fft import Powers
+from agent.kernels.fft import Powers, aligned
 from drivers import jit
 
 MEAN, RMS, PEAK, CREST, KURTOSIS, SKEWNESS, VELOCITY, LINE, SATURATED, BANDS = range(10)
@@ -64,7 +64,7 @@ _PART = 256
 _COUNTS = types.Array(types.int16, 2, "C", readonly=True)
 _BITS = types.Array(types.int32, 2, "C", readonly=True)
 _EDGES = types.Array(types.float64, 2, "C", readonly=True)
-_LOADED = (types.int32[:, ::1], types.float32[:, ::1], types.float64[:, ::1], types.int64[::1])
+_LOADED = (types.float32[:, ::1], types.float64[:, ::1], types.int64[::1])
 _WORK = (types.float32[:, ::1], types.float32[:, ::1], types.float64[:, ::1], types.int64[::1])
 
 
@@ -86,18 +86,16 @@ def _figures(scale, rate, speed, bands, lanes, power, figures, validity):  # typ
         s3 = 0.0
         s4 = 0.0
         for start in range(0, n, _PART):
-            p2 = np.float32(0.0)
-            p3 = np.float32(0.0)
-            p4 = np.float32(0.0)
+            p2 = p3 = p4 = np.float32(0.0)
             for i in range(np.uintp(start), np.uintp(min(start + _PART, n))):
                 x = lanes[a, i]
                 square = x * x
                 p2 += square
                 p3 += square * x
                 p4 += square * square
-            s2 += p2
-            s3 += p3
-            s4 += p4
+            s2 += np.float64(p2)
+            s3 += np.float64(p3)
+            s4 += np.float64(p4)
         peak = figures[a, PEAK]
         figures[a, MEAN] *= scale
         figures[a, PEAK] = peak * scale
@@ -150,7 +148,7 @@ def _figures(scale, rate, speed, bands, lanes, power, figures, validity):  # typ
             figures[a, :] = np.nan
 
 
-@numba.njit([types.void(_COUNTS, types.float64, *_LOADED)], fastmath=_FAST, **jit.options())
+@numba.njit([types.void(_COUNTS, types.float64, types.int16[:, ::1], *_LOADED)], fastmath=_FAST, **jit.options())
 def _load_counts(block, limit, whole, lanes, figures, validity):  # type: ignore[no-untyped-def]
     """int16 counts. Sums are whole numbers; smallest and largest are sought among whole numbers, as that of floats is not vectorised."""
     n, axes = block.shape
@@ -164,30 +162,38 @@ def _load_counts(block, limit, whole, lanes, figures, validity):  # type: ignore
         for a in range(axes):
             for i in range(n):
                 whole[a, i] = block[i, a]
-    clip = np.int32(min(limit, 32767.0))
+    clip = np.int16(max(min(limit, 32767.0), 0.0))
     for a in range(axes):
         total = np.int64(0)
-        low = np.int32(32767)
-        high = np.int32(-32768)
-        beyond = np.int32(0)
+        low = np.int16(32767)
+        high = np.int16(-32768)
+        for start in range(0, n, _PART):
+            part = np.int32(0)
+            for i in range(np.uintp(start), np.uintp(min(start + _PART, n))):
+                part += np.int32(whole[a, i])
+            total += part
         for i in range(n):
-            count = whole[a, i]
-            total += count
-            low = min(low, count)
-            high = max(high, count)
-            beyond += np.int32(abs(count) >= clip)
+            low = min(low, whole[a, i])
+            high = max(high, whole[a, i])
+        beyond = 0
+        if high >= clip or low <= -clip:
+            for i in range(n):
+                beyond += int(abs(np.int32(whole[a, i])) >= clip)
         mean = total / n
         peak = max(high - mean, mean - low)
-        inverse = 1.0 / peak if high > low else 0.0
+        inverse = np.float32(1.0 / peak if high > low else 0.0)
+        # Whole numbers first: single precision would lose the samples of a quiet axis with gravity on it.
+        base = np.int32(np.floor(mean + 0.5))
+        rest = np.float32(mean - base)
         for i in range(n):
-            lanes[a, i] = np.float32((whole[a, i] - mean) * inverse)
+            lanes[a, i] = (np.float32(np.int32(whole[a, i]) - base) - rest) * inverse
         figures[a, MEAN] = mean
         figures[a, PEAK] = peak if high > low else 0.0
         figures[a, SATURATED] = beyond / n
         validity[a] = 0
 
 
-@numba.njit([types.void(_BITS, types.float64, types.float32[:, ::1], *_LOADED)], fastmath=_FAST, **jit.options())
+@numba.njit([types.void(_BITS, types.float64, types.float32[:, ::1], types.int32[:, ::1], *_LOADED)], fastmath=_FAST, **jit.options())
 def _load_floats(block, limit, floats, whole, lanes, figures, validity):  # type: ignore[no-untyped-def]
     """float32 samples, as their bits; `floats` are the bits `whole` as floats again.
 
@@ -283,7 +289,7 @@ class Meter:
             return self._figures, self._validity
         block = np.ascontiguousarray(block)
         if block.dtype == np.int16:
-            _load_counts(block, limit, self._whole, self._lanes, self._figures, self._validity)
+            _load_counts(block, limit, self._counts, self._lanes, self._figures, self._validity)
         else:
             _load_floats(block.view(np.int32), limit, self._floats, self._whole, self._lanes, self._figures, self._validity)
         power = self._powers.of(self._lanes)
@@ -292,9 +298,10 @@ class Meter:
 
     def _make(self, samples: int, axes: int) -> None:
         self._shape = (samples, axes)
+        self._counts = np.zeros((axes, samples), np.int16)
         self._whole = np.zeros((axes, samples), np.int32)
         self._floats = self._whole.view(np.float32)
-        self._lanes = np.zeros((axes, samples), np.float32)
+        self._lanes = aligned(axes, samples)
         self._powers = Powers(axes, samples)
         self._figures = np.full((axes, FIGURES + len(self._bands) - 1), math.nan)
         self._validity = np.zeros(axes, np.int64)
