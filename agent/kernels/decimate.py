@@ -117,6 +117,18 @@ def condense(block, scale, taps, factor, phase, history, lines, low, envelope, a
     return count
 
 
+def _quick(length: int) -> int:
+    """The next length whose transform is quick: no prime factor above 5."""
+    while True:
+        rest = length
+        for factor in (2, 3, 5):
+            while rest % factor == 0:
+                rest //= factor
+        if rest == 1:
+            return length
+        length += 1
+
+
 class Record:
     """The newest seconds of one sensor.
 
@@ -124,7 +136,7 @@ class Record:
     ----------
     rate: samples per second and axis, Hz.
     axes: of the sensor.
-    seconds: length of the record; at least 1, for bearing lines 2.
+    seconds: least length of the record; at least 1, for bearing lines 2. Made longer until it has no prime factor above 5.
     band: Hz, lower and upper edge of the band whose envelope is taken: where the structure rings.
     highest: Hz, the highest frequency watched in either.
 
@@ -167,7 +179,7 @@ class Record:
         padded = -(-self.taps // _LANES) * _LANES
         self._taps = np.zeros((3, padded), np.float32)
         self._taps[:, padded - self.taps :] = np.stack([whole, turned.real, turned.imag])[:, ::-1]
-        length = math.ceil(seconds * self.rate)
+        length = _quick(math.ceil(seconds * self.rate))
         self._length = length
         # Filled from the left; moved back only when the end is reached, and that is far.
         self._low = np.zeros((axes, 4 * length), np.float32)
