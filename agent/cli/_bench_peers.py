@@ -21,6 +21,27 @@ def installed(name: str) -> Any:
     return importlib.import_module(name) if importlib.util.find_spec(name.partition(".")[0]) else None
 
 
+def fftw(*shapes: tuple[int, bool]) -> Callable[[], object] | None:
+    """Transforms of three rows by FFTW, single precision, plans measured: (length, whether real) each; None where pyfftw is not installed.
+
+    FFTW is GPL: it is never asked for by Broche, only compared with.
+    """
+    library = installed("pyfftw")
+    if library is None:
+        return None
+    plans = []
+    for n, real in shapes:
+        given = library.empty_aligned((3, n), "float32" if real else "complex64")
+        made = library.empty_aligned((3, n // 2 + 1 if real else n), "complex64")
+        plans.append(library.FFTW(given, made, axes=(1,), flags=("FFTW_MEASURE",)))
+        given[:] = np.random.default_rng(n).normal(size=given.shape)  # after the plan was made: measuring overwrites
+    return lambda: [plan.execute() for plan in plans]
+
+
+FLOOR = ((4096, True), (2048, False), (2048, True))
+"""The three transforms without which there are no figures and no envelope of a block (performance.md 1)."""
+
+
 class CarefulFigures:
     """All figures of kernels/vibration.py in numpy: single precision, all axes at once, one transform, weights made beforehand."""
 

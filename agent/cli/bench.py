@@ -22,6 +22,7 @@ NAMES = (
     "spectrum",
     "bearing",
     "vibration_everything",
+    "vibration_worst",
     "cusum",
     "ewma",
     "control",

@@ -29,8 +29,9 @@ import numba
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
-from rocket_fft import r2c
 
+from agent.kernels.centre import centre
+from agent.kernels.fft import Powers, aligned
 from drivers import jit
 
 BPFO, BPFI, BSF, FTF = range(4)
@@ -44,77 +45,60 @@ SHORTEST = 2.0
 """s"""
 AROUND = 16
 """Bins to either side that say what is usual there."""
-_ALONG = np.array([1])
-_SPECTRUM = types.complex64[:, ::1]
+_POWER = types.float32[:, ::1]
 
 
-@numba.njit([types.float64(_SPECTRUM, types.int64, types.int64, types.int64)], **jit.options())
-def _bins(spectrum, a, first, last):  # type: ignore[no-untyped-def]
+@numba.njit([types.float64(_POWER, types.int64, types.int64, types.int64)], **jit.options())
+def _bins(power, a, first, last):  # type: ignore[no-untyped-def]
     """Sum of |X|^2 over bins that exist."""
     total = 0.0
-    for k in range(max(first, 0), min(last, spectrum.shape[1] - 1) + 1):
-        z = spectrum[a, k]
-        total += np.float64(z.real) * z.real + np.float64(z.imag) * z.imag
+    begin = max(first, 0)
+    for k in range(np.uintp(begin), np.uintp(max(min(last, power.shape[1] - 1) + 1, begin))):
+        total += power[a, k]
     return total
 
 
-@numba.njit([types.float64(_SPECTRUM, types.int64, types.float64, types.float64)], **jit.options())
-def _depth(spectrum, a, line, unit):  # type: ignore[no-untyped-def]
+@numba.njit([types.float64(_POWER, types.int64, types.float64, types.float64)], **jit.options())
+def _depth(power, a, line, unit):  # type: ignore[no-untyped-def]
     """Amplitude from five bins, `line` in bins; NaN beyond n / 2.56."""
-    if line < 4.0 or line > 2.0 * (spectrum.shape[1] - 1) / 2.56:
+    if line < 4.0 or line > 2.0 * (power.shape[1] - 1) / 2.56:
         return np.nan
     middle = int(np.floor(line + 0.5))
-    return unit * np.sqrt(_bins(spectrum, a, middle - 2, middle + 2))
+    return unit * np.sqrt(_bins(power, a, middle - 2, middle + 2))
 
 
 @numba.njit(
     [
         types.void(
-            types.Array(types.float32, 2, "C", readonly=True),
+            types.int64,
             types.float64,
             types.float64,
             types.Array(types.float64, 1, "C", readonly=True),
-            types.float32[::1],
-            types.float32[:, ::1],
-            _SPECTRUM,
+            types.float64[:, ::1],
+            _POWER,
             types.float64[:, :, ::1],
             types.int64[::1],
         )
     ],
     **jit.options(),
 )
-def _lines(envelope, rate, speed, orders, window, lanes, spectrum, out, validity):  # type: ignore[no-untyped-def]
-    axes, n = envelope.shape
+def _lines(n, rate, speed, orders, told, power, out, validity):  # type: ignore[no-untyped-def]
     turning = abs(speed) / 60.0 * n / rate
-    for a in range(axes):
-        total = 0.0
-        high = -np.inf
-        low = np.inf
-        finite = True
-        for i in range(n):
-            value = np.float64(envelope[a, i])
-            finite = finite and np.isfinite(value)
-            total += value
-            high = max(high, value)
-            low = min(low, value)
-        mean = total / n
-        moved = finite and high > low and mean > 0.0
-        for i in range(n):
-            lanes[a, i] = np.float32(envelope[a, i] / mean - 1.0) * window[i] if moved else np.float32(0.0)
+    half = n // 2
+    for a in range(len(told)):
+        mean = told[a, 0]
+        peak = told[a, 1]
         validity[a] = 0
-        if not finite:
+        if np.isnan(peak):
             validity[a] |= NOT_FINITE
-        elif not moved:
+        elif not (peak > 0.0 and mean > 0.0):
             validity[a] |= STUCK
         if n < SHORTEST * rate:
             validity[a] |= SHORT
         if speed != speed:
             validity[a] |= NO_SPEED
-    r2c(lanes, spectrum, _ALONG, True, 1.0, 1)
-    # Amplitude of a tone from the energy of its line: sqrt(2 * 2 / (n 3/8 n) sum).
-    unit = np.sqrt(4.0 / 0.375) / n
-    half = spectrum.shape[1] - 1
-    for a in range(axes):
+        # Amplitude of a tone from the energy of its line, sqrt(2 * 2 / (n 3/8 n) sum), as a share of the mean.
+        unit = np.sqrt(4.0 / 0.375) / n * peak / mean
         for d in range(DEFECTS):
             for f in range(FIGURES):
                 out[a, d, f] = np.nan
@@ -129,12 +113,12 @@ def _lines(envelope, rate, speed, orders, window, lanes, spectrum, out, validity
             at = first
             strongest = -1.0
             for k in range(first, last + 1):
-                value = _bins(spectrum, a, k, k)
+                value = _bins(power, a, k, k)
                 if value > strongest:
                     strongest = value
                     at = k
-            below = np.sqrt(_bins(spectrum, a, at - 1, at - 1))
-            above = np.sqrt(_bins(spectrum, a, at + 1, at + 1))
+            below = np.sqrt(_bins(power, a, at - 1, at - 1))
+            above = np.sqrt(_bins(power, a, at + 1, at + 1))
             found = np.float64(at)
             if strongest > 0.0:
                 ratio = max(below, above) / np.sqrt(strongest)
@@ -142,10 +126,10 @@ def _lines(envelope, rate, speed, orders, window, lanes, spectrum, out, validity
                 found += shift if above >= below else -shift
             out[a, d, FOUND] = found * rate / n
             for harmonic in range(1, 4):
-                out[a, d, DEPTH1 + harmonic - 1] = _depth(spectrum, a, harmonic * found, unit)
+                out[a, d, DEPTH1 + harmonic - 1] = _depth(power, a, harmonic * found, unit)
             lower = max(at - AROUND, 2)
             upper = min(at + AROUND, half)
-            around = _bins(spectrum, a, lower, at - 3) + _bins(spectrum, a, at + 3, upper)
+            around = _bins(power, a, lower, at - 3) + _bins(power, a, at + 3, upper)
             count = max(at - 2 - lower, 0) + max(upper - at - 2, 0)
             if count > 0 and around > 0.0:
                 out[a, d, PROMINENCE] = strongest / (around / count)
@@ -154,7 +138,7 @@ def _lines(envelope, rate, speed, orders, window, lanes, spectrum, out, validity
                 total = 0.0
                 sides = 0
                 for side in (-1.0, 1.0):
-                    depth = _depth(spectrum, a, found + side * step, unit)
+                    depth = _depth(power, a, found + side * step, unit)
                     if depth == depth:
                         total += depth
                         sides += 1
@@ -200,14 +184,15 @@ class BearingLines:
         """
         axes, n = envelope.shape
         if envelope.shape != self._shape:
-            lanes = 1 if axes == 1 else -(-axes // 4) * 4  # the transform takes four at a time
             self._shape = (axes, n)
-            self._lanes = np.zeros((lanes, n), np.float32)
-            self._spectrum = np.zeros((lanes, n // 2 + 1), np.complex64)
-            self._window = (0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(n) / max(n, 1))).astype(np.float32)
+            self._lanes = aligned(axes, n)
+            self._powers = Powers(axes, n)
+            self._told = np.zeros((axes, 3))
             self._figures = np.full((axes, DEFECTS, FIGURES), math.nan)
             self._validity = np.full(axes, SHORT, np.int64)
         if n:
-            work = (self._window, self._lanes, self._spectrum, self._figures, self._validity)
-            _lines(np.ascontiguousarray(envelope, dtype=np.float32), rate, speed, self._orders, *work)
+            record = np.ascontiguousarray(envelope, dtype=np.float32)
+            centre(record, record.view(np.int32), self._lanes, self._told)
+            work = (self._told, self._powers.of(self._lanes), self._figures, self._validity)
+            _lines(n, rate, speed, self._orders, *work)
         return self._figures, self._validity

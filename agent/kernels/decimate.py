@@ -27,66 +27,106 @@ ATTENUATION = 80.0
 """dB"""
 WATCHED = 2.56
 """Rate over the highest frequency watched; the custom of analysers."""
-_LANES = 32
+_LANES = 16
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 
 
 @numba.njit(
     [
         types.int64(
-            types.Array(types.float32, 2, "C", readonly=True),
+            types.Array(kind, 2, "C", readonly=True),
+            types.float32,
             types.Array(types.float32, 2, "C", readonly=True),
             types.int64,
             types.int64,
             types.float32[:, ::1],
-            types.float32[::1],
             types.float32[:, ::1],
             types.float32[:, ::1],
+            types.float32[:, ::1],
+            types.int64,
         )
+        for kind in (types.int16, types.float32)
     ],
     fastmath=_FAST,
     **jit.options(),
 )
-def condense(block, taps, factor, phase, history, line, low, envelope):  # type: ignore[no-untyped-def]
+def condense(block, scale, taps, factor, phase, history, lines, low, envelope, at):  # type: ignore[no-untyped-def]
     """Filter a block and keep every `factor`-th value.
 
     Parameters
     ----------
-    block: (n, axes) g.
+    block: (n, axes) samples, g times 1 / `scale`.
     taps: (3, m) low pass, real and imaginary part of the band pass; last tap first, so that they run as the samples do.
     phase: samples of this block before the next value is due.
-    history: (axes, m - 1) the samples before the block; changed in place.
-    line: (at least m - 1 + n,), for work.
-    low, envelope: (axes, at least 1 + n / factor), are filled.
+    history: (axes, m - 1) the samples before the block, g; changed in place.
+    lines: (axes, at least m - 1 + n + 3 factor), for work.
+    low, envelope: (axes, at least `at` + 4 + n / factor), are filled from `at` on; up to three values behind the last mean nothing.
 
     Returns the number of values.
     """
     n, axes = block.shape
     m = taps.shape[1]
-    count = 0
+    begin = m - 1
     for a in range(axes):
         for i in range(m - 1):
-            line[i] = history[a, i]
+            lines[a, i] = history[a, i]
+    if axes == 3:
+        # A known stride is what lets the compiler take the axes apart many samples at a time.
         for i in range(n):
-            line[m - 1 + i] = block[i, a]
-        count = 0
-        for i in range(phase, n, factor):
-            total = np.float32(0.0)
-            real = np.float32(0.0)
-            imaginary = np.float32(0.0)
-            # An index that cannot be negative: one that may be is tested each time, and then nothing is done eight at a time.
-            begin = np.uintp(i)
-            for t in range(m):
-                x = line[begin + np.uintp(t)]
-                total += taps[0, t] * x
-                real += taps[1, t] * x
-                imaginary += taps[2, t] * x
-            low[a, count] = total
-            envelope[a, count] = real * real + imaginary * imaginary
-            count += 1
+            lines[0, begin + i] = block[i, 0] * scale
+            lines[1, begin + i] = block[i, 1] * scale
+            lines[2, begin + i] = block[i, 2] * scale
+    else:
+        for a in range(axes):
+            for i in range(n):
+                lines[a, begin + i] = block[i, a] * scale
+    count = max(0, (n - phase + factor - 1) // factor)
+    for a in range(axes):
+        line = lines[a]
+        # Four values at a time, so that a tap is loaded once for four. An index that cannot be negative: one that may be is tested each
+        # time, and then nothing is done eight at a time.
+        for j in range(0, count, 4):
+            first = np.uintp(phase + j * factor)
+            second = first + np.uintp(factor)
+            third = second + np.uintp(factor)
+            fourth = third + np.uintp(factor)
+            l0 = l1 = l2 = l3 = r0 = r1 = r2 = r3 = i0 = i1 = i2 = i3 = np.float32(0.0)
+            for t in range(np.uintp(m)):
+                tap, real, imaginary = taps[0, t], taps[1, t], taps[2, t]
+                x0, x1, x2, x3 = line[first + t], line[second + t], line[third + t], line[fourth + t]
+                l0 += tap * x0
+                r0 += real * x0
+                i0 += imaginary * x0
+                l1 += tap * x1
+                r1 += real * x1
+                i1 += imaginary * x1
+                l2 += tap * x2
+                r2 += real * x2
+                i2 += imaginary * x2
+                l3 += tap * x3
+                r3 += real * x3
+                i3 += imaginary * x3
+            k = at + j
+            low[a, k], low[a, k + 1], low[a, k + 2], low[a, k + 3] = l0, l1, l2, l3
+            envelope[a, k] = r0 * r0 + i0 * i0
+            envelope[a, k + 1] = r1 * r1 + i1 * i1
+            envelope[a, k + 2] = r2 * r2 + i2 * i2
+            envelope[a, k + 3] = r3 * r3 + i3 * i3
         for i in range(m - 1):
             history[a, i] = line[n + i]
     return count
+
+
+def _quick(length: int) -> int:
+    """The next length whose transform is quick: no prime factor above 5."""
+    while True:
+        rest = length
+        for factor in (2, 3, 5):
+            while rest % factor == 0:
+                rest //= factor
+        if rest == 1:
+            return length
+        length += 1
 
 
 class Record:
@@ -96,7 +136,7 @@ class Record:
     ----------
     rate: samples per second and axis, Hz.
     axes: of the sensor.
-    seconds: length of the record; at least 1, for bearing lines 2.
+    seconds: least length of the record; at least 1, for bearing lines 2. Made longer until it has no prime factor above 5.
     band: Hz, lower and upper edge of the band whose envelope is taken: where the structure rings.
     highest: Hz, the highest frequency watched in either.
 
@@ -139,38 +179,57 @@ class Record:
         padded = -(-self.taps // _LANES) * _LANES
         self._taps = np.zeros((3, padded), np.float32)
         self._taps[:, padded - self.taps :] = np.stack([whole, turned.real, turned.imag])[:, ::-1]
-        length = math.ceil(seconds * self.rate)
-        self._low = np.zeros((axes, length), np.float32)
-        self._envelope = np.zeros((axes, length), np.float32)
+        length = _quick(math.ceil(seconds * self.rate))
+        self._length = length
+        # Filled from the left; moved back only when the end is reached, and that is far.
+        self._low = np.zeros((axes, 4 * length), np.float32)
+        self._envelope = np.zeros((axes, 4 * length), np.float32)
+        self._end = length
         self._history = np.zeros((axes, padded - 1), np.float32)
         self._seen = 1 - self.taps
         self._phase = 0
-        self._line = np.empty(0, np.float32)
-        self._out = np.empty((2, axes, 0), np.float32)
+        self._new = 0
+        self._lines = np.empty((axes, 0), np.float32)
 
     @property
     def filled(self) -> bool:
         """Whether the record holds nothing but samples that were taken, with filters that had settled."""
-        return self._seen >= self._low.shape[1] * self.factor
+        return self._seen >= self._length * self.factor
 
     def take(self, block: NDArray[np.generic], scale: float = 1.0) -> None:
         """The next samples: (n, axes) int16 or float32; `scale`: g per count."""
+        whole = np.ascontiguousarray(block if block.dtype in (np.int16, np.float32) else block.astype(np.float32))
+        # Never more at once than there is room for behind the record.
+        most = self._length * self.factor
+        for start in range(0, len(whole), most):
+            self._take(whole[start : start + most], scale)
+
+    def _take(self, block: NDArray[np.generic], scale: float) -> None:
         n = len(block)
-        if not n:
-            return
-        samples = np.ascontiguousarray(block, dtype=np.float32) * np.float32(scale)
-        if len(self._line) < self._history.shape[1] + n:
-            self._line = np.empty(self._history.shape[1] + n, np.float32)
-            self._out = np.empty((2, len(self._low), 1 + n // self.factor), np.float32)
-        low, envelope = self._out
-        count = condense(samples, self._taps, self.factor, self._phase, self._history, self._line, low, envelope)
+        needed = self._history.shape[1] + n + 4 * self.factor
+        if self._lines.shape[1] < needed:
+            self._lines = np.zeros((len(self._low), needed), np.float32)
+        if self._end + n // self.factor + 5 > self._low.shape[1]:
+            for kept in (self._low, self._envelope):
+                kept[:, : self._length] = kept[:, self._end - self._length : self._end]
+            self._end = self._length
+        work = (self._history, self._lines, self._low, self._envelope, self._end)
+        count = condense(block, scale, self._taps, self.factor, self._phase, *work)
+        self._end += count
+        self._new += count
         self._phase = (self._phase - n) % self.factor
         self._seen += n
-        length = self._low.shape[1]
-        kept = min(count, length)
-        for ring, new in ((self._low, low), (self._envelope, envelope)):
-            ring[:, : length - kept] = ring[:, kept:]
-            ring[:, length - kept :] = new[:, count - kept : count]
+
+    def due(self, share: float = 0.5) -> bool:
+        """Whether the record is filled and this share of it is new since this last said so: when its lines are worth another look.
+
+        Records that overlap by half are what P. D. Welch (IEEE Trans. AU 15 (1967) 70-73) averages; under a Hann window what lies between
+        is seen twice, and more often only costs.
+        """
+        if not self.filled or self._new < share * self._length:
+            return False
+        self._new = 0
+        return True
 
     def forget(self) -> None:
         """After a gap: what comes next does not continue what came before."""
@@ -179,9 +238,9 @@ class Record:
     @property
     def low(self) -> NDArray[np.float32]:
         """(axes, n) g, the oldest first; the next block moves it."""
-        return self._low
+        return self._low[:, self._end - self._length : self._end]
 
     @property
     def envelope(self) -> NDArray[np.float32]:
         """(axes, n) g2, the oldest first; the next block moves it."""
-        return self._envelope
+        return self._envelope[:, self._end - self._length : self._end]

@@ -28,8 +28,9 @@ import numba
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
-from rocket_fft import r2c
 
+from agent.kernels.centre import centre
+from agent.kernels.fft import Powers, aligned
 from drivers import jit
 
 SPEED, ORDER1, ORDER2, ORDER3, TOOTH1, TOOTH2, TOOTH3, NON_HARMONIC, TOTAL, BANDS = range(10)
@@ -44,17 +45,18 @@ SHORTEST = 1.0
 """s"""
 _CLEAR = 20.0
 _COMB = 0.001
-_ALONG = np.array([1])
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 _TWO_PI = 2.0 * math.pi
-_POWER = types.float64[:, ::1]
+_POWER = types.float32[:, ::1]
 
 
 @numba.njit([types.float64(_POWER, types.int64, types.int64, types.int64)], fastmath=_FAST, **jit.options())
 def _bins(power, a, first, last):  # type: ignore[no-untyped-def]
     """Sum of |X|^2 over bins that exist."""
     total = 0.0
-    for k in range(max(first, 0), min(last, power.shape[1] - 1) + 1):
+    # Indices that cannot be negative: those that may be are tested each time, and then nothing is added eight at a time.
+    begin = max(first, 0)
+    for k in range(np.uintp(begin), np.uintp(max(min(last, power.shape[1] - 1) + 1, begin))):
         total += power[a, k]
     return total
 
@@ -95,7 +97,7 @@ def _turning(power, a, given):  # type: ignore[no-untyped-def]
 @numba.njit(
     [
         types.void(
-            types.Array(types.float32, 2, "C", readonly=True),
+            types.int64,
             types.float64,
             types.float64,
             types.float64,
@@ -103,9 +105,7 @@ def _turning(power, a, given):  # type: ignore[no-untyped-def]
             types.float64,
             types.float64,
             types.Array(types.float64, 2, "C", readonly=True),
-            types.float32[::1],
-            types.float32[:, ::1],
-            types.complex64[:, ::1],
+            types.float64[:, ::1],
             _POWER,
             types.float64[:, ::1],
             types.int64[::1],
@@ -115,48 +115,24 @@ def _turning(power, a, given):  # type: ignore[no-untyped-def]
     **jit.options(),
 )
 def _figures(  # type: ignore[no-untyped-def]
-    samples, rate, speed, teeth, limit, chatter_low, chatter_high, bands, window, lanes, spectrum, power, out, validity
+    n, rate, speed, teeth, limit, chatter_low, chatter_high, bands, told, power, out, validity
 ):
-    axes, n = samples.shape
+    axes = len(told)
     half = n // 2
     df = rate / n
     energy = 2.0 / (0.375 * n * n)  # sum of the squares of a periodic Hann window: 3 n / 8
     given = abs(speed) / 60.0 / df
     for a in range(axes):
-        total = 0.0
-        low = np.inf
-        high = -np.inf
-        beyond = False
-        finite = True
-        for i in range(n):
-            x = np.float64(samples[a, i])
-            finite = finite and np.isfinite(x)
-            total += x
-            low = min(low, x)
-            high = max(high, x)
-            beyond = beyond or abs(x) >= limit
-        mean = total / n
-        peak = max(high - mean, mean - low)
-        moved = finite and high > low
-        inverse = 1.0 / peak if moved else 0.0
-        for i in range(n):
-            lanes[a, i] = np.float32((samples[a, i] - mean) * inverse) * window[i] if moved else np.float32(0.0)
-        out[a, TOTAL] = peak if moved else 0.0
+        peak = told[a, 1]
         validity[a] = 0
-        if beyond:
+        if told[a, 2] >= limit:
             validity[a] |= CLIPPED
-        if not finite:
+        if np.isnan(peak):
             validity[a] |= NOT_FINITE
-        elif not moved:
+        elif peak == 0.0:
             validity[a] |= STUCK
         if n < SHORTEST * rate:
             validity[a] |= SHORT
-    r2c(lanes, spectrum, _ALONG, True, 1.0, 1)
-    for a in range(axes):
-        peak = out[a, TOTAL]
-        for k in range(half + 1):
-            z = spectrum[a, k]
-            power[a, k] = np.float64(z.real) * z.real + np.float64(z.imag) * z.imag
         for f in range(BANDS + len(bands)):
             out[a, f] = np.nan
         if validity[a] & NOT_FINITE:
@@ -188,21 +164,23 @@ def _figures(  # type: ignore[no-untyped-def]
                     out[a, (TOOTH1 if tooth == 1 else ORDER1) + order - 1] = amplitude * G * 1000.0 / (_TWO_PI * line * df)
         if teeth > 0.0 and teeth * turning * df > rate / 2.56:
             validity[a] |= NO_TOOTH
-        inside = 0.0
-        beside = 0.0
-        counted = False
+        # From the first bin to the last in which lines are apart; between the lines what lies beside them.
         first = max(1, int(np.ceil(chatter_low / df)))
+        last = min(half, int(np.floor(chatter_high / df)))
+        while last >= first and 2.5 + _COMB * last > turning / 3.0:
+            last = min(last - 1, int(np.ceil((turning / 3.0 - 2.5) / _COMB)))
+        counted = last >= first
+        inside = _bins(power, a, first, last)
+        beside = 0.0
+        k = first
         multiple = np.floor(first / turning + 0.5)
-        for k in range(first, min(half, int(np.floor(chatter_high / df))) + 1):
-            reach = 2.5 + _COMB * k
-            if reach > turning / 3.0:
-                break
-            counted = True
-            if k >= (multiple + 0.5) * turning:
-                multiple += 1.0
-            inside += power[a, k]
-            if abs(k - turning * multiple) > reach:
-                beside += power[a, k]
+        while k <= last:
+            line = turning * multiple
+            before = int(np.ceil((line - 2.5) / (1.0 + _COMB)))
+            after = int(np.floor((line + 2.5) / (1.0 - _COMB))) + 1
+            beside += _bins(power, a, k, min(before - 1, last))
+            k = max(k, after)
+            multiple += 1.0
         if counted and inside > 0.0:
             out[a, NON_HARMONIC] = beside / inside
         elif not counted:
@@ -240,16 +218,15 @@ class Spectrum:
         """
         axes, n = samples.shape
         if samples.shape != self._shape:
-            lanes = 1 if axes == 1 else -(-axes // 4) * 4  # the transform takes four at a time
             self._shape = (axes, n)
-            self._lanes = np.zeros((lanes, n), np.float32)
-            self._spectrum = np.zeros((lanes, n // 2 + 1), np.complex64)
-            self._power = np.zeros((axes, n // 2 + 1))
-            self._window = (0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(n) / max(n, 1))).astype(np.float32)
+            self._lanes = aligned(axes, n)
+            self._powers = Powers(axes, n)
+            self._told = np.zeros((axes, 3))
             self._figures = np.full((axes, BANDS + len(self._bands)), math.nan)
             self._validity = np.full(axes, SHORT | NO_SPEED, np.int64)
         if n:
             record = np.ascontiguousarray(samples, dtype=np.float32)
-            work = (self._window, self._lanes, self._spectrum, self._power, self._figures, self._validity)
-            _figures(record, rate, speed, float(teeth), limit, *self._chatter, self._bands, *work)
+            centre(record, record.view(np.int32), self._lanes, self._told)
+            work = (self._told, self._powers.of(self._lanes), self._figures, self._validity)
+            _figures(n, rate, speed, float(teeth), limit, *self._chatter, self._bands, *work)
         return self._figures, self._validity

@@ -16,6 +16,8 @@ VELOCITY: mm/s RMS, 10 to 1000 Hz, the quantity of ISO 20816-1 and -3. Integrate
 LINE: mm/s, amplitude (peak of the sine) of the velocity at the frequency of rotation: sqrt(2 ms) / (2 pi f), ms the energy in the five
     bins around f (99.9 % of a Hann line wherever it lies between two bins). NaN without a speed.
 SATURATED: share of the samples at or beyond the limit of the sensor, 0 to 1.
+BANDS ..: g RMS, one a band: the mean square 2 / (n sum(u^2)) sum_k |X_k|^2 of its bins, those at the edges with the share of their width
+    that lies inside; as in spectrum.py. No overlap and no averaging: a block is one window; who averages blocks averages squares.
 
 Validity is a sum of bits, 0 where every figure may be believed:
 RATE_LOW: the rate is below 2 x 1000 / 0.95 Hz, so that the band of VELOCITY is not there (field.md 2.1).
@@ -35,12 +37,14 @@ import numba
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
-from rocket_fft import r2c
 
+from agent.kernels.fft import Powers, aligned
 from drivers import jit
 
-MEAN, RMS, PEAK, CREST, KURTOSIS, SKEWNESS, VELOCITY, LINE, SATURATED = range(9)
+MEAN, RMS, PEAK, CREST, KURTOSIS, SKEWNESS, VELOCITY, LINE, SATURATED, BANDS = range(10)
+"""BANDS is where the bands begin, if there are any."""
 FIGURES = 9
+"""Without bands."""
 RATE_LOW, SHORT, CLIPPED, STUCK, NOT_FINITE, NO_LINE = 1, 2, 4, 8, 16, 32
 
 G = 9.80665
@@ -54,31 +58,44 @@ SHORTEST = 4.0 / LOWEST
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 """Sums may be taken in any order; NaN and infinity keep their meaning."""
 _TWO_PI = 2.0 * math.pi
-_ALONG = np.array([1])
+_PART = 256
+"""Samples whose powers are summed in single precision, many at a time; the parts in double."""
 
 _COUNTS = types.Array(types.int16, 2, "C", readonly=True)
 _BITS = types.Array(types.int32, 2, "C", readonly=True)
-_LOADED = (types.int32[:, ::1], types.float32[:, ::1], types.float64[:, ::1], types.int64[::1])
-_WORK = (types.float32[:, ::1], types.complex64[:, ::1], types.float32[::1], types.float64[:, ::1], types.int64[::1])
+_EDGES = types.Array(types.float64, 2, "C", readonly=True)
+_LOADED = (types.float32[:, ::1], types.float64[:, ::1], types.int64[::1])
+_WORK = (types.float32[:, ::1], types.float32[:, ::1], types.float64[:, ::1], types.int64[::1])
 
 
-@numba.njit([types.void(types.float64, types.float64, types.float64, *_WORK)], fastmath=_FAST, **jit.options())
-def _figures(scale, rate, speed, lanes, spectrum, window, figures, validity):  # type: ignore[no-untyped-def]
-    """From the samples of each lane, mean removed and divided by their peak (figures[:, PEAK], still in counts): all figures."""
-    axes = len(figures)
-    n = len(window)
+@numba.njit([types.void(types.float64, types.float64, types.float64, _EDGES, *_WORK)], fastmath=_FAST, **jit.options())
+def _figures(scale, rate, speed, bands, lanes, power, figures, validity):  # type: ignore[no-untyped-def]
+    """From the samples of each lane, mean removed and divided by their peak (figures[:, PEAK], still in counts), and |X|^2: all figures.
+
+    The first of `bands` is that of VELOCITY.
+    """
+    axes, n = lanes.shape
+    df = rate / n
+    half = n // 2
+    energy = 2.0 / (n * 0.375 * n)  # sum of the squares of a periodic Hann window: 3 n / 8
+    frequency = abs(speed) / 60.0
+    line = frequency / df
+    resolved = line >= 4.0 and frequency <= rate / 2.56
     for a in range(axes):
         s2 = 0.0
         s3 = 0.0
         s4 = 0.0
-        for i in range(n):
-            x = np.float64(lanes[a, i])
-            square = x * x
-            s2 += square
-            s3 += square * x
-            s4 += square * square
-        for i in range(n):
-            lanes[a, i] *= window[i]
+        for start in range(0, n, _PART):
+            p2 = p3 = p4 = np.float32(0.0)
+            for i in range(np.uintp(start), np.uintp(min(start + _PART, n))):
+                x = lanes[a, i]
+                square = x * x
+                p2 += square
+                p3 += square * x
+                p4 += square * square
+            s2 += np.float64(p2)
+            s3 += np.float64(p3)
+            s4 += np.float64(p4)
         peak = figures[a, PEAK]
         figures[a, MEAN] *= scale
         figures[a, PEAK] = peak * scale
@@ -92,32 +109,32 @@ def _figures(scale, rate, speed, lanes, spectrum, window, figures, validity):  #
             figures[a, KURTOSIS] = np.nan
             figures[a, SKEWNESS] = np.nan
             validity[a] |= STUCK
-    r2c(lanes, spectrum, _ALONG, True, 1.0, 1)
-    df = rate / n
-    half = n // 2
-    energy = 2.0 / (n * 0.375 * n)  # sum of the squares of a periodic Hann window: 3 n / 8
-    first = max(1, int(np.floor(LOWEST / df + 0.5)))
-    last = min(half, int(np.ceil(HIGHEST / df - 0.5)))
-    frequency = abs(speed) / 60.0
-    line = frequency / df
-    resolved = line >= 4.0 and frequency <= rate / 2.56
-    for a in range(axes):
         unit = figures[a, PEAK] * G * 1000.0 / (_TWO_PI * df)
-        total = 0.0
-        for k in range(first, last + 1):
-            z = spectrum[a, k]
-            share = min(k + 0.5, HIGHEST / df) - max(k - 0.5, LOWEST / df)
-            if 2 * k == n:
-                share *= 0.5
-            total += share * (np.float64(z.real) * z.real + np.float64(z.imag) * z.imag) / (np.float64(k) * k)
-        figures[a, VELOCITY] = unit * np.sqrt(energy * total)
+        for b in range(len(bands)):
+            lower = bands[b, 0] / df
+            upper = min(bands[b, 1] / df, 0.5 * n)  # half of the last bin lies beyond half the rate
+            first = max(1, int(np.floor(lower + 0.5)))
+            last = min(half, int(np.ceil(upper - 0.5)))
+            total = 0.0
+            if b == 0:
+                for k in range(np.uintp(first + 1), np.uintp(max(last, first + 1))):
+                    total += np.float64(power[a, k]) / (np.float64(k) * np.float64(k))
+            else:
+                for k in range(np.uintp(first + 1), np.uintp(max(last, first + 1))):
+                    total += np.float64(power[a, k])
+            for k in range(first, last + 1, max(last - first, 1)):
+                share = max(min(k + 0.5, upper) - max(k - 0.5, lower), 0.0)
+                total += share * power[a, k] / (np.float64(k) * k if b == 0 else 1.0)
+            if b == 0:
+                figures[a, VELOCITY] = unit * np.sqrt(energy * total)
+            else:
+                figures[a, BANDS + b - 1] = figures[a, PEAK] * np.sqrt(energy * total)
         figures[a, LINE] = np.nan
         if resolved:
             total = 0.0
             middle = int(np.floor(line + 0.5))
             for k in range(middle - 2, min(middle + 2, half) + 1):
-                z = spectrum[a, k]
-                total += np.float64(z.real) * z.real + np.float64(z.imag) * z.imag
+                total += power[a, k]
             figures[a, LINE] = unit * np.sqrt(2.0 * energy * total) / line
         elif speed == speed:
             validity[a] |= NO_LINE
@@ -128,11 +145,10 @@ def _figures(scale, rate, speed, lanes, spectrum, window, figures, validity):  #
         if figures[a, SATURATED] > 0.0:
             validity[a] |= CLIPPED
         if validity[a] & NOT_FINITE:
-            for k in range(FIGURES):
-                figures[a, k] = np.nan
+            figures[a, :] = np.nan
 
 
-@numba.njit([types.void(_COUNTS, types.float64, *_LOADED)], fastmath=_FAST, **jit.options())
+@numba.njit([types.void(_COUNTS, types.float64, types.int16[:, ::1], *_LOADED)], fastmath=_FAST, **jit.options())
 def _load_counts(block, limit, whole, lanes, figures, validity):  # type: ignore[no-untyped-def]
     """int16 counts. Sums are whole numbers; smallest and largest are sought among whole numbers, as that of floats is not vectorised."""
     n, axes = block.shape
@@ -146,30 +162,38 @@ def _load_counts(block, limit, whole, lanes, figures, validity):  # type: ignore
         for a in range(axes):
             for i in range(n):
                 whole[a, i] = block[i, a]
-    clip = np.int32(min(limit, 32767.0))
+    clip = np.int16(max(min(limit, 32767.0), 0.0))
     for a in range(axes):
         total = np.int64(0)
-        low = np.int32(32767)
-        high = np.int32(-32768)
-        beyond = np.int32(0)
+        low = np.int16(32767)
+        high = np.int16(-32768)
+        for start in range(0, n, _PART):
+            part = np.int32(0)
+            for i in range(np.uintp(start), np.uintp(min(start + _PART, n))):
+                part += np.int32(whole[a, i])
+            total += part
         for i in range(n):
-            count = whole[a, i]
-            total += count
-            low = min(low, count)
-            high = max(high, count)
-            beyond += np.int32(abs(count) >= clip)
+            low = min(low, whole[a, i])
+            high = max(high, whole[a, i])
+        beyond = 0
+        if high >= clip or low <= -clip:
+            for i in range(n):
+                beyond += int(abs(np.int32(whole[a, i])) >= clip)
         mean = total / n
         peak = max(high - mean, mean - low)
-        inverse = 1.0 / peak if high > low else 0.0
+        inverse = np.float32(1.0 / peak if high > low else 0.0)
+        # Whole numbers first: single precision would lose the samples of a quiet axis with gravity on it.
+        base = np.int32(np.floor(mean + 0.5))
+        rest = np.float32(mean - base)
         for i in range(n):
-            lanes[a, i] = np.float32((whole[a, i] - mean) * inverse)
+            lanes[a, i] = (np.float32(np.int32(whole[a, i]) - base) - rest) * inverse
         figures[a, MEAN] = mean
         figures[a, PEAK] = peak if high > low else 0.0
         figures[a, SATURATED] = beyond / n
         validity[a] = 0
 
 
-@numba.njit([types.void(_BITS, types.float64, types.float32[:, ::1], *_LOADED)], fastmath=_FAST, **jit.options())
+@numba.njit([types.void(_BITS, types.float64, types.float32[:, ::1], types.int32[:, ::1], *_LOADED)], fastmath=_FAST, **jit.options())
 def _load_floats(block, limit, floats, whole, lanes, figures, validity):  # type: ignore[no-untyped-def]
     """float32 samples, as their bits; `floats` are the bits `whole` as floats again.
 
@@ -220,9 +244,15 @@ def _load_floats(block, limit, floats, whole, lanes, figures, validity):  # type
 
 
 class Meter:
-    """Measures blocks; keeps the work arrays of the last shape it saw, and nothing else."""
+    """Measures blocks; keeps the work arrays of the last shape it saw, and nothing else.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    bands: Hz, lower and upper edge of each band whose RMS is told.
+    """
+
+    def __init__(self, bands: tuple[tuple[float, float], ...] = ()) -> None:
+        self._bands = np.array([(LOWEST, HIGHEST), *bands], dtype=np.float64)
         self._shape = (-1, -1)
 
     def measure(
@@ -243,7 +273,7 @@ class Meter:
         speed: of the spindle, rpm; the sign does not matter; NaN: LINE is not sought.
         limit: counts at which the sensor clips; never above 32767 for int16.
 
-        Returns figures (axes, FIGURES) and validity (axes,). Both belong to this object and are overwritten by the next call.
+        Returns figures (axes, FIGURES + bands) and validity (axes,). Both belong to this object and are overwritten by the next call.
 
         Raises
         ------
@@ -259,20 +289,19 @@ class Meter:
             return self._figures, self._validity
         block = np.ascontiguousarray(block)
         if block.dtype == np.int16:
-            _load_counts(block, limit, self._whole, self._lanes, self._figures, self._validity)
+            _load_counts(block, limit, self._counts, self._lanes, self._figures, self._validity)
         else:
             _load_floats(block.view(np.int32), limit, self._floats, self._whole, self._lanes, self._figures, self._validity)
-        _figures(scale, rate, speed, self._lanes, self._spectrum, self._window, self._figures, self._validity)
+        power = self._powers.of(self._lanes)
+        _figures(scale, rate, speed, self._bands, self._lanes, power, self._figures, self._validity)
         return self._figures, self._validity
 
     def _make(self, samples: int, axes: int) -> None:
-        # The transform takes four lanes at a time; three take longer than four.
-        lanes = 1 if axes == 1 else -(-axes // 4) * 4
         self._shape = (samples, axes)
+        self._counts = np.zeros((axes, samples), np.int16)
         self._whole = np.zeros((axes, samples), np.int32)
         self._floats = self._whole.view(np.float32)
-        self._lanes = np.zeros((lanes, samples), np.float32)
-        self._spectrum = np.zeros((lanes, samples // 2 + 1), np.complex64)
-        self._window = (0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(samples) / max(samples, 1))).astype(np.float32)
-        self._figures = np.full((axes, FIGURES), math.nan)
+        self._lanes = aligned(axes, samples)
+        self._powers = Powers(axes, samples)
+        self._figures = np.full((axes, FIGURES + len(self._bands) - 1), math.nan)
         self._validity = np.zeros(axes, np.int64)

@@ -117,3 +117,17 @@ def test_nothing_changes_nothing() -> None:
 def test_what_cannot_be_watched_is_refused(rate: float, band: tuple[float, float], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Record(rate, 3, 2.0, band)
+
+
+def test_lines_are_due_once_half_of_a_filled_record_is_new() -> None:
+    record = Record(RATE, 1, 0.1, BAND)
+    length = record.low.shape[1]
+    told = []
+    for _ in range(8 * length):
+        record.take(np.zeros((record.factor, 1), np.float32))
+        told.append(record.due())
+    at = np.flatnonzero(told)
+    assert at[0] >= length - 1
+    assert set(np.diff(at).tolist()) == {math.ceil(length / 2)}
+    record.forget()
+    assert not record.due()

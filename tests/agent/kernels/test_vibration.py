@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from agent.kernels import vibration as kernel
 from agent.kernels.vibration import Meter
+from tests.naive.spectrum import spectrum as naive_spectrum
 from tests.naive.vibration import figures as naive
 
 NAMES = ("mean", "rms", "peak", "crest", "kurtosis", "skewness", "velocity", "line", "saturated")
@@ -245,3 +246,24 @@ def test_one_meter_measures_blocks_of_any_shape_in_turn() -> None:
     for block in blocks:
         fresh = Meter().measure(block, 1.0, 6667.0)[0]
         assert np.array_equal(meter.measure(block, 1.0, 6667.0)[0], fresh, equal_nan=True)
+
+
+def test_bands_hold_what_lies_in_them() -> None:
+    """A tone of 0.5 g at 200 Hz, one of 0.1 g at 2000 Hz: 0.5 / sqrt(2) and 0.1 / sqrt(2); together Parseval's sum."""
+    samples = tone(200.0, 0.5) + tone(2000.0, 0.1)
+    (figures,), _ = Meter(((10.0, 1000.0), (1000.0, 3000.0), (10.0, 3333.5))).measure(samples, 1.0, 6667.0)
+    low, high, whole = figures[kernel.BANDS :].tolist()
+    assert (low, high) == (pytest.approx(0.5 / np.sqrt(2), rel=1e-3), pytest.approx(0.1 / np.sqrt(2), rel=1e-3))
+    assert whole == pytest.approx(math.hypot(0.5, 0.1) / np.sqrt(2), rel=1e-3)
+    assert np.array_equal(figures[: kernel.FIGURES], Meter().measure(samples, 1.0, 6667.0)[0][0], equal_nan=True)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_bands_agree_with_those_of_a_record(shape: str) -> None:
+    """tests/naive/spectrum.py shares no code with either."""
+    bands = ((0.0, 500.0), (500.0, 3333.5), (3333.0, 5000.0), (20.0, 20.5))
+    block = SHAPES[shape].astype(np.float32)
+    figures, _ = Meter(bands).measure(block, 1.0, 6667.0)
+    for axis in range(3):
+        slow, _ = naive_spectrum([float(x) for x in block[:, axis]], 6667.0, math.nan, 0, math.inf, (200.0, 3000.0), list(bands))
+        assert figures[axis, kernel.BANDS :].tolist() == pytest.approx(slow[9:], rel=2e-5, abs=2e-6 * slow[8])
