@@ -1,4 +1,6 @@
-"""`broche bench [--json]`: how fast the kernels are on this machine, beside numpy, scipy and river where they are installed."""
+"""`broche bench [--json]`: how fast the kernels are on this machine, beside numpy, scipy and river where they are installed.
+
+With `--detection`, what the pass finds in real recordings: `_bench_detection`."""
 
 from __future__ import annotations
 
@@ -48,13 +50,18 @@ def add_arguments(parser: argparse.ArgumentParser, say: Say) -> None:
     parser.add_argument("--json", action="store_true", help=say("bench.json"))
     parser.add_argument("--quick", action="store_true", help=say("bench.quick"))
     parser.add_argument("--only", metavar="NAME", help=say("bench.only"))
+    parser.add_argument("--detection", nargs="?", const="", metavar="DIR", help=say("bench.detection.help"))
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit status 0 when everything was measured; the table on standard output, or one JSON object a line."""
+    """Exit status 0 when everything was measured, 1 when a set of recordings could not be. A table, or one JSON object a line."""
     from agent.cli import CommandError
 
     say: Say = args.say
+    if args.detection is not None:
+        from agent.cli import _bench_detection
+
+        return _bench_detection.run(args)
     if args.only is not None and args.only not in NAMES:
         raise CommandError(say("bench.unknown", what=args.only, choices=", ".join(NAMES)))
     choice = jit.prepare()
