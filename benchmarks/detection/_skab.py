@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -93,7 +94,7 @@ class Tally:
     def _points(self, true: NDArray[np.float64], said: NDArray[np.float64]) -> None:
         earned = self.earned = self.earned or dict.fromkeys(PROFILES, 0.0)
         windows = [[float(t), float(t) + WINDOW] for t in true]
-        for left, right in zip(windows, windows[1:], strict=False):
+        for left, right in itertools.pairwise(windows):
             if left[1] >= right[0]:
                 right[0] = left[1]
         inside = np.zeros(len(said), bool)
