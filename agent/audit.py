@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.commands import Acknowledge, Command, CommandResult, FalseAlarm, TickStep, ToolChanged
+from agent.commands import Acknowledge, Command, CommandResult, Correct, FalseAlarm, TickStep, ToolChanged, UndoTuning
 from agent.store import Audit
 
 
@@ -13,6 +13,10 @@ def audit(command: Command, result: CommandResult, time: float, door: str) -> Au
             action, subject = "acknowledge", command.alert
         case FalseAlarm():
             action, subject = "false_alarm", command.alert
+        case Correct():
+            action, subject = "correct", command.alert
+        case UndoTuning():
+            action, subject = "undo_tuning", command.tuning
         case ToolChanged():
             action, subject = "tool_changed", command.tool
         case TickStep():

@@ -16,9 +16,25 @@ class Acknowledge(msgspec.Struct, frozen=True, kw_only=True, tag="acknowledge", 
 
 
 class FalseAlarm(msgspec.Struct, frozen=True, kw_only=True, tag="false_alarm", tag_field="command", forbid_unknown_fields=True):
-    """The operator judged this alert to be false; it is acknowledged and marked, and the cut may be learned from."""
+    """The operator judged this alert to be false: it is cleared and marked, its limit is widened, and the cuts are learned from again."""
 
     alert: str
+    by: str = ""
+    id: str = ""
+
+
+class Correct(msgspec.Struct, frozen=True, kw_only=True, tag="correct", tag_field="command", forbid_unknown_fields=True):
+    """The operator found what this alert says: it is marked, and a limit that an earlier verdict had widened goes half-way back."""
+
+    alert: str
+    by: str = ""
+    id: str = ""
+
+
+class UndoTuning(msgspec.Struct, frozen=True, kw_only=True, tag="undo_tuning", tag_field="command", forbid_unknown_fields=True):
+    """Take back what a verdict did to a limit. `tuning`: the id of the change."""
+
+    tuning: str
     by: str = ""
     id: str = ""
 
@@ -43,7 +59,7 @@ class TickStep(msgspec.Struct, frozen=True, kw_only=True, tag="tick_step", tag_f
     id: str = ""
 
 
-Command = Acknowledge | FalseAlarm | ToolChanged | TickStep
+Command = Acknowledge | FalseAlarm | Correct | UndoTuning | ToolChanged | TickStep
 
 
 class CommandResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -154,7 +154,26 @@ class Alert(_Noun, frozen=True, kw_only=True):
     checklist: str
     """Id of the checklist that was opened for it."""
     false_alarm: bool = False
+    correct: bool = False
+    """The operator found what it said."""
     acknowledged_by: str = ""
+
+
+class Retuned(_Noun, frozen=True, kw_only=True):
+    """One change of one limit by the operator's word."""
+
+    id: str
+    time: float
+    by: str
+    verdict: Literal["false_alarm", "correct", "undo"]
+    kind: str
+    """Of the finding whose limit it is"""
+    where: str
+    """Operation key, channel or spindle"""
+    alert: str
+    before: float
+    """Width of the limit, as a multiple of what the budget gives; at least 1"""
+    after: float
 
 
 class Step(_Noun, frozen=True, kw_only=True):
@@ -330,6 +349,8 @@ class Snapshot(_Noun, frozen=True, kw_only=True):
     values: dict[str, float | str | None]
     """Latest of every other channel by name; None: not to be believed now."""
     counters: Counters
+    tunings: tuple[Retuned, ...] = ()
+    """Changes of limits by the operator's word that stand, the newest first"""
 
 
 Event = Cut | Indicator | Finding | Alert | Checklist | Coverage

@@ -89,6 +89,16 @@ class AlertBook:
         alert = self.get(identity)
         return None if alert is None else self._clear(alert, now, acknowledged_by=by, false_alarm=True)
 
+    def correct(self, identity: str, by: str, now: float) -> Alert | None:
+        """The operator found what it says: marked so, and acknowledged if it was not; cleared if its cause is gone."""
+        alert = self.get(identity)
+        if alert is None:
+            return None
+        if alert.returned:
+            return self._clear(alert, now, acknowledged_by=by or alert.acknowledged_by, correct=True)
+        seen = by or alert.acknowledged_by
+        return self._change(identity, state="acknowledged", acknowledged_by=seen, correct=True, updated=now, transition="acknowledged")
+
     def settle(self, identity: str, by: str, now: float) -> Alert | None:
         """Its cause was removed by the operator (a new tool): cleared."""
         alert = self.get(identity)

@@ -16,6 +16,7 @@ from agent.detect.coverage import of_operation
 from agent.detect.drift import Drift, DriftState
 from agent.detect.missing import absent, missing
 from agent.detect.overload import overload
+from agent.detect.tuning import Tuning, TuningState
 from agent.model import Cut, Finding, Indicator, Word
 from agent.settings import MonitoringOptions
 
@@ -43,6 +44,7 @@ class WatchState(msgspec.Struct):
     drift: DriftState = msgspec.field(default_factory=DriftState)
     together: bool = False
     """All tools moved together at the end of the last part."""
+    tuning: TuningState = msgspec.field(default_factory=TuningState)
 
 
 class Watch:
@@ -58,6 +60,7 @@ class Watch:
         self._options = options
         self.p = probability(alarms_per_hour)
         self.state = WatchState()
+        self.tuning = Tuning()
         self._priors = Priors()
         self._drift = Drift(self.p, options.monitor_cuts)
         self._spoiled: dict[str, str] = {}
@@ -125,7 +128,7 @@ class Watch:
             del history[:-PARTS]
         self._priors = priors(self.state.baselines.values())
         levels = self._levels()
-        found = fusion.decide(levels, self._time, part)
+        found = self._tuned(fusion.decide(levels, self._time, part))
         self.state.worn = [finding.tool for finding in found if finding.kind == "wear"]
         together = any(finding.kind == "process" for finding in found)
         if self.state.together and not together and all(level.level < 0.5 * level.limit for level in levels.values()):
@@ -159,6 +162,11 @@ class Watch:
         self.state.worn = [t for t in self.state.worn if t != tool]
         self.state.bad = [key for key in self.state.bad if self.state.baselines[key].tool != tool]
 
+    def unmark(self, operation: str, tool: str) -> None:
+        """An alert was false: the cuts of its operation and tool are learned from again."""
+        self.state.bad = [key for key in self.state.bad if key != operation]
+        self.state.worn = [t for t in self.state.worn if t != tool]
+
     def smallest_change(self, baseline: Baseline) -> float | None:
         """Smallest rise of the work that the trend of this operation would show at the budget, as a fraction."""
         change = wear.smallest_change(baseline, self._priors.step, self.p)
@@ -176,13 +184,14 @@ class Watch:
     def saved(self) -> WatchState:
         """What survives a restart."""
         baselines = {key: baseline.without_curves() for key, baseline in self.state.baselines.items()}
-        return msgspec.structs.replace(self.state, baselines=baselines, drift=self._drift.saved())
+        return msgspec.structs.replace(self.state, baselines=baselines, drift=self._drift.saved(), tuning=self.tuning.state)
 
     def restore(self, state: WatchState, anew: Collection[str] = ()) -> None:
         """Take back a saved state; of the spindles in `anew` nothing that was learned."""
         forgotten = [key for key, baseline in state.baselines.items() if baseline.spindle in anew]
         self.state = _without(state, forgotten) if forgotten else state
         self._drift.restore(state.drift)
+        self.tuning.restore(state.tuning)
         for key in forgotten:
             self._drift.forget(key)
         self._priors = priors(self.state.baselines.values())
@@ -218,9 +227,9 @@ class Watch:
     def _grown(self, cut: Cut, baseline: Baseline, noise: float) -> list[Finding | Indicator]:
         if cut.id in self._spoiled:
             return []
-        finding = breakage(cut, baseline, noise)
+        finding = self._passes(breakage(cut, baseline, noise))
         if finding is None:
-            over = overload(cut, baseline, self._priors.peak, self.p, self._options.learn_cuts)
+            over = self._passes(overload(cut, baseline, self._priors.peak, self.p, self._options.learn_cuts))
             self._over[cut.id] = self._over.get(cut.id, 0) + 1 if over is not None else 0
             if over is not None and self._over[cut.id] >= REPEATS:
                 finding = over
@@ -242,7 +251,9 @@ class Watch:
             self._whole = self._whole and cut.held == "idle_unknown"
             return out
         if spoiled is None:
-            finding = breakage(cut, baseline, noise) or missing(cut, baseline, self._priors.work, self.p, self._options.learn_cuts)
+            finding = self._passes(breakage(cut, baseline, noise)) or self._passes(
+                missing(cut, baseline, self._priors.work, self.p, self._options.learn_cuts)
+            )
             if finding is not None:
                 self._mark(baseline.key)
                 return [finding]
@@ -275,6 +286,13 @@ class Watch:
             if drift is not None:
                 out.append(drift)
         return out
+
+    def _passes(self, finding: Finding | None) -> Finding | None:
+        """At the limit as the operator's verdicts left it."""
+        return None if finding is None else self.tuning.tuned(finding)
+
+    def _tuned(self, findings: list[Finding]) -> list[Finding]:
+        return [tuned for finding in findings if (tuned := self.tuning.tuned(finding)) is not None]
 
     def _back(self, baseline: Baseline) -> bool:
         limit = math.log1p(self._options.wear_limit)

@@ -15,7 +15,7 @@ from agent import __version__
 from agent.alerts.book import AlertBook
 from agent.axes import AxisState, AxisWatch
 from agent.budget import alarms_per_hour
-from agent.commands import Acknowledge, Command, CommandResult, FalseAlarm, TickStep, ToolChanged
+from agent.commands import Acknowledge, Command, CommandResult, Correct, FalseAlarm, TickStep, ToolChanged, UndoTuning
 from agent.context import Context, Seen
 from agent.detect import coverage
 from agent.detect.sensor import Sensors
@@ -135,6 +135,17 @@ class Monitor:
                 alert = self.alerts.false_alarm(command.alert, command.by, now)
                 reason = "" if alert else "unknown_alert"
                 out.extend([alert] if alert else [])
+                if alert is not None:
+                    self.watch.tuning.false_alarm(alert, command.by, now)
+                    self.watch.unmark(alert.operation, alert.tool)
+            case Correct():
+                alert = self.alerts.correct(command.alert, command.by, now)
+                reason = "" if alert else "unknown_alert"
+                out.extend([alert] if alert else [])
+                if alert is not None:
+                    self.watch.tuning.correct(alert, command.by, now)
+            case UndoTuning():
+                reason = "" if self.watch.tuning.undo(command.tuning, command.by, now) else "unknown_tuning"
             case ToolChanged():
                 known = {baseline.tool for baseline in self.watch.state.baselines.values()}
                 if command.tool not in known:

@@ -51,6 +51,7 @@ class Overview:
             checklists=tuple(c for c in monitor.checklists.values() if c.id in wanted or not c.done),
             values=self._values(now),
             counters=monitor.counters,
+            tunings=monitor.watch.tuning.standing(),
         )
 
     def _spindle(self, name: str, now: float) -> SpindleView:

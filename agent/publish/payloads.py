@@ -188,6 +188,7 @@ def alert(
         "raised": time_text(alert.raised),
         "checklist": alert.checklist,
         "false_alarm": alert.false_alarm,
+        "correct": alert.correct,
         "acknowledged_by": alert.acknowledged_by,
         "evidence": {key: figure(value) if isinstance(value, float) else value for key, value in alert.evidence.items()},
         "text": {

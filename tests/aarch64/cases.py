@@ -64,6 +64,16 @@ def bearing(k: Any, broken: bool) -> Told:
     return told
 
 
+@case("agent.kernels.centre")
+def centre(k: Any, broken: bool) -> Told:
+    samples = np.ascontiguousarray(wave(25, 1000, 4).T, dtype=np.float32)
+    if broken:
+        samples[0, 77], samples[1], samples[2, 3:6] = np.nan, 2.0, (1e-42, np.inf, -np.inf)
+    lanes, told = np.empty_like(samples), np.empty((4, 3))
+    k.centre(samples, samples.view(np.int32), lanes, told)
+    return {"lanes": lanes, "told": told}
+
+
 @case("agent.kernels.charts")
 def charts(k: Any, broken: bool) -> Told:
     values = table(30, 1500, 6, broken=broken)
@@ -94,6 +104,17 @@ def decimate(k: Any, broken: bool) -> Told:
     for first in range(0, 6000, 1234):
         record.take(samples[first : first + 1234].astype(np.float32))
     return {"low": record.low.copy(), "envelope": record.envelope.copy(), "filled": np.array([record.filled])}
+
+
+@case("agent.kernels.fft")
+def fft(k: Any, broken: bool) -> Told:
+    told: Told = {}
+    for n in (64, 100, 128, 1024, 4096):
+        rows = np.ascontiguousarray(wave(55, n, 3).T, dtype=np.float32)
+        if broken:
+            rows[0, 7], rows[1] = np.nan, 1.0
+        told[f"powers_{n}"] = k.Powers(3, n).of(rows).copy()
+    return told
 
 
 @case("agent.kernels.robust")

@@ -23,6 +23,11 @@ export class Detail {
     this._caption = h("p", { class: "caption" });
     this._acknowledge = button(words.t("alert.acknowledge"), () => app.acknowledge(this._alert), { "data-command": true });
     this._false = button(words.t("alert.false_alarm"), () => app.falseAlarm(this._alert), { "data-command": true });
+    this._correct = button(words.t("alert.correct"), () => app.correct(this._alert), { "data-command": true });
+    this._tuned = h("span");
+    this._undo = button(words.t("alert.undo"), () => app.undoTuning(this._tuning), { "data-command": true });
+    this._tuning = null;
+    this._tuningBox = h("p", { class: "tuning" }, this._tuned, " ", this._undo);
     this._changed = button(words.t("alert.tool_changed"), () => app.toolChanged(this._alert.tool, this._alert.spindle), { "data-command": true });
     this._state = h("p", { class: "seen" });
     this._checklist = new ChecklistPanel(app);
@@ -40,7 +45,8 @@ export class Detail {
       this._evidence,
       this._chart.node,
       this._caption,
-      h("div", { class: "actions" }, this._acknowledge, this._state, this._false, this._changed),
+      this._tuningBox,
+      h("div", { class: "actions" }, this._acknowledge, this._state, this._correct, this._false, this._changed),
     );
     this.node = h("main", { class: "detail" }, this._alertPanel, this._checklist.node);
   }
@@ -63,7 +69,11 @@ export class Detail {
     const open = alert.state === "active";
     show(this._acknowledge, open);
     show(this._state, !open);
-    put(this._state, words.t(alert.false_alarm ? "alert.was_false" : `alert.state.${alert.state}`));
+    put(this._state, words.t(verdict(alert)));
+    show(this._correct, alert.state !== "cleared" && !alert.correct);
+    this._tuning = snapshot.tunings.find((one) => one.alert === alert.id) ?? null;
+    show(this._tuningBox, this._tuning !== null);
+    if (this._tuning) put(this._tuned, tunedText(this._tuning, words));
     show(this._false, alert.state !== "cleared" && !alert.false_alarm);
     show(this._changed, Boolean(alert.tool) && alert.state !== "cleared");
     const checklist = snapshot.checklists.find((one) => one.id === alert.checklist || one.alert === alert.id);
@@ -78,6 +88,18 @@ export class Detail {
     const past = app.history?.find((one) => one.alert.id === app.subject);
     return { app, alert: past?.alert, told: past?.said };
   }
+}
+
+/** The key of what became of an alert, the operator's own verdict first. */
+export function verdict(alert) {
+  if (alert.false_alarm) return "alert.was_false";
+  return alert.correct ? "alert.was_correct" : `alert.state.${alert.state}`;
+}
+
+function tunedText(tuning, words) {
+  const by = tuning.by ? words.t("alert.tuned_by", { by: tuning.by }) : "";
+  const wider = tuning.after > tuning.before;
+  return words.t(wider ? "alert.tuned" : "alert.narrowed", { by, pct: Math.round(100 * (tuning.after / tuning.before - 1)) });
 }
 
 function evidenceRow([name, value]) {

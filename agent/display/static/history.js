@@ -1,5 +1,6 @@
 // Alerts since the agent started, newest first.
 
+import { verdict } from "./detail.js";
 import { h, refill, show } from "./dom.js";
 import { Pager, rowsIn } from "./pager.js";
 import { shape } from "./shapes.js";
@@ -26,7 +27,7 @@ export class History {
       time: words.stamp(alert.raised, stream.now()),
       title: said.title,
       text: said.text,
-      state: [words.t(alert.false_alarm ? "alert.was_false" : `alert.state.${alert.state}`), ended === null ? "" : words.clock(ended)].filter(Boolean).join(" "),
+      state: [words.t(verdict(alert)), ended === null ? "" : words.clock(ended)].filter(Boolean).join(" "),
     }));
     refill(this._list, JSON.stringify(rows), () => rows.map((row) => this._row(row)));
   }

@@ -75,6 +75,14 @@ class App {
     if (await this._sure("ask.false_alarm", {})) await this.send({ command: "false_alarm", alert: alert.id });
   }
 
+  correct(alert) {
+    return this.send({ command: "correct", alert: alert.id });
+  }
+
+  async undoTuning(tuning) {
+    if (await this._sure("ask.undo_tuning", {})) await this.send({ command: "undo_tuning", tuning: tuning.id });
+  }
+
   async toolChanged(tool, spindle) {
     if (await this._sure("ask.tool_changed", { tool: toolLabel(tool) })) await this.send({ command: "tool_changed", tool, spindle });
   }
