@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,7 @@ def _values(texts: Texts, alert: Alert, tool_name: str, unit: str) -> dict[str, 
     values: dict[str, Scalar] = {"unit": unit, **alert.evidence}
     for name in _NUMBERED:
         value = values.get(name)
-        if isinstance(value, (int, float)) and known(value):
+        if isinstance(value, (int, float)) and math.isfinite(value):
             values[name] = str(int(value)) if name.endswith("part") else int(value)
     reason = values.get("reason")
     channel = values.get("channel") or alert.channel
@@ -99,7 +100,7 @@ def _rows(texts: Texts, alert: Alert, values: dict[str, Scalar]) -> list[tuple[s
 
 def _others(texts: Texts, alert: Alert) -> str:
     flat, total = alert.evidence.get("others_flat"), alert.evidence.get("others_total")
-    if not isinstance(flat, (int, float)) or not isinstance(total, (int, float)) or not 0 <= flat <= total or total < 1:
+    if not isinstance(flat, (int, float)) or not isinstance(total, (int, float)) or not 0 <= flat <= total or not 1 <= total < math.inf:
         return ""
     key = f"alert.{alert.kind}.others_{'all' if flat == total else 'some' if flat else 'none'}"
     return texts.say(key, n=int(flat), total=int(total)) if texts.has(key) else ""
