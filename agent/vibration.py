@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import msgspec
 import numpy as np
@@ -57,13 +58,20 @@ class VibrationWatch:
     ----------
     settings: whose channels have the role `vibration`.
     p: chance that one judgement may be a false alarm.
+    width: by how much the operator's word widened the limit of a kind of finding at a place (`detect.tuning`).
     """
 
-    def __init__(self, settings: MachineSettings, p: float) -> None:
+    def __init__(self, settings: MachineSettings, p: float, width: Callable[[str, str], float] | None = None) -> None:
+        self._width = width
         first = settings.spindle[0].name
         self._channels = {c.name: _Channel(c.name, c.spindle or first, p) for c in settings.channel if c.role == "vibration"}
         self._spindles = {spindle.name: _Spindle() for spindle in settings.spindle}
         self._standing = {spindle.name: spindle.minimum_speed for spindle in settings.spindle}
+
+    def unmark(self, channel: str) -> None:
+        """What was told of this channel was false."""
+        if channel in self._channels:
+            self._channels[channel].judge.unmark()
 
     def listen(self, spindle: str, frame: Frame, air: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
         """Note since when the spindle has turned steadily without a cut; `air`: (n,) at which rows of the frame it did."""
@@ -108,7 +116,8 @@ class VibrationWatch:
         out: list[Finding | Indicator] = [
             Indicator(time=end, channel=channel.name, operation="", tool="", name="velocity_rms", value=figures.velocity_rms, unit="mm/s")
         ]
-        finding = channel.judge.judge(end, abs(spindle.speed), figures.velocity_rms)
+        width = self._width("spindle", channel.judge.channel) if self._width is not None else 1.0
+        finding = channel.judge.judge(end, abs(spindle.speed), figures.velocity_rms, width)
         return [*out, finding] if finding is not None else out
 
     def of_cut(self, spindle: str, cut: Cut) -> Cut:

@@ -65,8 +65,8 @@ class Drift:
         self._told: set[str] = set()
         self._free: list[int] = []
 
-    def take(self, baseline: Baseline, work: float, time: float, part: int) -> Finding | None:
-        """A good cut's log(work); the finding is handed out once, and its end once."""
+    def take(self, baseline: Baseline, work: float, time: float, part: int, wider: float = 1.0) -> Finding | None:
+        """A good cut's log(work); the finding is handed out once, and its end once. `wider`: the limit's width by the operator's word."""
         column = self._column(baseline.key)
         width = self._state.shape[1]
         values = np.full((1, width), np.nan)
@@ -83,17 +83,21 @@ class Drift:
                 return None
             self._told.discard(baseline.key)
             charts.restart(self._state, np.arange(width) == column)
-            return self._finding(baseline, time, part, down, change, finished=True)
-        if down <= self._limit:
+            return self._finding(baseline, time, part, down, change, wider, finished=True)
+        if down <= wider * self._limit:
             return None
         self._told.add(baseline.key)
-        return self._finding(baseline, time, part, down, change, finished=False)
+        return self._finding(baseline, time, part, down, change, wider, finished=False)
 
     def forget(self, key: str) -> None:
         """A new tool, or an operation that is gone: its chart begins again, its column is free for another."""
         if key in self._columns:
             charts.forget(self._state, np.arange(self._state.shape[1]) == self._columns[key])
             self._free.append(self._columns.pop(key))
+        self._told.discard(key)
+
+    def unmark(self, key: str) -> None:
+        """What was told of this operation was false: it may be told again, and its cuts are learned from."""
         self._told.discard(key)
 
     def saved(self) -> DriftState:
@@ -120,7 +124,7 @@ class Drift:
             column = self._columns[key] = self._free.pop()
         return column
 
-    def _finding(self, baseline: Baseline, time: float, part: int, down: float, change: float, *, finished: bool) -> Finding:
+    def _finding(self, baseline: Baseline, time: float, part: int, down: float, change: float, wider: float, *, finished: bool) -> Finding:
         return Finding(
             time=time,
             kind="drift",
@@ -130,7 +134,7 @@ class Drift:
             operation=baseline.key,
             tool=baseline.tool,
             score=down,
-            threshold=self._limit,
+            threshold=wider * self._limit,
             evidence={
                 "change_pct": 100.0 * math.expm1(change),
                 "n_baseline": baseline.good,

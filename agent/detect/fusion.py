@@ -83,3 +83,20 @@ def decide(levels: Mapping[str, ToolLevel], time: float, part: int) -> list[Find
             )
         )
     return findings
+
+
+def process_over(time: float) -> Finding:
+    """The tools do not stand off together any more."""
+    return Finding(
+        time=time,
+        kind="process",
+        severity="advice",
+        channel="",
+        spindle="",
+        operation="",
+        tool="",
+        score=0.0,
+        threshold=0.0,
+        evidence={},
+        finished=True,
+    )

@@ -56,8 +56,13 @@ class SpindleVibration:
         known = self.speeds.get(_bin(rpm))
         return math.exp(known.level.mean) if known is not None and known.level.n >= LEARN else None
 
-    def judge(self, time: float, rpm: float, velocity_rms: float) -> Finding | None:
-        """Take one block without a cut at steady speed (rpm) in."""
+    def unmark(self) -> None:
+        """What was told was false: it may be told again."""
+        for speed in self.speeds.values():
+            speed.told = False
+
+    def judge(self, time: float, rpm: float, velocity_rms: float, width: float = 1.0) -> Finding | None:
+        """Take one block without a cut at steady speed (rpm) in. `width`: of the limit, by the operator's word."""
         if not (math.isfinite(velocity_rms) and velocity_rms > 0.0):
             return None
         known = self.speeds.setdefault(_bin(rpm), SpeedBaseline(rpm))
@@ -69,7 +74,7 @@ class SpindleVibration:
         if len(known.recent) < RECENT:
             return None
         change = float(np.median(known.recent)) - known.level.mean
-        limit = max(RISE, prediction_factor(known.level.n, known.level.n - 1, self._p) * known.level.sd)
+        limit = width * max(RISE, prediction_factor(known.level.n, known.level.n - 1, self._p) * known.level.sd)
         if change <= 0.5 * limit and not known.told:
             known.level.learn(value)
             return None

@@ -132,7 +132,7 @@ class Watch:
         self.state.worn = [finding.tool for finding in found if finding.kind == "wear"]
         together = any(finding.kind == "process" for finding in found)
         if self.state.together and not together and all(level.level < 0.5 * level.limit for level in levels.values()):
-            out.append(_process_over(self._time))
+            out.append(fusion.process_over(self._time))
         self.state.together = together
         out.extend(found)
         self._seen = []
@@ -166,6 +166,7 @@ class Watch:
         """An alert was false: the cuts of its operation and tool are learned from again."""
         self.state.bad = [key for key in self.state.bad if key != operation]
         self.state.worn = [t for t in self.state.worn if t != tool]
+        self._drift.unmark(operation)
 
     def smallest_change(self, baseline: Baseline) -> float | None:
         """Smallest rise of the work that the trend of this operation would show at the budget, as a fraction."""
@@ -282,7 +283,8 @@ class Watch:
                 out.append(_over(cut, "wear"))
         if baseline.key not in self.state.bad and baseline.tool not in self.state.worn:
             baseline.learn(cut, noise)
-            drift = self._drift.take(baseline, math.log(cut.features.work), cut.time, cut.part)
+            width = self.tuning.width("drift", baseline.key)
+            drift = self._drift.take(baseline, math.log(cut.features.work), cut.time, cut.part, width)
             if drift is not None:
                 out.append(drift)
         return out
@@ -361,23 +363,6 @@ def _without(state: WatchState, keys: Collection[str]) -> WatchState:
         sequences={program: parts for program, parts in sequences.items() if any(parts)},
         bad=[key for key in state.bad if key not in keys],
         worn=[tool for tool in state.worn if tool not in lost],
-    )
-
-
-def _process_over(time: float) -> Finding:
-    """The tools do not stand off together any more."""
-    return Finding(
-        time=time,
-        kind="process",
-        severity="advice",
-        channel="",
-        spindle="",
-        operation="",
-        tool="",
-        score=0.0,
-        threshold=0.0,
-        evidence={},
-        finished=True,
     )
 
 

@@ -79,7 +79,7 @@ class Monitor:
         self.watch = Watch(settings.monitoring, alarms_per_hour(settings.monitoring.false_alarms) or 1.0 / 160.0)
         self.sensors = Sensors(settings)
         self.supply = Supply(settings)
-        self.vibration = VibrationWatch(settings, self.watch.p)
+        self.vibration = VibrationWatch(settings, self.watch.p, self.watch.tuning.width)
         self.axes = AxisWatch(settings, self.timeline)
         self.alerts = AlertBook()
         self.checklists: dict[str, Checklist] = {}
@@ -138,6 +138,7 @@ class Monitor:
                 if alert is not None:
                     self.watch.tuning.false_alarm(alert, command.by, now)
                     self.watch.unmark(alert.operation, alert.tool)
+                    self.vibration.unmark(alert.channel)
             case Correct():
                 alert = self.alerts.correct(command.alert, command.by, now)
                 reason = "" if alert else "unknown_alert"

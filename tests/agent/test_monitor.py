@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from agent.commands import Acknowledge, FalseAlarm, TickStep, ToolChanged
+from agent.commands import Acknowledge, Correct, FalseAlarm, TickStep, ToolChanged, UndoTuning
 from agent.maintenance import plan
 from agent.model import Alert, Checklist, Coverage, Cut, Event, Word
 from agent.monitor import Monitor
@@ -278,6 +278,8 @@ def test_commands_that_name_nothing_are_refused_with_a_reason() -> None:
     for command, reason in (
         (Acknowledge(alert="x"), "unknown_alert"),
         (FalseAlarm(alert="x"), "unknown_alert"),
+        (Correct(alert="x"), "unknown_alert"),
+        (UndoTuning(tuning="tuning-1"), "unknown_tuning"),
         (ToolChanged(tool="99"), "unknown_tool"),
         (TickStep(checklist="x", step="y", result="ok"), "unknown_checklist"),
     ):
@@ -290,6 +292,32 @@ def test_a_false_alarm_is_cleared_and_marked() -> None:
     (alert,) = alerts(events)
     _, told = monitor.do(FalseAlarm(alert=alert.id, by="AB"), START + 64)
     assert [(event.state, event.false_alarm) for event in told if isinstance(event, Alert)] == [("cleared", True)]
+
+
+def test_a_false_alarm_widens_its_limit_until_that_is_undone_and_its_cuts_are_learned_from_again() -> None:
+    monitor, events = run(9, Faults(broken={4: (7, 0.5, 99)}))
+    (alert,) = alerts(events)
+    assert alert.operation in monitor.watch.state.bad
+    monitor.do(FalseAlarm(alert=alert.id, by="AB"), START + 64)
+    assert alert.operation not in monitor.watch.state.bad
+    (change,) = monitor.snapshot().tunings
+    assert (change.kind, change.where, change.alert, change.by) == (alert.kind, alert.operation, alert.id, "AB")
+    again = Monitor(monitor.settings, PLAN)
+    again.restore(monitor.state())
+    assert again.snapshot().tunings == (change,)
+    result, _ = again.do(UndoTuning(tuning=change.id, by="AB"), START + 65)
+    assert result.accepted
+    assert again.snapshot().tunings == ()
+    assert again.watch.tuning.width(alert.kind, alert.operation) == 1.0
+
+
+def test_an_alert_that_was_right_is_marked_and_acknowledged_and_moves_no_limit() -> None:
+    monitor, events = run(9, Faults(broken={4: (7, 0.5, 99)}))
+    (alert,) = alerts(events)
+    _, told = monitor.do(Correct(alert=alert.id, by="AB"), START + 64)
+    assert [(e.state, e.correct, e.acknowledged_by) for e in told if isinstance(e, Alert)] == [("acknowledged", True, "AB")]
+    assert monitor.snapshot().tunings == ()
+    assert alert.operation in monitor.watch.state.bad
 
 
 def test_the_steps_of_a_checklist_are_ticked_until_it_is_done() -> None:

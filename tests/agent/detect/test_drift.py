@@ -64,3 +64,27 @@ def test_a_restart_and_a_new_tool() -> None:
     assert second.saved() == first.saved()
     second.forget("k")
     assert follow(noise[:30] - 0.3, second) == []
+
+
+def test_a_widened_limit_tells_the_same_fall_later_and_at_its_own_threshold() -> None:
+    noise = 0.01 * np.random.default_rng(1).standard_normal(160)
+    values = 5.0 + noise + np.where(np.arange(160) >= 60, -0.06, 0.0)
+    told = {}
+    for width in (1.0, 1.5):
+        drift, baseline = Drift(P, 20), Baseline(key="k", spindle="S1", program="1", tool="4", section="1", since=0.0)
+        for i, value in enumerate(values):
+            baseline.learn(cut(math.exp(value), part=i), 0.5)
+            finding = drift.take(baseline, value, 7.0 * i, i, width)
+            if finding is not None:
+                told.setdefault(width, finding)
+    assert told[1.5].time > told[1.0].time
+    assert told[1.5].threshold == pytest.approx(1.5 * told[1.0].threshold)
+
+
+def test_what_was_false_may_be_told_again() -> None:
+    noise = 0.01 * np.random.default_rng(1).standard_normal(400)
+    drift = Drift(P, 20)
+    assert len(follow(5.0 + noise[:100] + np.where(np.arange(100) >= 60, -0.06, 0.0), drift)) == 1
+    assert drift.saved().told == ["k"]
+    drift.unmark("k")
+    assert drift.saved().told == []

@@ -51,3 +51,15 @@ def test_what_is_no_velocity_is_not_learned(level: float) -> None:
     judge = SpindleVibration("vibration", "S1", 2.5e-6)
     assert follow([level] * (LEARN + RECENT + 5), judge=judge) == []
     assert judge.baseline(1500.0) is None
+
+
+def test_a_widened_limit_is_silent_at_what_was_false_and_tells_what_is_worse() -> None:
+    judge = SpindleVibration("vibration", "S1", 2.5e-6)
+    (first,) = follow([*noisy(0.8, LEARN + 30), *noisy(1.5, 60, 2)], judge=judge)
+    width = 1.2 * math.log(1.5 / 0.8) / math.log(first.threshold)
+    judge.unmark()
+    same = [judge.judge(60.0 + i, 1500.0, level, width) for i, level in enumerate(noisy(1.5, 60, 4))]
+    assert not any(same)
+    worse = [found for i, level in enumerate(noisy(4.0, 60, 5)) if (found := judge.judge(120.0 + i, 1500.0, level, width)) is not None]
+    assert [found.finished for found in worse] == [False]
+    assert math.log(worse[0].threshold) == pytest.approx(width * math.log(first.threshold))
