@@ -166,9 +166,7 @@ def _power(lives: Sequence[Life], clock: Callable[[Point], float]) -> Predictor:
 
 def _line(name: str, lives: Sequence[Life]) -> Predictor:
     """Wear = b + a max(level, 0), every life with the same weight, neither below zero."""
-    rows = [
-        (max(m.at.levels[name], 0.0), m.wear, 1.0 / len(life.measures)) for life in lives for m in life.measures if name in m.at.levels
-    ]
+    rows = [(max(m.at.levels[name], 0.0), m.wear, 1.0 / len(life.measures)) for life in lives for m in life.measures if name in m.at.levels]
     if not rows:
         return lambda points: np.full(len(points), np.nan)
     x, y, w = np.array(rows).T
