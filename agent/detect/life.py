@@ -92,12 +92,14 @@ class Calibration:
         there = np.isfinite(each)
         weights = np.where(there, self.weights, 0.0)
         total = weights.sum(axis=1)
-        return np.divide((np.where(there, each, 0.0) * weights).sum(axis=1), total, out=np.full(len(each), np.nan), where=total > 0.0)
+        out: Array = np.divide((np.where(there, each, 0.0) * weights).sum(axis=1), total, out=np.full(len(each), np.nan), where=total > 0.0)
+        return out
 
     def carried(self, points: Sequence[Point], measure: Measure) -> Array:
         """The same from the last measure on: what was measured, and what earlier tools gained from there."""
         gain = self.predict(points) - self.predict([measure.at])[0]
-        return measure.wear + np.maximum(gain, 0.0)
+        out: Array = measure.wear + np.maximum(gain, 0.0)
+        return out
 
 
 def crossing(measures: Sequence[Measure], limit: float) -> tuple[float, float] | None:
