@@ -107,7 +107,8 @@ def table(name: str, rows: Sequence[Any], say: Say) -> list[str]:
     for row in rows:
         beside = f"{row.baseline}: {number(row.baseline_value)}" if row.baseline else ""
         lines.append(f"  {row.figure:86} {value(row, say):>34}  {beside}".rstrip())
-        said = [("n", row.n), ("fixed", row.fixed), ("published", row.published), ("note", row.note)]
+        through = say(f"bench.detection.through_{row.through}")
+        said = [("through", through), ("n", row.n), ("fixed", row.fixed), ("published", row.published), ("note", row.note)]
         below = "; ".join(f"{say(f'bench.detection.{key}')}: {text}" for key, text in said if text)
         lines += textwrap.wrap(below, WIDTH, initial_indent="      ", subsequent_indent="      ", break_long_words=False)
     return lines

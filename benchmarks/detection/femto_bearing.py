@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from agent.detect.budget import probability
 from agent.detect.trend import FIRST, LIMIT, PERSIST, WEIGHT, Trend
 from agent.features import CONDITION, condition_figures
-from benchmarks.detection.table import Progress, Row, wilson
+from benchmarks.detection.table import Progress, Row, by_detector, wilson
 
 EARLY = 0.2
 """Share of life before which an alarm counts as early."""
@@ -66,7 +66,7 @@ def measure(folder: Path, progress: Progress) -> list[Row]:
     )
     rows.extend(_raw(folder, lives))
     progress(1.0, "")
-    return rows
+    return by_detector(rows)
 
 
 def _read(path: Path) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]]]:

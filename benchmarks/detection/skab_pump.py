@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from agent.detect.multivariate import Multivariate, Options
 from benchmarks.detection._skab import TAUGHT, Tally, Unit, read, tally
-from benchmarks.detection.table import Progress, Row
+from benchmarks.detection.table import Progress, Row, by_detector
 
 OURS = [
     Options(learn=TAUGHT, kept=kept, weight=weight, limit=limit, tau=tau, creeping=creeping)
@@ -55,7 +55,7 @@ def measure(folder: Path, progress: Progress) -> list[Row]:
         _rows("default", units, [default, textbook], [default, textbook], "defaults of the product: limit and share were chosen here")
     )
     progress(1.0, "")
-    return rows
+    return by_detector(rows)
 
 
 def run(unit: Unit, options: Options) -> NDArray[np.bool_]:

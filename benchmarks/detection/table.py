@@ -8,9 +8,9 @@ of its set's format are there: other tools, bearings or days than those that it 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -32,6 +32,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     baseline, baseline_value: the plain rule tuned with the same effort in the same run, and its figure.
     published: the published figure and its source, '' where there is none.
     note: what must be known to read it.
+    through: what spoke: the whole pass, or a detector that was fed by itself because the pass does not use it yet (decision 13).
     """
 
     set: str
@@ -47,6 +48,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     baseline_value: float | None = None
     published: str = ""
     note: str = ""
+    through: Literal["pass", "detector"] = "pass"
 
 
 class Adapter(Protocol):
@@ -60,6 +62,11 @@ class Adapter(Protocol):
         FileNotFoundError: a file without which nothing can be measured is not there; its name is in the error.
         """
         ...
+
+
+def by_detector(rows: Iterable[Row]) -> list[Row]:
+    """The same rows, each saying that a detector was fed by itself."""
+    return [msgspec.structs.replace(row, through="detector") for row in rows]
 
 
 def wilson(hits: int, n: int) -> tuple[float, float]:

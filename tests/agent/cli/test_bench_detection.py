@@ -67,7 +67,7 @@ def test_a_table_of_all_sets_and_the_one_that_nobody_can_read_is_named(
     assert "lathe: 100%, numbers" in told.err
     assert told.out.count("2 [0.301, 0.954]") == 2
     assert "zero: 0" in told.out
-    assert "n: 3 numbers; settings fixed on: defaults; published: 1 (somebody); note: a note" in told.out
+    assert "through: the whole pass; n: 3 numbers; settings fixed on: defaults; published: 1 (somebody); note: a note" in told.out
     assert told.out.count("not observable") == 2
     monkeypatch.setenv("BROCHE_DATA", str(sets))
     assert main(["bench", "--detection", "--only", "mill", "--lang", "fr"]) == 0
