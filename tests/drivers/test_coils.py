@@ -193,7 +193,8 @@ WRITES = re.compile(r"write_coil|write_register|mask_write|readwrite|Write(Singl
 
 
 def test_one_file_alone_knows_how_to_write() -> None:
-    """Names of pymodbus that write, and its door for any PDU, stand in drivers/coils.py; elsewhere SQLite's `execute` in the store, FFTW's in bench."""
+    """Names of pymodbus that write, and its door for any PDU, stand in drivers/coils.py; elsewhere `execute` of SQLite in the store, and of
+    FFTW in `bench`."""
     found: dict[str, set[str]] = {}
     for path in [*(ROOT / "drivers").rglob("*.py"), *(ROOT / "agent").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
