@@ -190,18 +190,21 @@ class Context:
                 time, value, revs, ok = load.time[first:last], load.value[first:last], load.speed[first:last], load.ok[first:last]
                 if load.fine:
                     time, value, revs, ok = bin_rows(time, value, revs, ok)
+                gate = self._gate()
+                unknown = self.lost and gate == 0
                 frame = Frame(
                     time=time,
                     load=value,
                     speed=revs,
-                    ok=ok,
-                    gate=self._gate(),
+                    ok=np.zeros_like(ok) if unknown else ok,
+                    gate=gate,
                     program=self.now.text("program"),
                     tool=self.now.text("tool"),
                     section=self._section(),
                     part=self.part,
                     held=self.held,
                     gap=load.gap,
+                    unknown=unknown,
                 )
                 frames.append((load.spindle, frame))
             yield frames

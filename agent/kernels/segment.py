@@ -348,6 +348,11 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state,
     return i, NONE
 
 
+def doubt(state: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
+    """Readings that would soon have counted as idle do not any more: what the control said of them had grown old."""
+    state[32 + 3 * RING : 32 + 4 * RING] = np.nan
+
+
 def latest(state: np.ndarray[tuple[int], np.dtype[np.float64]], since: float) -> tuple[list[float], list[float]]:
     """Times and loads of the readings from `since` on that the ring still holds, oldest first."""
     count = int(state[COUNT])

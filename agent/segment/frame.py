@@ -24,6 +24,7 @@ class Frame:
     part: running number.
     held: why cuts may not be judged, '' = they may.
     gap: inf for a load that is told on change only: silence means nothing.
+    unknown: the control is not read, and what it said last is that no cut can be: by now one may run, and nothing here is idle.
     """
 
     time: Floats
@@ -37,6 +38,7 @@ class Frame:
     part: int
     held: str
     gap: float = 0.0
+    unknown: bool = False
 
 
 def bin_rows(

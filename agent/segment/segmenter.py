@@ -112,6 +112,8 @@ class SpindleSegmenter:
         self._context = context
         if frame.held == "lost":
             self._blind = float(frame.time[-1])
+        if frame.unknown:
+            kernel.doubt(self._state)
         at, n = 0, len(frame.time)
         self.air = np.zeros(n, dtype=bool)
         times, loads, whole = frame.time.tolist(), frame.load.tolist(), bool(frame.ok.all())

@@ -19,7 +19,7 @@ from agent.paths import DataPaths
 from agent.settings import ChannelOptions, MachineSettings
 from drivers.model import Quality, Readings, lost_row
 from drivers.options import BusOptions, SourceOptions
-from tests.support.lathe import PART, START, Faults, pieces, rows, settings
+from tests.support.lathe import CUTS, PART, START, Faults, pieces, rows, settings
 
 PLAN = plan(DataPaths.find(None))
 
@@ -344,6 +344,27 @@ def test_a_control_that_is_lost_while_the_drive_is_not(gone: float) -> None:
     assert lost_at[0] == pytest.approx(gone, abs=2.0)
     assert monitor.coverage is not None
     assert monitor.coverage.word is Word.PROVISIONAL
+
+
+@pytest.mark.parametrize("gone", [55.5, 56.5, 57.0, 57.5, 59.5, 60.5, 61.5])
+def test_what_is_cut_while_the_control_is_lost_is_not_taken_for_idle(gone: float) -> None:
+    """The cable is pulled within a section or between two: its last word, 'no section', stands for a second, and cuts go on."""
+    readings = rows(16)
+    seconds = readings.time - START
+    section = np.zeros(len(seconds))
+    for tool, (start, duration, _, _) in CUTS.items():
+        section[(seconds % PART >= start - 0.3) & (seconds % PART < start + duration + 0.2)] = tool
+    values = np.column_stack([readings.values, section])
+    quality = np.column_stack([readings.quality, np.zeros(len(seconds), dtype=np.uint8)])
+    stands, lost = (seconds >= gone - 1.0) & (seconds < gone), (seconds >= gone) & (seconds < gone + 8.0)
+    values[stands, 2:] = values[np.flatnonzero(stands)[0], 2:]
+    values[lost, 2:], quality[lost, 2:] = np.nan, Quality.UNAVAILABLE
+    monitor = Monitor(settings(section=True), PLAN)
+    half_lost = Readings("lathe", (*readings.channels, "section"), readings.time, values, quality)
+    events = [event for piece in pieces(half_lost, itertools.repeat(17)) for event in monitor.feed(piece)] + monitor.finish()
+    assert [alert.kind for alert in alerts(events)] == ["sensor"]
+    for rpm in (900.0, 1500.0):
+        assert monitor.segmenters["S1"].idle(rpm) == pytest.approx(3.0 + rpm / 500.0, abs=0.3)
 
 
 def test_an_overload_is_told_and_is_over_with_the_next_good_cut() -> None:
