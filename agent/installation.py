@@ -80,6 +80,16 @@ class Installation:
         if snapshot is not None:
             state: State = "warning" if snapshot.coverage.reason == "overload_agent" else "good"
             lines.append(HealthLine(group="compute", name="broche", state=state, facts={"dropped_batches": snapshot.counters.dropped}))
+            lines.extend(
+                HealthLine(
+                    group="limit",
+                    name=change.where,
+                    state="good",
+                    facts={"limit_kind": change.kind, "limit_width": round(change.after, 2), "limit_by": change.by},
+                )
+                for change in snapshot.tunings
+                if change.after > 1.0
+            )
         lines.append(
             HealthLine(group="clock", name="clock", state="warning" if abs(drift) > DRIFT else "good", facts={"drift_s": round(drift, 1)})
         )

@@ -1,8 +1,8 @@
 """What the operator's word does to a limit: a false alarm widens the one limit that spoke, 'correct' takes a widening back by half.
 
 Nothing else moves: not the budget, not another detector, not another operation. A limit is never narrower than the budget makes it, and
-never wider than `WIDEST`: beyond that the operator may shelve or mark alerts, and the cause has to be looked for. Every change is a line of
-the trail with what it was before, and can be undone.
+never wider than `MOST` and `WIDEST` allow: beyond that the cause has to be looked for. Every change is a line of the trail with what it was
+before, and can be undone.
 
 Widening is by a ratio of distances from what is usual, each kind in its own scale: `distance`.
 """
@@ -113,7 +113,8 @@ class Tuning:
 
     def false_alarm(self, alert: Alert, by: str, time: float) -> Retuned | None:
         """Widen the limit that spoke, so that the same would be silent; None where there is no limit, or it is as wide as may be."""
-        if alert.kind not in TUNABLE:
+        if alert.kind not in TUNABLE or alert.evidence.get("absent") is True:
+            # That a cut did not come is told by no limit: to widen the one for little work would blind what did not speak.
             return None
         before = self.width(alert.kind, place(alert))
         untouched = distance(alert.kind, alert.threshold) / before

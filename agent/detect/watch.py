@@ -17,7 +17,7 @@ from agent.detect.drift import Drift, DriftState
 from agent.detect.missing import absent, missing
 from agent.detect.overload import overload
 from agent.detect.tuning import Tuning, TuningState
-from agent.model import Cut, Finding, Indicator, Word
+from agent.model import Alert, Cut, Finding, Indicator, Word
 from agent.settings import MonitoringOptions
 
 REPEATS = 2
@@ -162,11 +162,17 @@ class Watch:
         self.state.worn = [t for t in self.state.worn if t != tool]
         self.state.bad = [key for key in self.state.bad if self.state.baselines[key].tool != tool]
 
-    def unmark(self, operation: str, tool: str) -> None:
-        """An alert was false: the cuts of its operation and tool are learned from again."""
-        self.state.bad = [key for key in self.state.bad if key != operation]
-        self.state.worn = [t for t in self.state.worn if t != tool]
-        self._drift.unmark(operation)
+    def unmark(self, alert: Alert) -> None:
+        """An alert was false: what it kept from being learned from is learned from again; what another alert says of the tool stands."""
+        match alert.kind:
+            case "missing" | "breakage" | "overload":
+                known = self.state.baselines
+                its = [key for key in self.state.bad if (known[key].tool, known[key].spindle) == (alert.tool, alert.spindle)]
+                self.state.bad = [key for key in self.state.bad if key not in its]
+            case "wear":
+                self.state.worn = [tool for tool in self.state.worn if tool != alert.tool]
+            case "drift":
+                self._drift.unmark(alert.operation)
 
     def smallest_change(self, baseline: Baseline) -> float | None:
         """Smallest rise of the work that the trend of this operation would show at the budget, as a fraction."""
@@ -177,10 +183,8 @@ class Watch:
         """Filtered rise against the new tool and its limit, as fractions."""
         limit = wear.wear_limit(baseline, self._priors.step, self.p, self._options.wear_limit)
         level = wear.level(baseline)
-        return (
-            None if level is None else math.expm1(level),
-            self._options.wear_limit if limit is None else math.expm1(min(limit, 5.0)),
-        )
+        wide = self.tuning.width("wear", baseline.key) * (math.log1p(self._options.wear_limit) if limit is None else limit)
+        return None if level is None else math.expm1(level), math.expm1(min(wide, 5.0))
 
     def saved(self) -> WatchState:
         """What survives a restart."""

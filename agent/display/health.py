@@ -8,7 +8,7 @@ import msgspec
 
 from agent.model import Scalar
 
-Group = Literal["bus", "source", "beacon", "broker", "store", "compute", "clock", "version"]
+Group = Literal["bus", "source", "beacon", "broker", "store", "compute", "limit", "clock", "version"]
 State = Literal["good", "warning", "lost", "off"]
 
 

@@ -137,7 +137,7 @@ class Monitor:
                 out.extend([alert] if alert else [])
                 if alert is not None:
                     self.watch.tuning.false_alarm(alert, command.by, now)
-                    self.watch.unmark(alert.operation, alert.tool)
+                    self.watch.unmark(alert)
                     self.vibration.unmark(alert.channel)
             case Correct():
                 alert = self.alerts.correct(command.alert, command.by, now)

@@ -6,8 +6,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from agent.detect.tuning import TUNABLE
 from agent.installation import Installation
-from agent.model import Coverage, Word
+from agent.model import Coverage, Retuned, Word
 from agent.paths import DataPaths
 from agent.settings import ChannelOptions, MachineOptions, MachineSettings
 from agent.store import StoreCounters
@@ -66,6 +67,20 @@ def test_what_the_calculations_could_not_take_is_on_the_installers_page(overload
     line = next(line for line in health.lines if line.group == "compute")
     assert line.facts == {"dropped_batches": 4}
     assert line.state == ("warning" if overloaded else "good")
+
+
+def test_a_limit_that_a_verdict_widened_is_on_the_installers_page_and_one_that_was_put_back_is_not() -> None:
+    change = Retuned(
+        id="tuning-1", time=1.0, by="AB", verdict="false_alarm", kind="wear", where="S1/1/r1/T4/2", alert="a1", before=1.0, after=1.234
+    )
+    back = msgspec.structs.replace(change, id="tuning-2", where="S1/1/r1/T5/1", verdict="correct", before=1.2, after=1.0)
+    snapshot = msgspec.structs.replace(snapshots.snapshot(1.0), tunings=(change, back))
+    lines = [line for line in Installation(SETTINGS).health([], None, STORE, 0.0, 10.0, "", snapshot).lines if line.group == "limit"]
+    assert [(line.name, line.facts) for line in lines] == [("S1/1/r1/T4/2", {"limit_kind": "wear", "limit_width": 1.23, "limit_by": "AB"})]
+    for language in LANGUAGES:
+        texts = Texts.load(DataPaths.find(None), language)
+        missing = [key for key in ("group.limit", *(f"fact.{fact}" for fact in lines[0].facts)) if not texts.has(f"page.{key}")]
+        assert missing + [kind for kind in TUNABLE if not texts.has(f"page.value.{kind}")] == []
 
 
 def test_the_words_for_it_are_there_in_both_languages() -> None:

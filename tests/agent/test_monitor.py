@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 import random
 
 import msgspec
@@ -309,6 +310,28 @@ def test_a_false_alarm_widens_its_limit_until_that_is_undone_and_its_cuts_are_le
     assert result.accepted
     assert again.snapshot().tunings == ()
     assert again.watch.tuning.width(alert.kind, alert.operation) == 1.0
+
+
+def test_a_false_breakage_does_not_make_a_worn_tool_new() -> None:
+    monitor, events = run(9, Faults(broken={4: (7, 0.5, 99)}))
+    (alert,) = alerts(events)
+    monitor.watch.state.worn = ["4"]
+    monitor.do(FalseAlarm(alert=alert.id, by="AB"), START + 64)
+    assert (monitor.watch.state.bad, monitor.watch.state.worn) == ([], ["4"])
+    monitor.watch.state.bad = [alert.operation]
+    monitor.watch.unmark(msgspec.structs.replace(alert, kind="wear"))
+    assert (monitor.watch.state.bad, monitor.watch.state.worn) == ([alert.operation], [])
+
+
+def test_the_page_shows_the_wear_limit_that_a_verdict_left() -> None:
+    monitor, events = run(9, Faults(broken={4: (7, 0.5, 99)}))
+    (alert,) = alerts(events)
+    (before,) = [tool.wear_limit for tool in monitor.snapshot().tools if tool.tool == "4"]
+    worn = msgspec.structs.replace(alert, kind="wear", score=1.3 * before, threshold=before, evidence={})
+    change = monitor.watch.tuning.false_alarm(worn, "AB", START + 64)
+    assert change is not None
+    (after,) = [tool.wear_limit for tool in monitor.snapshot().tools if tool.tool == "4"]
+    assert math.log1p(after) == pytest.approx(change.after * math.log1p(before))
 
 
 def test_an_alert_that_was_right_is_marked_and_acknowledged_and_moves_no_limit() -> None:

@@ -82,9 +82,10 @@ def test_a_widened_limit_tells_the_same_fall_later_and_at_its_own_threshold() ->
 
 
 def test_what_was_false_may_be_told_again() -> None:
-    noise = 0.01 * np.random.default_rng(1).standard_normal(400)
-    drift = Drift(P, 20)
-    assert len(follow(5.0 + noise[:100] + np.where(np.arange(100) >= 60, -0.06, 0.0), drift)) == 1
-    assert drift.saved().told == ["k"]
-    drift.unmark("k")
-    assert drift.saved().told == []
+    values = 5.0 + 0.01 * np.random.default_rng(1).standard_normal(140) + np.where(np.arange(140) >= 60, -0.06, 0.0)
+    for false in (False, True):
+        drift = Drift(P, 20)
+        assert len(follow(values[:100], drift)) == 1
+        if false:
+            drift.unmark("k")
+        assert [finding.finished for finding in follow(values[100:], drift)] == [False] * false

@@ -150,6 +150,13 @@ def test_a_change_is_undone_once_and_only_while_it_is_the_latest() -> None:
     assert [change.id for change in tuning.trail] == [first.id, second.id, undone.id]
 
 
+def test_a_cut_that_did_not_come_has_no_limit_that_a_word_moves() -> None:
+    tuning = Tuning()
+    absent = msgspec.structs.replace(alert("missing", 0.0, 0.5), evidence={"absent": True})
+    assert tuning.false_alarm(absent, "AB", 1.0) is None
+    assert tuning.tuned(finding("missing", 0.42, 0.5)) == finding("missing", 0.42, 0.5)
+
+
 @pytest.mark.parametrize("kind", ["sensor", "process"])
 def test_a_lost_signal_has_no_limit_that_a_word_moves(kind: Kind) -> None:
     tuning = Tuning()
