@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -112,6 +112,14 @@ class AxisWatch:
             values = np.where(ok, rows.values[fresh, axis.column], math.nan)
             out.append(AxisRows(rows.time[fresh].tolist(), values.tolist(), [0, *np.cumsum(fresh).tolist()]))
         return out
+
+    def beside(self, rows: Rows, places: Mapping[str, list[int]]) -> bool:
+        """Whether each axis was read only in rows in which the load of its spindle was.
+
+        `places`: of each spindle that has a load (n + 1,) in how many of the rows before each row it was read.
+        """
+        loads = {spindle: np.diff(places[spindle]) > 0 for spindle in {axis.spindle for axis in self._axes} if spindle in places}
+        return not any((rows.fresh[:, axis.column] & ~loads[axis.spindle]).any() for axis in self._axes if axis.spindle in loads)
 
     def take(self, seen: Sequence[AxisRows], start: int, stop: int) -> None:
         """Readings of the axes in rows start..stop; before the frames of the same rows. `seen`: what `see` said of the rows."""

@@ -86,6 +86,11 @@ class Latest:
             return math.nan, time, _UNAVAILABLE
         return self._value[i], time, quality
 
+    def of(self, columns: Sequence[int]) -> tuple[Marks, Floats, Floats]:
+        """Quality as it was read, its time, and for how long it may stand, of some channels."""
+        quality = np.array([self._quality[i] for i in columns], dtype=np.uint8)
+        return quality, np.array([self._time[i] for i in columns]), np.array([self._holds[i] for i in columns])
+
 
 class Timeline:
     """Merges sources into rows.

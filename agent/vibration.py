@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.detect.spindle import SpeedBaseline, SpindleVibration
 from agent.features import VibrationFigures, vibration_figures
@@ -152,6 +153,13 @@ class VibrationWatch:
     def fed(self, name: str) -> bool:
         """Whether a block of this channel was ever taken."""
         return self._channels[name].time is not None
+
+    def known(self, name: str, moments: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """(n,) whether what was taken last of a channel, which was fed, is believed at these moments."""
+        channel = self._channels[name]
+        end = channel.time if channel.time is not None else -math.inf
+        known: NDArray[np.bool_] = (moments - end <= FRESH) & (channel.quality <= Quality.UNCERTAIN)
+        return known
 
     def held(self, name: str, now: float) -> tuple[float, float, int]:
         """Velocity RMS, end and quality of the latest block; UNAVAILABLE when it is older than `FRESH`."""

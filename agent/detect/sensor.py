@@ -35,6 +35,16 @@ class Sensors:
         """Channel that speaks for a loss, and all that went with it and are not back"""
         self._seen: set[str] = set()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the channels that are looked after."""
+        return tuple(name for name, _, _ in self._channels)
+
+    @property
+    def settled(self) -> bool:
+        """Whether a look at which all channels are there would change nothing."""
+        return not self._gone and not self._told and len(self._seen) == len(self._channels)
+
     def lost(self) -> str:
         """Reason why the machine is not watched at all: '' or a key under [reason]."""
         return "no_signal" if any(name in self._gone for name, role, _ in self._channels if role in NEEDED) else ""

@@ -28,7 +28,7 @@ def walk(time, load, ok, speed, gates, *, has_speed=True):  # type: ignore[no-un
         air = np.zeros(b - a, dtype=bool)
         at = 0
         while at < b - a:
-            at, event = kernel.advance(*block, at, int(gates[a]), int(has_speed), 30.0, state, table, air)
+            at, event = kernel.advance(*block, at, int(gates[a]), int(has_speed), 30.0, state, table, air, kernel.every_look())
             if event == kernel.OPENED:
                 events.append(("opened", state[kernel.T_OPEN]))
             elif event == kernel.GROWN:
@@ -140,7 +140,7 @@ def test_batches_do_not_matter() -> None:
         air = np.zeros(1, dtype=bool)
         at = 0
         while at < 1:
-            at, event = kernel.advance(*block, at, int(gates[i]), 1, 30.0, state, table, air)
+            at, event = kernel.advance(*block, at, int(gates[i]), 1, 30.0, state, table, air, kernel.every_look())
             if event != kernel.NONE:
                 when = state[kernel.T_OPEN] if event == kernel.OPENED else block[0][0] if event == kernel.GROWN else state[kernel.T_LAST]
                 events.append((NAMES[event], when))
