@@ -76,9 +76,9 @@ class VibrationWatch:
 
     def listen(self, spindle: str, frame: Frame, air: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
         """Note since when the spindle has turned steadily without a cut; `air`: (n,) at which rows of the frame it did."""
-        now = self._spindles[spindle]
-        if not len(frame.time):
+        if not self._channels or not len(frame.time):
             return
+        now = self._spindles[spindle]
         other = ~air
         other[1:] |= frame.time[1:] - frame.time[:-1] > DARK
         other[0] |= frame.time[0] - now.time > DARK

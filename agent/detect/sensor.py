@@ -67,6 +67,8 @@ class Sensors:
         """Judge at one moment; `held` gives value, time and quality of a channel at that moment. While `undecided`, no new loss is told."""
         findings: list[Finding] = []
         quality = {name: held(name, now)[2] for name, _, _ in self._channels}
+        if self.settled and max(quality.values(), default=0) <= Quality.UNCERTAIN:
+            return findings
         for name, grade in quality.items():
             if grade <= Quality.UNCERTAIN:
                 self._seen.add(name)
