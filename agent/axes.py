@@ -7,7 +7,7 @@ A worn edge pushes back along the feed before it takes more power: feed-axis cur
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -119,13 +119,13 @@ class _Axis:
             return None
         return float(np.mean(good)) - idle
 
-    def listen(self, frame: Frame, air: np.ndarray[tuple[int], np.dtype[np.bool_]], since: float) -> None:
-        """What it took in air between `since` and the end of a frame."""
+    def listen(self, frame: Frame, air: np.ndarray[tuple[int], np.dtype[np.bool_]], since: float, *, before: bool) -> None:
+        """What it took in air between `since` and the end of a frame; `before`: whether the row at `since` was one in air."""
         times = self.read.times
         first, last = times.searchsorted((since, frame.time[-1]), side="right").tolist()
         new, values = times[first:last], self.read.values[first:last]
         row = frame.time.searchsorted(new, side="right") - 1
-        kept = (values == values) & (row >= 0) & air[row]
+        kept = (values == values) & np.where(row >= 0, air[row], before)
         self.air.extend(new[kept], values[kept])
 
 
@@ -145,8 +145,8 @@ class AxisWatch:
             for c in settings.channel
             if c.role == "axis.load"
         ]
-        self._heard: dict[str, float] = {}
-        """Of each spindle: up to when its frames told cutting from air."""
+        self._heard: dict[str, tuple[float, bool]] = {}
+        """Of each spindle: up to when its frames told cutting from air, and whether it was in air then."""
 
     def see(self, rows: Rows) -> list[AxisRows]:
         """What `take` needs of released rows, of each axis, worked out for all of them at once."""
@@ -157,14 +157,6 @@ class AxisWatch:
             values = np.where(ok, rows.values[fresh, axis.column], math.nan)
             out.append(AxisRows(rows.time[fresh], values, [0, *np.cumsum(fresh).tolist()]))
         return out
-
-    def beside(self, rows: Rows, places: Mapping[str, list[int]]) -> bool:
-        """Whether each axis was read only in rows in which the load of its spindle was.
-
-        `places`: of each spindle that has a load (n + 1,) in how many of the rows before each row it was read.
-        """
-        loads = {spindle: np.diff(places[spindle]) > 0 for spindle in {axis.spindle for axis in self._axes} if spindle in places}
-        return not any((rows.fresh[:, axis.column] & ~loads[axis.spindle]).any() for axis in self._axes if axis.spindle in loads)
 
     def take(self, seen: Sequence[AxisRows], start: int, stop: int) -> None:
         """Readings of the axes in rows start..stop; before the frames of the same rows. `seen`: what `see` said of the rows."""
@@ -179,13 +171,14 @@ class AxisWatch:
         """
         if not len(frame.time):
             return
-        since, until = self._heard.get(spindle, -math.inf), float(frame.time[-1])
-        self._heard[spindle] = until
+        since, before = self._heard.get(spindle, (-math.inf, False))
+        until = float(frame.time[-1])
+        self._heard[spindle] = until, bool(air[-1])
         for axis in self._axes:
             if axis.spindle != spindle:
                 continue
-            if air.any():
-                axis.listen(frame, air, since)
+            if before or air.any():
+                axis.listen(frame, air, since, before=before)
             axis.read.forget(min(until - BACK, opened if opened is not None else math.inf))
 
     def of_cut(self, spindle: str, cut: Cut) -> tuple[Cut, list[Indicator]]:

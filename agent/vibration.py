@@ -66,6 +66,7 @@ class VibrationWatch:
         self._width = width
         first = settings.spindle[0].name
         self._channels = {c.name: _Channel(c.name, c.spindle or first, p) for c in settings.channel if c.role == "vibration"}
+        self.names = frozenset(self._channels)
         self._spindles = {spindle.name: _Spindle() for spindle in settings.spindle}
         self._standing = {spindle.name: spindle.minimum_speed for spindle in settings.spindle}
 
@@ -144,11 +145,6 @@ class VibrationWatch:
             if name in self._channels:
                 self._channels[name].judge.speeds = state.speeds
                 self._channels[name].lost = state.lost
-
-    @property
-    def names(self) -> frozenset[str]:
-        """Of the channels."""
-        return frozenset(self._channels)
 
     def fed(self, name: str) -> bool:
         """Whether a block of this channel was ever taken."""

@@ -18,7 +18,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.axes import AxisWatch
 from agent.context import Context, Seen
 from agent.detect.sensor import Sensors
 from agent.detect.supply import Supply
@@ -54,7 +53,6 @@ class Calm:
         sensors: Sensors,
         supply: Supply,
         vibration: VibrationWatch,
-        axes: AxisWatch,
     ) -> None:
         self._latest = latest
         self._context = context
@@ -62,7 +60,6 @@ class Calm:
         self._sensors = sensors
         self._supply = supply
         self._vibration = vibration
-        self._axes = axes
         groups = [[timeline.index[name] for name in group] for group in supply.groups]
         needed = [timeline.index[name] for name in sensors.names]
         self._columns = sorted({*needed, *(column for group in groups for column in group)})
@@ -75,8 +72,6 @@ class Calm:
         """At which looks within the rows all is there; nothing for rows of less than two looks."""
         first, last = math.floor(float(rows.time[0]) / LOOK), math.floor(float(rows.time[-1]) / LOOK)
         if last - first < 2 or any(load.fine for load in seen.loads):
-            return NOTHING
-        if not self._axes.beside(rows, {load.spindle: load.places for load in seen.loads}):
             return NOTHING
         looks = LOOK * np.arange(first, last + 1)
         there = self._there(rows, looks)

@@ -75,7 +75,6 @@ class Monitor:
             sensors=self.sensors,
             supply=self.supply,
             vibration=self.vibration,
-            axes=self.axes,
         )
         for segmenter in self.segmenters.values():
             segmenter.listened(self.watch.bounds)

@@ -21,8 +21,8 @@ from agent.segment.frame import Frame
 
 Phase = Literal["opened", "grown", "closed"]
 Bounds = Callable[[str, str], tuple[float, float]]
-"""Of a cut's id and operation: load above idle, and largest fall as a share of the load before it, up to which a look at it as it grows need
-not be told (`agent.detect.looks`)."""
+"""Of a cut's id and operation: load above idle, and largest fall as a share of the load before it, up to which a look at it as it grows
+need not be told (`agent.detect.looks`)."""
 
 BLINK, PERIODS, PERIOD_READINGS = 0.3, 3.0, 50
 """A load is not seen when no reading comes for 0.3 s, or for three of its periods where they are longer (median of its first fifty
