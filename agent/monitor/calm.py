@@ -73,7 +73,7 @@ class Calm:
         first, last = math.floor(float(rows.time[0]) / LOOK), math.floor(float(rows.time[-1]) / LOOK)
         if last - first < 2 or any(load.fine for load in seen.loads):
             return NOTHING
-        looks = LOOK * np.arange(first, last + 1)
+        looks: NDArray[np.float64] = LOOK * np.arange(first, last + 1, dtype=np.float64)
         there = self._there(rows, looks)
         for name, place in self._waves:
             if self._vibration.fed(name):
