@@ -6,6 +6,7 @@ public set: knowledge of detection, 2.5), lives of earlier tools in this positio
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Literal
@@ -87,7 +88,7 @@ def by_measures(clock: Clock, limit: float) -> Left | None:
     """
     if not clock.whole or clock.parts < FEWEST_PARTS:
         return None
-    ends = crossing(clock.measures, limit, good=clock.good.seconds if clock.good is not None else 0.0)
+    ends = crossing(tuple(clock.measures), limit, good=clock.good.seconds if clock.good is not None else 0.0)
     if ends is None:
         return None
     a_part = clock.seconds / clock.parts
@@ -119,7 +120,8 @@ def by_trend(rise: Rise | None) -> Left | None:
     return Left(math.floor(near / rise.cuts_a_part), math.ceil(far / rise.cuts_a_part), "trend", rise.cuts, 0.95)
 
 
-def crossing(measures: Sequence[Measure], limit: float, good: float = 0.0) -> tuple[float, float] | None:
+@functools.lru_cache(maxsize=64)
+def crossing(measures: tuple[Measure, ...], limit: float, good: float = 0.0) -> tuple[float, float] | None:
     """Cutting time (s since new) between which the wear reaches `limit`, 10 % and 90 %; None where it is not bounded.
 
     `good`: s of cutting at which it was certainly not reached yet.
@@ -127,7 +129,7 @@ def crossing(measures: Sequence[Measure], limit: float, good: float = 0.0) -> tu
     law = _Law(measures, limit)
     if law.times < FEWEST_MEASURES:
         return None
-    t = np.linspace(0.0, FARTHEST, 2001)[1:] * law.scale
+    t = np.linspace(0.0, FARTHEST, 1001)[1:] * law.scale
     reached = np.maximum.accumulate(law.above(t))
     before = float(np.interp(good, t, reached)) if good > 0.0 else 0.0
     reached = np.clip((reached - before) / max(1.0 - before, 1e-9), 0.0, 1.0)
@@ -168,7 +170,7 @@ class _Law:
         for p in EXPONENTS:
             covariance = self._covariance(p, self._t, self._t) + READING**2 * np.eye(len(y))
             residual = y - self._mean(p, self._t)
-            inverse = np.linalg.inv(covariance)
+            inverse: Array = np.asarray(np.linalg.inv(covariance), dtype=np.float64)
             likelihoods.append(-0.5 * float(residual @ inverse @ residual) - 0.5 * float(np.linalg.slogdet(covariance)[1]))
             self._fits.append((p, inverse, inverse @ residual))
         likelihood = np.exp(np.array(likelihoods) - max(likelihoods))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import msgspec
 
 from agent.commands import MOST_VB, Measure, StillGood, ToolChanged
 from agent.detect.clock import Clock, Clocks
 from agent.detect.life import Left, Rise, left
-from agent.model import Cut, Indicator, ToolView
+from agent.model import Cut, Finding, Indicator, ToolView
 from agent.settings import MachineSettings
 
 VB_LIMIT = 0.3
@@ -38,9 +37,11 @@ class ToolLives:
         """A part has ended."""
         self._clocks.on_part()
 
-    def untold(self, tool: str, spindle: str) -> None:
-        """A new edge was put in without telling: its load fell back."""
-        self._clocks.untold(tool, spindle)
+    def hear(self, items: Iterable[Finding | Indicator]) -> None:
+        """Of what the detectors say: that a worn tool's load fell back, for a new edge was put in and nobody told."""
+        for item in items:
+            if isinstance(item, Finding) and item.kind == "wear" and item.finished:
+                self._clocks.untold(item.tool, item.spindle)
 
     def obey(self, command: ToolChanged | Measure | StillGood, time: float) -> tuple[str, list[Indicator]]:
         """What a person typed of a tool: why it was refused ('' = it was not), and the measure as an indicator."""
@@ -94,7 +95,7 @@ class ToolLives:
             parts_high=found.high if found is not None else None,
             basis=found.basis if found is not None else "",
             basis_n=found.n if found is not None else 0,
-            basis_level=found.level if found is not None else math.nan,
+            basis_level=found.level if found is not None else None,
             vb=measured.vb if measured is not None else None,
             vb_parts=clock.parts - measured.parts if measured is not None else 0,
             vb_limit=self.limit(view.tool),
