@@ -175,7 +175,8 @@ class Careful:
         peak = np.abs(x).max(axis=1)
         x *= self._window / peak[:, None]
         z = np.fft.rfft(x, axis=1)
-        return z.real * z.real + z.imag * z.imag, peak.astype(np.float64), mean
+        power = (z.real * z.real + z.imag * z.imag).astype(np.float32, copy=False)
+        return power, peak.astype(np.float64), np.asarray(mean)
 
     def _turning(self, lines: _Lines, given: float) -> float:
         best, found = 0.0, given
