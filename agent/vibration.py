@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.detect.spindle import SpeedBaseline, SpindleVibration
 from agent.features import VibrationFigures, vibration_figures
@@ -65,6 +66,7 @@ class VibrationWatch:
         self._width = width
         first = settings.spindle[0].name
         self._channels = {c.name: _Channel(c.name, c.spindle or first, p) for c in settings.channel if c.role == "vibration"}
+        self.names = frozenset(self._channels)
         self._spindles = {spindle.name: _Spindle() for spindle in settings.spindle}
         self._standing = {spindle.name: spindle.minimum_speed for spindle in settings.spindle}
 
@@ -75,9 +77,9 @@ class VibrationWatch:
 
     def listen(self, spindle: str, frame: Frame, air: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
         """Note since when the spindle has turned steadily without a cut; `air`: (n,) at which rows of the frame it did."""
-        now = self._spindles[spindle]
-        if not len(frame.time):
+        if not self._channels or not len(frame.time):
             return
+        now = self._spindles[spindle]
         other = ~air
         other[1:] |= frame.time[1:] - frame.time[:-1] > DARK
         other[0] |= frame.time[0] - now.time > DARK
@@ -144,14 +146,16 @@ class VibrationWatch:
                 self._channels[name].judge.speeds = state.speeds
                 self._channels[name].lost = state.lost
 
-    @property
-    def names(self) -> frozenset[str]:
-        """Of the channels."""
-        return frozenset(self._channels)
-
     def fed(self, name: str) -> bool:
         """Whether a block of this channel was ever taken."""
         return self._channels[name].time is not None
+
+    def known(self, name: str, moments: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """(n,) whether what was taken last of a channel, which was fed, is believed at these moments."""
+        channel = self._channels[name]
+        end = channel.time if channel.time is not None else -math.inf
+        known: NDArray[np.bool_] = (moments - end <= FRESH) & (channel.quality <= Quality.UNCERTAIN)
+        return known
 
     def held(self, name: str, now: float) -> tuple[float, float, int]:
         """Velocity RMS, end and quality of the latest block; UNAVAILABLE when it is older than `FRESH`."""
