@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,12 +16,25 @@ DARK = 0.5
 """s between two readings of the load beyond which a cut may have come and gone."""
 
 
+RUNS = 32
+"""Stretches of air that are remembered, so that it does not matter in what pieces the rows came."""
+
+
+class Run(NamedTuple):
+    """A stretch of air: first and latest row, s, and the speed at the latest, rpm."""
+
+    first: float
+    last: float
+    speed: float
+
+
 class _Spindle:
     def __init__(self) -> None:
-        self.since = math.inf
+        self.runs: deque[Run] = deque(maxlen=RUNS)
+        self.lasts = False
+        """Whether the latest row was air, so that the latest run goes on"""
         self.speed = math.nan
         self.time = -math.inf
-        self.dark = DARK
         self.cut: Cut | None = None
 
 
@@ -36,22 +51,20 @@ class Air:
 
     def listen(self, spindle: str, frame: Frame, air: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
         """Note since when the spindle has turned steadily without a cut; `air`: (n,) at which rows of the frame it did."""
-        now = self._spindles[spindle]
-        if not len(frame.time):
+        now, n = self._spindles[spindle], len(frame.time)
+        if not n:
             return
-        now.dark = max(DARK, frame.gap)
-        other = ~air
-        other[1:] |= frame.time[1:] - frame.time[:-1] > now.dark
-        other[0] |= frame.time[0] - now.time > now.dark
-        starts = np.flatnonzero(other)
-        if len(starts):
-            # A run begins at the row after the last that was no air, or at one that came after a gap.
-            last = int(starts[-1])
-            first = last if air[last] else last + 1
-            now.since = float(frame.time[first]) if first < len(frame.time) else math.inf
-        elif now.since == math.inf:
-            now.since = float(frame.time[0])
-        now.time = float(frame.time[-1])
+        dark = max(DARK, frame.gap)
+        begins = air.copy()
+        # A run begins at the row after one that was no air, or at one that came after a gap.
+        begins[1:] &= ~air[:-1] | (frame.time[1:] - frame.time[:-1] > dark)
+        begins[0] &= not now.lasts or bool(frame.time[0] - now.time > dark)
+        starts = np.flatnonzero(begins).tolist()
+        if air[0] and not begins[0]:
+            now.runs[-1] = self._run(frame, now.runs[-1].first, _end(air, begins, 0))
+        for start in starts:
+            now.runs.append(self._run(frame, float(frame.time[start]), _end(air, begins, start)))
+        now.lasts, now.time = bool(air[-1]), float(frame.time[-1])
         good = frame.speed[frame.ok]
         if len(good):
             now.speed = float(good[-1])
@@ -62,12 +75,13 @@ class Air:
 
     def since(self, spindle: str) -> float:
         """Time from which on it has turned steadily without a cut; inf: it does not."""
-        return self._spindles[spindle].since
-
-    def lasts(self, spindle: str, now: float) -> bool:
-        """Whether it does so at `now`, and the load was looked at just before."""
         its = self._spindles[spindle]
-        return its.since <= now and now - its.time <= its.dark
+        return its.runs[-1].first if its.lasts else math.inf
+
+    def speed_in(self, spindle: str, start: float, stop: float) -> float | None:
+        """Its speed, rpm, if it turned steadily without a cut from `start` to `stop`; None: it did not, as far as is remembered."""
+        runs = self._spindles[spindle].runs
+        return next((run.speed for run in reversed(runs) if run.first <= start and stop <= run.last), None)
 
     def speed(self, spindle: str) -> float:
         """Latest that was believed, rpm; NaN: none yet, or no speed is read."""
@@ -76,3 +90,13 @@ class Air:
     def cut(self, spindle: str) -> Cut | None:
         """The cut that is open, as it was last told."""
         return self._spindles[spindle].cut
+
+    @staticmethod
+    def _run(frame: Frame, first: float, last: int) -> Run:
+        return Run(first, float(frame.time[last]), float(frame.speed[last]))
+
+
+def _end(air: np.ndarray[tuple[int], np.dtype[np.bool_]], begins: np.ndarray[tuple[int], np.dtype[np.bool_]], start: int) -> int:
+    """Last row of the run that begins (or goes on) at row `start`."""
+    ends = np.flatnonzero(~air[start + 1 :] | begins[start + 1 :])
+    return start + int(ends[0]) if len(ends) else len(air) - 1
