@@ -6,8 +6,8 @@ is taken, at most to `HIGHEST`. A line is a bin that stands `CLEAR` times above 
 counts when it lies off every multiple by more than `OFF` bins and 0.1 %, and stands `ABOVE` times higher than anything near it did in
 air: a pump and a fan turn then, too. The score is the share of the `LINES` largest such lines in the energy of the band.
 
-The speed register is not good enough for that: 0.5 % are a whole multiple at the 100th. So the speed is taken from the signal, first from the
-strongest of 1x, 2x and 3x, then by the multiples up to the 20th together; where none of the three stands out nothing is judged.
+The speed register is not good enough for that: 0.5 % are half a multiple at the 100th. So the speed is taken from the signal, first from
+the strongest of 1x, 2x and 3x, then by the multiples up to the 20th together; where none of the three stands out nothing is judged.
 
 `SHARE` was chosen on synthetic signals (tests/agent/detect/test_chatter.py); there is no public recording of chatter to judge it by.
 """
@@ -36,6 +36,8 @@ SLIP = 0.03
 """By which the speed register may be off."""
 FINE = 0.003
 CLEAR = 20.0
+CERTAIN = 40.0
+"""Times above the median around it for the line that tells the speed: its place is then known to a tenth of a bin."""
 ABOVE = 4.0
 OFF = 2.5
 OFF_SHARE = 0.001
@@ -252,7 +254,7 @@ def _turning(power: NDArray[np.float64], given: float) -> float | None:
             continue
         k = low + int(np.argmax(power[low : high + 1]))
         around = np.concatenate([power[max(k - AROUND, 1) : k - 2], power[k + 3 : k + AROUND]])
-        if power[k] > best and power[k] > CLEAR * float(np.median(around)):
+        if power[k] > best and power[k] > CERTAIN * float(np.median(around)):
             best = float(power[k])
             # Place between the bins under a Hann window (T. Grandke, IEEE Trans. IM 32 (1983) 350-355).
             below, above = math.sqrt(power[k - 1]), math.sqrt(power[k + 1])
