@@ -139,7 +139,7 @@ def test_a_false_alarm_makes_what_is_now_the_usual() -> None:
     given.values[1600:, 6] -= 1.0
     monitor = Monitor(settings(vibration=False), PLAN)
     first, second = pieces(given, itertools.repeat(2000))
-    events = [event for event in monitor.feed(first)]
+    events = list(monitor.feed(first))
     assert len(findings(events, "process")) == 1
     monitor.conditions.unmark("arrosage")
     assert findings([*monitor.feed(second), *monitor.finish()], "process") == []

@@ -83,7 +83,7 @@ def test_several_figures_that_rise_together_are_told_with_what_leads() -> None:
 def test_a_damaged_race_is_named_and_the_trend_beside_it_is_silent() -> None:
     looks = Looks("vibration", SPINDLE, 2.5e-6)
     found = follow(looks, [(0.05, 0.0)] * FIRST + [(0.05, 0.6)] * 40)
-    assert [f.evidence.get("outer_race") for f in found if not f.finished][0] is True
+    assert next(f.evidence.get("outer_race") for f in found if not f.finished) is True
     assert len(found) == 1, [f.evidence for f in found]
     assert found[0].evidence["hz"] == pytest.approx(3.5848 * RPM / 60.0, rel=0.01)
     assert found[0].evidence["bearing"] == "avant"

@@ -1,4 +1,4 @@
-"""Chatter: on synthetic signals alone, for there is no public recording of it. What these tests show holds for them, and for nothing else."""
+"""Chatter: on synthetic signals alone, for there is no public recording of it. What is shown holds for them, and for nothing else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RPM = 3000.0
 
 
 def cutting(seed: int, chatter: float = 0.0, hz: float = 1130.0, teeth: int = 4, noise: float = 0.1, slip: float = 0.0) -> np.ndarray:
-    """0.6 s: runout at 1x to 3x, teeth with their harmonics, noise, and a line of its own; g. The speed is off by `slip` of the register's."""
+    """0.6 s: runout at 1x to 3x, teeth with harmonics, noise, and a line of its own; g. The register's speed is off by `slip`."""
     draw = np.random.default_rng(seed)
     n = round(0.6 * RATE)
     t = np.arange(n) / RATE
