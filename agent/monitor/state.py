@@ -6,6 +6,7 @@ import msgspec
 
 from agent.axes import AxisState
 from agent.conditions import ConditionsState
+from agent.detect.clock import Clock
 from agent.detect.watch_state import WatchState
 from agent.load import Basis
 from agent.model import Alert, Checklist, Counters
@@ -32,3 +33,5 @@ class MonitorState(msgspec.Struct):
     """The same of each channel of role `axis.load`"""
     conditions: ConditionsState = msgspec.field(default_factory=ConditionsState)
     """Polled vibration figures and groups of slow channels"""
+    lives: dict[str, Clock] = {}
+    """Of each tool position: what it has cut, what was typed of it, how long earlier ones lasted"""
