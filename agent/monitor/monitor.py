@@ -14,6 +14,7 @@ from agent import __version__
 from agent.axes import AxisWatch
 from agent.budget import alarms_per_hour
 from agent.commands import Command, CommandResult
+from agent.conditions import Conditions
 from agent.context import Context, Seen
 from agent.detect import coverage
 from agent.detect.sensor import Sensors
@@ -60,6 +61,7 @@ class Monitor:
         self.sensors = Sensors(settings)
         self.supply = Supply(settings)
         self.vibration = VibrationWatch(settings, self.watch.p, self.watch.tuning.width)
+        self.conditions = Conditions(settings, self.timeline, self.watch.p, self.vibration.air, self.watch.tuning.width)
         self.axes = AxisWatch(settings, self.timeline)
         self.lives = ToolLives(settings)
         self.counters = Counters(parts=0, cuts=0, cutting_time=0.0, rows=0, dropped=0)
@@ -114,7 +116,7 @@ class Monitor:
 
     def do(self, command: Command, now: float) -> tuple[CommandResult, list[Event]]:
         """Obey one command of the page or of MQTT."""
-        return obey(command, now, desk=self.desk, watch=self.watch, vibration=self.vibration, lives=self.lives)
+        return obey(command, now, desk=self.desk, watch=self.watch, vibration=self.vibration, conditions=self.conditions, lives=self.lives)
 
     def snapshot(self) -> Snapshot:
         """Everything that an outlet shows, at this moment."""
@@ -138,6 +140,7 @@ class Monitor:
                 counters=self.counters,
                 off=self.off,
                 axes=self.axes.saved(),
+                conditions=self.conditions.saved(),
                 spindle_loads=self._spindle_loads,
                 axis_loads=self._axis_loads,
                 lives=self.lives.saved(),
@@ -166,6 +169,7 @@ class Monitor:
                 segmenter.restore(state.segmenters[name], anew=name in spindles)
         self.watch.restore(state.watch, spindles)
         self.vibration.restore(state.vibration)
+        self.conditions.restore(state.conditions)
         self.axes.restore(state.axes, axes)
         self.lives.restore(state.lives, spindles)
         self.desk.alerts.restore(state.alerts)
@@ -218,7 +222,9 @@ class Monitor:
             self._was_lost = self.context.lost
             for name, frame in frames:
                 out.extend(self._frame(name, frame))
-        self.latest.take(rows.part(start, stop))
+        piece = rows.part(start, stop)
+        self.latest.take(piece)
+        out.extend(self.desk.take(self.conditions.take(piece, off=self.off)))
         return out
 
     def _look_until(self, now: float) -> list[Event]:
@@ -266,6 +272,7 @@ class Monitor:
                 )
             out.append(cut)
             out.extend(indicators)
+            out.extend(self.desk.take(self.vibration.follow(name, cut)))
             said = self.watch.on_cut(cut, segmenter.noise)
             self.lives.hear(said)
             out.extend(self.desk.take(said))
