@@ -8,6 +8,7 @@ from agent.axes import AxisState
 from agent.detect.watch_state import WatchState
 from agent.load import Basis
 from agent.model import Alert, Checklist, Counters
+from agent.monitor.reasons import ReasonsState
 from agent.segment import SegmenterState
 from agent.vibration import VibrationState
 
@@ -29,3 +30,5 @@ class MonitorState(msgspec.Struct):
     """What the load of each spindle meant to which all this was learned; one that is not here was saved before this was kept"""
     axis_loads: dict[str, Basis] = {}
     """The same of each channel of role `axis.load`"""
+    reasons: ReasonsState = msgspec.field(default_factory=ReasonsState)
+    """Why the open alerts may be believed, and what their pictures are drawn from"""
