@@ -72,8 +72,10 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     since_part: int | None
     per_month: float
     """False alarms a month of 160 h that the shop allows the whole machine"""
-    chance: float | None
-    """That one judgement at this limit is false; None: it has no limit by chance"""
+    basis: Literal["chance", "rule", "state"]
+    """What its limit rests on: the budget; a fixed rule whose rate is not known; none, a state was looked at"""
+    chance: float
+    """That one judgement is false at most, at a limit that rests on the budget, before the operator's word widened it"""
     width: float
     """Of the limit by the operator's word, as a multiple of what the budget gives"""
     judged_false: int

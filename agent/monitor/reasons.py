@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from typing import Literal
 
 import msgspec
 
 from agent.budget import HOURS, alarms_per_hour
 from agent.detect.baseline import Baseline
+from agent.detect.missing import LOWEST
 from agent.detect.tuning import TUNABLE, place
 from agent.detect.watch import Watch
 from agent.explained import Cause, Explanation, Picture
@@ -27,7 +29,7 @@ MOST = 40
 AGAINST = {"wear": "new_tool", "process": "new_tool", "spindle": "well", "sensor": "", "chatter": ""}
 """What a kind of finding is compared with, where that is not the good cuts of the operation."""
 LIMITLESS = frozenset({"sensor", "process"})
-"""Kinds whose limit is not one of chance."""
+"""Kinds that look at a state: no limit is passed by chance."""
 SLOW = 50.0
 """Readings a second below which it is said that what is brief cannot be seen: a tool monitor of its own reads that often at the least
 (field.md 1.7: 10 to 25 Hz over Modbus)."""
@@ -90,7 +92,8 @@ class Reasons:
             since=_time_of(picture, self._trends.of(finding.operation, picture.name) if picture else None, since_part),
             since_part=since_part,
             per_month=self._per_month,
-            chance=None if finding.kind in LIMITLESS or finding.evidence.get("absent") is True else self._watch.p,
+            basis=_basis(finding),
+            chance=self._watch.p,
             width=tuning.width(finding.kind, place(finding)) if finding.kind in TUNABLE else 1.0,
             judged_false=sum(
                 1 for one in tuning.trail if (one.kind, one.where, one.verdict) == (finding.kind, place(finding), "false_alarm")
@@ -157,6 +160,15 @@ class Reasons:
             keys.append("provisional")
         keys += [key for key in self._blind if finding.kind in MATTERS[key]]
         return tuple(keys)
+
+
+def _basis(finding: Finding) -> Literal["chance", "rule", "state"]:
+    """What the limit rests on. A fall within the cut is judged by a rule (`detect.breakage.SHARE`), and so is missing work where the
+    budget would ask for less than idle is known to (`detect.missing.LOWEST`)."""
+    if finding.kind in LIMITLESS or finding.evidence.get("absent") is True:
+        return "state"
+    ruled = finding.kind == "breakage" or (finding.kind == "missing" and finding.threshold <= LOWEST)
+    return "rule" if ruled else "chance"
 
 
 def _began(against: str, baseline: Baseline | None, picture: Picture | None) -> float | None:

@@ -87,13 +87,16 @@ def _flags(sheet: Sheet, texts: Texts, picture: Picture, points: list[Point], le
     if at is not None and math.isfinite(at):
         index = min(max(round(at / picture.grid), 0), len(points) - 1) if picture.grid > 0.0 else 0
         x, y = points[index]
-        high = left is not None and _above(picture, left)
-        word = "page.chart.above" if high else "page.chart.below"
-        text = texts.say(word) if left is not None else texts.say("plot.at", time=texts.number(at, 2))
+        side = _side(picture, index)
+        text = texts.say(f"plot.{side}") if side else texts.say("plot.at", time=texts.number(at, 2))
         sheet.line([(x, sheet.y(sheet.high) + 1.6 * sheet.font), (x, y)], colour, 0.16, "0.3 0.3")
         sheet.flag(x, sheet.top + 0.75 * sheet.font, text, colour)
 
 
-def _above(picture: Picture, index: int) -> bool:
+def _side(picture: Picture, index: int) -> str:
+    """'above' or 'below' the band; '' within it, or where there is none."""
+    if not picture.high or picture.band_grid <= 0.0:
+        return ""
     at = min(round(index * picture.grid / picture.band_grid), len(picture.high) - 1)
-    return picture.y[index] > picture.high[at]
+    value = picture.y[index]
+    return "above" if value > picture.high[at] else "below" if value < picture.low[at] else ""

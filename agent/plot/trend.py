@@ -19,14 +19,14 @@ def draw_trend(picture: Picture, texts: Texts, size: Size, zone: str, *, urgent:
     values = list(picture.y)
     marks = [value for value in (picture.base, picture.limit) if value is not None]
     low, high = min([*values, *marks]), max([*values, *marks])
-    room = 0.16 * max(high - low, 1e-9)
+    room = 0.3 * max(high - low, 1e-9)
     # Times of looks may lie days and seconds apart: what was seen last would be one line at the edge.
     across = picture.x if picture.axis in ("part", "cut") else tuple(float(i) for i in range(len(values)))
     ratio = picture.unit == "%"
     sheet = Sheet(
         size,
         (across[0], across[-1]),
-        (low - 0.3 * room, high + room),
+        (low - 0.15 * room, high + room),
         lambda tick: _value(texts, tick, picture.unit, 1, signed=ratio),
     )
     if picture.limit is not None:

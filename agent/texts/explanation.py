@@ -88,13 +88,15 @@ def _rows(texts: Texts, alert: Alert, known: Explanation, zone: str) -> list[tup
 
 
 def _chance(texts: Texts, alert: Alert, known: Explanation) -> list[str]:
-    if known.chance is None or known.chance <= 0.0:
-        return [texts.say("explain.chance.none")]
+    if known.basis == "state":
+        return [texts.say("explain.chance.state")]
     if known.per_month >= 1.0:
         budget = texts.say("explain.budget", n=_rounded(known.per_month))
     else:
         budget = texts.say("explain.budget.rare", months=_rounded(1.0 / known.per_month))
-    out = [budget, texts.say(f"explain.chance.{'look' if alert.kind in LOOKS else 'cut'}", of=1.0 / known.chance)]
+    rule = known.basis == "rule" or not known.chance > 0.0
+    key = "rule" if rule else "look" if alert.kind in LOOKS else "cut"
+    out = [budget, texts.say(f"explain.chance.{key}", of=None if rule else 1.0 / known.chance)]
     if known.judged_false:
         out.append(texts.say("explain.judged", n=known.judged_false))
     return out

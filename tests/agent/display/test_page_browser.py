@@ -296,9 +296,11 @@ def test_hostile_names_stay_texts(server: PageServer, page: Page) -> None:
         page.tap(f"nav [data-place={place}]")
         page.wait(f"document.querySelector('nav [data-place={place}]').getAttribute('aria-current') === 'page'")
     page.tap(".card .primary")
-    page.wait("document.querySelector('.about .evidence tr')")
+    page.wait(DRAWN)
+    page.tap("[data-tab=evidence]")
+    page.wait("document.querySelectorAll('.why:not([hidden]) .evidence tr').length >= 6")
     assert page.eval("window.hacked") is None
-    assert page.eval("document.images.length") == 0
+    assert page.eval("[...document.images].every(image => image.closest('.picture'))")
     assert page.eval("document.body.textContent.includes('<img src=x onerror=')")
     assert page.problems() == []
 
