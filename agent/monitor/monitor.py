@@ -24,6 +24,7 @@ from agent.maintenance import MaintenancePlan
 from agent.model import Counters, Coverage, Cut, Event, Indicator, Snapshot
 from agent.monitor.desk import Desk
 from agent.monitor.holds import holds
+from agent.monitor.lives import ToolLives
 from agent.monitor.orders import obey
 from agent.monitor.overview import Overview
 from agent.monitor.reasons import Reasons
@@ -62,6 +63,7 @@ class Monitor:
         self.supply = Supply(settings)
         self.vibration = VibrationWatch(settings, self.watch.p, self.watch.tuning.width)
         self.axes = AxisWatch(settings, self.timeline)
+        self.lives = ToolLives(settings)
         self.counters = Counters(parts=0, cuts=0, cutting_time=0.0, rows=0, dropped=0)
         self.coverage: Coverage | None = None
         self._part: int | None = None
@@ -103,7 +105,7 @@ class Monitor:
 
     def do(self, command: Command, now: float) -> tuple[CommandResult, list[Event]]:
         """Obey one command of the page or of MQTT."""
-        return obey(command, now, desk=self.desk, watch=self.watch, vibration=self.vibration)
+        return obey(command, now, desk=self.desk, watch=self.watch, vibration=self.vibration, lives=self.lives)
 
     def snapshot(self) -> Snapshot:
         """Everything that an outlet shows, at this moment."""
@@ -130,6 +132,7 @@ class Monitor:
                 spindle_loads=self._spindle_loads,
                 axis_loads=self._axis_loads,
                 reasons=self.desk.reasons.saved(),
+                lives=self.lives.saved(),
             )
         )
 
@@ -156,6 +159,7 @@ class Monitor:
         self.watch.restore(state.watch, spindles)
         self.vibration.restore(state.vibration)
         self.axes.restore(state.axes, axes)
+        self.lives.restore(state.lives, spindles)
         self.desk.alerts.restore(state.alerts)
         self.sensors.resume(alert.channel for alert in state.alerts.values() if alert.kind == "sensor" and not alert.returned)
         self.desk.checklists = dict(state.checklists)
@@ -241,6 +245,7 @@ class Monitor:
             if cut.phase == "closed":
                 cut, indicators = self.axes.of_cut(name, self.vibration.of_cut(name, cut))
                 self.last_cut[name] = cut
+                self.lives.on_cut(cut)
                 self.counters = msgspec.structs.replace(
                     self.counters,
                     cuts=self.counters.cuts + 1,
@@ -249,7 +254,9 @@ class Monitor:
             self.desk.reasons.see(cut)
             out.append(cut)
             out.extend(self.desk.take(indicators))
-            out.extend(self.desk.take(self.watch.on_cut(cut, segmenter.noise)))
+            said = self.watch.on_cut(cut, segmenter.noise)
+            self.lives.hear(said)
+            out.extend(self.desk.take(said))
         self._in_the_dark(segmenter)
         self.vibration.listen(name, frame, segmenter.air)
         self.axes.listen(name, frame, segmenter.air, segmenter.opened)
@@ -269,6 +276,7 @@ class Monitor:
 
     def _end_part(self, part: int) -> list[Event]:
         self._part_seen.clear()
+        self.lives.on_part()
         self.counters = msgspec.structs.replace(self.counters, parts=self.counters.parts + 1)
         return self.desk.take(self.watch.on_part(part, whole=not self.sensors.lost()))
 

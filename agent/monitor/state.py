@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from agent.axes import AxisState
+from agent.detect.clock import Clock
 from agent.detect.watch_state import WatchState
 from agent.load import Basis
 from agent.model import Alert, Checklist, Counters
@@ -32,3 +33,5 @@ class MonitorState(msgspec.Struct):
     """The same of each channel of role `axis.load`"""
     reasons: ReasonsState = msgspec.field(default_factory=ReasonsState)
     """Why the open alerts may be believed, and what their pictures are drawn from"""
+    lives: dict[str, Clock] = {}
+    """Of each tool position: what it has cut, what was typed of it, how long earlier ones lasted"""
