@@ -29,6 +29,7 @@ from agent.monitor.holds import holds
 from agent.monitor.lives import ToolLives
 from agent.monitor.orders import obey
 from agent.monitor.overview import Overview
+from agent.monitor.reasons import Reasons
 from agent.monitor.state import MonitorState
 from agent.segment import Frame, SpindleSegmenter
 from agent.settings import MachineSettings
@@ -85,7 +86,7 @@ class Monitor:
         self._overview = Overview(self)
         first = settings.spindle[0].name
         loads = {c.spindle or first: c for c in reversed(settings.channel) if c.role == "spindle.load"}
-        self.desk = Desk(plan, {spindle: c.name for spindle, c in loads.items()})
+        self.desk = Desk(plan, {spindle: c.name for spindle, c in loads.items()}, Reasons(settings, self.watch, plan))
         self._spindle_loads = {spindle: basis(c, settings.spindle) for spindle, c in loads.items()}
         self._axis_loads = {c.name: basis(c, settings.spindle) for c in settings.channel if c.role == "axis.load"}
 
@@ -143,6 +144,7 @@ class Monitor:
                 conditions=self.conditions.saved(),
                 spindle_loads=self._spindle_loads,
                 axis_loads=self._axis_loads,
+                reasons=self.desk.reasons.saved(),
                 lives=self.lives.saved(),
             )
         )
@@ -175,6 +177,7 @@ class Monitor:
         self.desk.alerts.restore(state.alerts)
         self.sensors.resume(alert.channel for alert in state.alerts.values() if alert.kind == "sensor" and not alert.returned)
         self.desk.checklists = dict(state.checklists)
+        self.desk.reasons.restore(state.reasons)
         self.counters = state.counters
         if state.off and not self.context.knows_power:
             self.supply.resume()
@@ -270,8 +273,9 @@ class Monitor:
                     cuts=self.counters.cuts + 1,
                     cutting_time=self.counters.cutting_time + cut.features.duration,
                 )
+            self.desk.reasons.see(cut)
             out.append(cut)
-            out.extend(indicators)
+            out.extend(self.desk.take(indicators))
             out.extend(self.desk.take(self.vibration.follow(name, cut)))
             said = self.watch.on_cut(cut, segmenter.noise)
             self.lives.hear(said)
