@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import msgspec
 
@@ -10,6 +11,8 @@ from agent.explained import Picture
 from agent.model import Cut, EnvelopeView, Finding, Scalar
 from agent.monitor.trends import Trend
 
+BARS = 12
+"""Tools that are shown together."""
 POINTS = 200
 """Of one line at the most."""
 
@@ -70,6 +73,22 @@ def trend_picture(trend: Trend, name: str, finding: Finding) -> Picture | None:
         base=base,
         limit=limit,
         at=since if axis == "part" and since is not None and x[0] <= since <= x[-1] else None,
+    )
+
+
+def bars_picture(changes: Mapping[str, float], finding: Finding) -> Picture | None:
+    """How far each tool moved since it was new, %; None of no tool. At most `BARS`, the largest change first."""
+    if not changes:
+        return None
+    order = sorted(changes, key=lambda tool: (-changes[tool], tool))[:BARS]
+    return Picture(
+        shape="bars",
+        name="work_ratio",
+        unit="%",
+        y=_short(tuple(changes[tool] for tool in order)),
+        names=tuple(order),
+        base=0.0,
+        limit=100.0 * math.expm1(finding.threshold) if finding.kind == "process" else None,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from agent.budget import HOURS, alarms_per_hour
+from agent.detect import wear
 from agent.detect.baseline import Baseline
 from agent.detect.missing import LOWEST
 from agent.detect.tuning import TUNABLE, place
@@ -20,7 +21,7 @@ from agent.detect.watch import Watch
 from agent.explained import Cause, Explanation, Picture
 from agent.maintenance import MaintenancePlan
 from agent.model import Alert, Checklist, Cut, Finding, Indicator
-from agent.monitor.pictures import completed, cut_picture, trend_picture
+from agent.monitor.pictures import bars_picture, completed, cut_picture, trend_picture
 from agent.monitor.trends import Trend, Trends
 from agent.settings import MachineSettings
 
@@ -135,11 +136,22 @@ class Reasons:
         band = baseline.envelope() if baseline is not None else None
         if finding.evidence.get("absent") is True:
             return cut_picture(None, band, finding)
+        if finding.kind == "process":
+            return bars_picture(self._changes(), finding)
         if finding.cut and cut is not None and cut.id == finding.cut:
             return cut_picture(cut, band, finding)
         name = str(finding.evidence.get("indicator") or ("velocity_rms" if finding.kind == "spindle" else "work_ratio"))
         trend = self._trends.of(finding.operation or finding.channel, name)
         return trend_picture(trend, name, finding) if trend is not None else None
+
+    def _changes(self) -> dict[str, float]:
+        """By tool, of the operation that moved most: % of change since it was new."""
+        changes: dict[str, float] = {}
+        for baseline in self._watch.current():
+            level = wear.level(baseline)
+            if level is not None and baseline.tool:
+                changes[baseline.tool] = max(changes.get(baseline.tool, -100.0), 100.0 * math.expm1(level))
+        return changes
 
     def _causes(self, finding: Finding, checklist: Checklist | None) -> tuple[Cause, ...]:
         """Those of the tree, the likely ones first: what would move every tool is not likely where the others are flat."""

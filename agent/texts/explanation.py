@@ -63,6 +63,8 @@ def picture_title(texts: Texts, picture: Picture) -> str:
     """One line that says what is drawn."""
     if picture.shape == "cut":
         return texts.say("explain.picture.cut" if picture.y else "explain.picture.absent", n=picture.n or None)
+    if picture.shape == "bars":
+        return texts.say("explain.picture.bars")
     own = f"explain.picture.trend_{picture.name}"
     return texts.say(own if texts.has(own) else "explain.picture.trend")
 

@@ -106,6 +106,17 @@ def test_a_cut_that_did_not_come_shows_the_band_alone() -> None:
     assert why.basis == "state"
 
 
+def test_all_tools_together_are_shown_side_by_side() -> None:
+    monitor, _ = run(45, Faults(batch=(30, 1.5)))
+    _, why = of(monitor, "process")
+    picture = drawn(why)
+    assert picture.shape == "bars"
+    assert sorted(picture.names) == ["1", "2", "4"]
+    assert picture.y == tuple(sorted(picture.y, reverse=True))
+    assert all(40.0 < value < 60.0 for value in picture.y)
+    assert (why.against, why.basis) == ("new_tool", "state")
+
+
 def test_all_of_it_outlives_a_restart_and_stays_small() -> None:
     monitor, _ = run(45, WORN)
     before = monitor.snapshot().explanations
