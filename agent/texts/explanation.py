@@ -13,7 +13,7 @@ from agent.texts.moments import moment
 if TYPE_CHECKING:
     from agent.texts import Texts
 
-TOLD = frozenset({"n_baseline", "since_part", "new_part", "part", "absent"})
+TOLD = frozenset({"n_baseline", "n_looks", "baseline_since", "since_part", "new_part", "part", "absent"})
 """Evidence that these rows say with its date."""
 LOOKS = frozenset({"spindle", "chatter"})
 """Kinds that judge looks and not cuts."""
