@@ -11,12 +11,12 @@ import msgspec
 
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
-    """What a detector saw when it spoke: one cut on the band of good cuts, or one value a cut (or a look) over time.
+    """What a detector saw when it spoke: one cut on the band of good cuts, one value a cut (or a look) over time, or one value a tool.
 
     At most 200 points a line, so that it may be kept with its alert and sent.
     """
 
-    shape: Literal["cut", "trend"]
+    shape: Literal["cut", "trend", "bars"]
     name: str
     """Figure: 'load' of a cut, else the name of the Indicator"""
     unit: str
@@ -24,6 +24,8 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     y: tuple[float, ...]
     x: tuple[float, ...] = ()
     """Of a trend: numbers of parts or times, as `axis` says; of a cut empty, its points lie `grid` apart"""
+    names: tuple[str, ...] = ()
+    """Of bars: the tools"""
     axis: Literal["seconds", "part", "cut", "time"] = "seconds"
     grid: float = 0.0
     """s between two points of a cut"""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import msgspec
 
@@ -10,6 +11,8 @@ from agent.explained import Picture
 from agent.model import Cut, EnvelopeView, Finding, Scalar
 from agent.monitor.trends import Trend
 
+BARS = 12
+"""Tools that are shown together."""
 POINTS = 200
 """Of one line at the most."""
 
@@ -56,7 +59,7 @@ def trend_picture(trend: Trend, name: str, finding: Finding) -> Picture | None:
     evidence = finding.evidence
     limit, base = _figure(evidence.get("limit_pct")), 0.0 if ratio else _figure(evidence.get("baseline"))
     if not ratio:
-        limit = base * finding.threshold if base is not None and finding.threshold > 1.0 else None
+        limit = _limit(name, base, finding)
     since = _figure(evidence.get("since_part"))
     return Picture(
         shape="trend",
@@ -71,6 +74,33 @@ def trend_picture(trend: Trend, name: str, finding: Finding) -> Picture | None:
         limit=limit,
         at=since if axis == "part" and since is not None and x[0] <= since <= x[-1] else None,
     )
+
+
+def bars_picture(changes: Mapping[str, float], finding: Finding) -> Picture | None:
+    """How far each tool moved since it was new, %; None of no tool. At most `BARS`, the largest change first."""
+    if not changes:
+        return None
+    order = sorted(changes, key=lambda tool: (-changes[tool], tool))[:BARS]
+    return Picture(
+        shape="bars",
+        name="work_ratio",
+        unit="%",
+        y=_short(tuple(changes[tool] for tool in order)),
+        names=tuple(order),
+        base=0.0,
+        limit=100.0 * math.expm1(finding.threshold) if finding.kind == "process" else None,
+    )
+
+
+def _limit(name: str, base: float | None, finding: Finding) -> float | None:
+    """Of a figure itself, where what spoke was a limit of this figure and not of several together."""
+    if name == "group_score":
+        return finding.threshold
+    if name.startswith("bearing_"):
+        return math.log(finding.threshold) if finding.threshold > 0.0 else None
+    if base is None or finding.evidence.get("several") is True or finding.threshold <= 1.0:
+        return None
+    return base * finding.threshold
 
 
 def _across(times: tuple[float, ...], parts: tuple[int, ...], finding: Finding) -> tuple[str, tuple[float, ...]]:

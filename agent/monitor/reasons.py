@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from agent.budget import HOURS, alarms_per_hour
+from agent.detect import wear
 from agent.detect.baseline import Baseline
 from agent.detect.missing import LOWEST
 from agent.detect.tuning import TUNABLE, place
@@ -20,7 +21,7 @@ from agent.detect.watch import Watch
 from agent.explained import Cause, Explanation, Picture
 from agent.maintenance import MaintenancePlan
 from agent.model import Alert, Checklist, Cut, Finding, Indicator
-from agent.monitor.pictures import completed, cut_picture, trend_picture
+from agent.monitor.pictures import bars_picture, completed, cut_picture, trend_picture
 from agent.monitor.trends import Trend, Trends
 from agent.settings import MachineSettings
 
@@ -28,8 +29,8 @@ MOST = 40
 """Explanations that are kept: those of open alerts and of the latest that were cleared. At most 6 kB each."""
 AGAINST = {"wear": "new_tool", "process": "new_tool", "spindle": "well", "sensor": "", "chatter": ""}
 """What a kind of finding is compared with, where that is not the good cuts of the operation."""
-LIMITLESS = frozenset({"sensor", "process"})
-"""Kinds that look at a state: no limit is passed by chance."""
+RULED = frozenset({"breakage", "chatter", "process"})
+"""Kinds with a limit that is a rule: its rate is not known."""
 SLOW = 50.0
 """Readings a second below which it is said that what is brief cannot be seen: a tool monitor of its own reads that often at the least
 (field.md 1.7: 10 to 25 Hz over Modbus)."""
@@ -79,7 +80,7 @@ class Reasons:
             return
         baseline = self._watch.state.baselines.get(finding.operation)
         picture = self._picture(finding, baseline)
-        against = AGAINST.get(finding.kind, "good_cuts")
+        against = "well" if finding.kind == "process" and finding.channel else AGAINST.get(finding.kind, "good_cuts")
         since_part = _whole(finding.evidence.get("since_part"))
         tuning = self._watch.tuning
         self._known.pop(alert.id, None)
@@ -87,8 +88,8 @@ class Reasons:
             alert=alert.id,
             time=finding.time,
             against=against,  # type: ignore[arg-type]
-            n=_whole(finding.evidence.get("n_baseline")) or 0,
-            baseline_since=_began(against, baseline, picture),
+            n=_whole(finding.evidence.get("n_baseline")) or _whole(finding.evidence.get("n_looks")) or 0,
+            baseline_since=_began(against, baseline, picture, finding),
             since=_time_of(picture, self._trends.of(finding.operation, picture.name) if picture else None, since_part),
             since_part=since_part,
             per_month=self._per_month,
@@ -135,11 +136,24 @@ class Reasons:
         band = baseline.envelope() if baseline is not None else None
         if finding.evidence.get("absent") is True:
             return cut_picture(None, band, finding)
+        if finding.kind == "process" and not finding.channel:
+            return bars_picture(self._changes(), finding)
         if finding.cut and cut is not None and cut.id == finding.cut:
             return cut_picture(cut, band, finding)
-        name = str(finding.evidence.get("indicator") or ("velocity_rms" if finding.kind == "spindle" else "work_ratio"))
-        trend = self._trends.of(finding.operation or finding.channel, name)
-        return trend_picture(trend, name, finding) if trend is not None else None
+        for name in _figures(finding):
+            trend = self._trends.of(finding.operation or finding.channel, name)
+            if trend is not None:
+                return trend_picture(trend, name, finding)
+        return None
+
+    def _changes(self) -> dict[str, float]:
+        """By tool, of the operation that moved most: % of change since it was new."""
+        changes: dict[str, float] = {}
+        for baseline in self._watch.current():
+            level = wear.level(baseline)
+            if level is not None and baseline.tool:
+                changes[baseline.tool] = max(changes.get(baseline.tool, -100.0), 100.0 * math.expm1(level))
+        return changes
 
     def _causes(self, finding: Finding, checklist: Checklist | None) -> tuple[Cause, ...]:
         """Those of the tree, the likely ones first: what would move every tool is not likely where the others are flat."""
@@ -165,13 +179,28 @@ class Reasons:
 def _basis(finding: Finding) -> Literal["chance", "rule", "state"]:
     """What the limit rests on. A fall within the cut is judged by a rule (`detect.breakage.SHARE`), and so is missing work where the
     budget would ask for less than idle is known to (`detect.missing.LOWEST`)."""
-    if finding.kind in LIMITLESS or finding.evidence.get("absent") is True:
+    evidence = finding.evidence
+    if finding.kind == "sensor" or (finding.kind == "process" and not finding.channel) or evidence.get("absent") is True:
         return "state"
-    ruled = finding.kind == "breakage" or (finding.kind == "missing" and finding.threshold <= LOWEST)
+    ruled = finding.kind in RULED or evidence.get("indicator") == "bearing" or (finding.kind == "missing" and finding.threshold <= LOWEST)
     return "rule" if ruled else "chance"
 
 
-def _began(against: str, baseline: Baseline | None, picture: Picture | None) -> float | None:
+def _figures(finding: Finding) -> list[str]:
+    """Names of the figure that it spoke of, the most precise first."""
+    evidence = finding.evidence
+    if finding.kind == "process":
+        return ["group_score"]
+    named = evidence.get("indicator")
+    if named:
+        return [*(f"{named}_{fact}" for fact, value in evidence.items() if value is True), str(named)]
+    return ["work_ratio" if finding.operation else "velocity_rms"]
+
+
+def _began(against: str, baseline: Baseline | None, picture: Picture | None, finding: Finding) -> float | None:
+    said = finding.evidence.get("baseline_since")
+    if isinstance(said, float) and math.isfinite(said):
+        return said
     if baseline is not None and against == "new_tool":
         return baseline.anchor_since
     if baseline is not None and against == "good_cuts":

@@ -10,13 +10,18 @@ from agent.texts import Texts
 
 OUTSIDE = 2
 """Samples in a row beyond the band before it is said that the cut left it."""
+WIDE = 1.5
+"""Times the largest middle of the band up to which its upper edge is shown whole."""
 
 
 def draw_cut(picture: Picture, texts: Texts, unit: str, size: Size, *, urgent: bool) -> Sheet:
     """The sheet with everything on it."""
     loud = RED_INK if urgent else AMBER_INK
     seconds = max((len(picture.high) - 1) * picture.band_grid, (len(picture.y) - 1) * picture.grid, 0.5)
-    tallest = max([*picture.y, *picture.high, picture.limit or 0.0, 1e-6])
+    middles = [0.5 * (low + high) for low, high in zip(picture.low, picture.high, strict=True)]
+    # Where few cuts began and ended at different moments the band is wide there; it shall not press all the rest to the ground.
+    band = min(max(picture.high, default=0.0), WIDE * max(middles, default=0.0))
+    tallest = max([*picture.y, band, picture.limit or 0.0, 1e-6])
     sheet = Sheet(size, (0.0, seconds), (0.0, 1.18 * tallest), lambda tick: texts.measured(round(tick, 9), unit))
     _foot(sheet, picture, texts, seconds, loud)
     _band(sheet, picture)
@@ -65,8 +70,10 @@ def _foot(sheet: Sheet, picture: Picture, texts: Texts, seconds: float, colour: 
 def _band(sheet: Sheet, picture: Picture) -> None:
     if not picture.high:
         return
-    high = [(sheet.x(i * picture.band_grid), sheet.y(value)) for i, value in enumerate(picture.high)]
-    low = [(sheet.x(i * picture.band_grid), sheet.y(max(value, sheet.low))) for i, value in enumerate(picture.low)]
+    high, low = (
+        [(sheet.x(i * picture.band_grid), sheet.y(min(max(value, sheet.low), sheet.high))) for i, value in enumerate(edge)]
+        for edge in (picture.high, picture.low)
+    )
     sheet.area([*high, *reversed(low)], BAND)
 
 

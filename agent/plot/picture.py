@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agent.explained import Picture
+from agent.plot.bars import draw_bars
 from agent.plot.cut import draw_cut
 from agent.plot.sheet import Size
 from agent.plot.trend import draw_trend
@@ -21,6 +22,8 @@ def picture_svg(picture: Picture, texts: Texts, title: str, text: str, unit: str
     """
     if picture.shape == "cut":
         sheet = draw_cut(picture, texts, unit, size, urgent=urgent)
+    elif picture.shape == "bars":
+        sheet = draw_bars(picture, texts, size, urgent=urgent)
     else:
         sheet = draw_trend(picture, texts, size, zone, urgent=urgent)
     return sheet.svg(title, text)

@@ -61,7 +61,7 @@ class Sheet:
         self.bottom = size.height - 1.8 * size.font
         self._parts: list[str] = []
         labels = [label(value) for value in self.ticks()]
-        self.left = min((0.9 + LETTER * max(map(len, labels))) * size.font, 0.4 * size.width)
+        self.left = min((1.4 + LETTER * max(map(len, labels))) * size.font, 0.4 * size.width)
         for value, text in zip(self.ticks(), labels, strict=True):
             self.line([(self.left, self.y(value)), (self.right, self.y(value))], GRID, 0.07)
             self.text(self.left - 0.5 * self.font, self.y(value) + 0.35 * self.font, text, "end")

@@ -43,7 +43,10 @@ def draw_trend(picture: Picture, texts: Texts, size: Size, zone: str, *, urgent:
         y = sheet.y(picture.limit)
         sheet.line([(sheet.left, y), (sheet.right, y)], loud, 0.14, "0.5 0.4")
         text = texts.say("plot.limit", value=_value(texts, picture.limit, picture.unit, 2, signed=ratio))
-        sheet.text(sheet.left + 0.5 * sheet.font, y - 0.45 * sheet.font, text, "start", loud, bold=True)
+        # Above the line, unless the values lie there too at the left.
+        near = values[: max(1, len(values) // 3)]
+        below = sum(near) / len(near) > picture.limit
+        sheet.text(sheet.left + 0.5 * sheet.font, y + (1.1 if below else -0.45) * sheet.font, text, "start", loud, bold=True)
     if picture.at is not None:
         x = sheet.x(picture.at)
         sheet.line([(x, sheet.top + 1.3 * sheet.font), (x, sheet.bottom)], loud, 0.14, "0.15 0.35")

@@ -13,7 +13,7 @@ from agent.texts.moments import moment
 if TYPE_CHECKING:
     from agent.texts import Texts
 
-TOLD = frozenset({"n_baseline", "since_part", "new_part", "part", "absent"})
+TOLD = frozenset({"n_baseline", "n_looks", "baseline_since", "since_part", "new_part", "part", "absent"})
 """Evidence that these rows say with its date."""
 LOOKS = frozenset({"spindle", "chatter"})
 """Kinds that judge looks and not cuts."""
@@ -63,6 +63,8 @@ def picture_title(texts: Texts, picture: Picture) -> str:
     """One line that says what is drawn."""
     if picture.shape == "cut":
         return texts.say("explain.picture.cut" if picture.y else "explain.picture.absent", n=picture.n or None)
+    if picture.shape == "bars":
+        return texts.say("explain.picture.bars")
     own = f"explain.picture.trend_{picture.name}"
     return texts.say(own if texts.has(own) else "explain.picture.trend")
 

@@ -54,6 +54,11 @@ def trend(points: int = 60, first: int = 21, rises_at: int = 104, end: float = 1
     )
 
 
+def bars() -> Picture:
+    """Three tools that moved alike."""
+    return Picture(shape="bars", name="work_ratio", unit="%", y=(24.0, 21.5, 18.2), names=("4", "1", "2"), base=0.0, limit=20.0)
+
+
 def vibration_trend(now: float, points: int = 40) -> Picture:
     """The vibration of a spindle that grows."""
     y = tuple(round(1.1 + 0.05 * math.sin(3.0 * i) + max(0.0, (i - 22) / 18.0) * 0.8, 3) for i in range(points))

@@ -67,7 +67,7 @@ def _states(server: PageServer, page: Page, folder: Path, name: str) -> None:
             page.tap(".card .primary")
             for tab in ("evidence", "doubts"):
                 page.tap(f"[data-tab={tab}]")
-                page.wait(f"{PICTURE} && document.querySelector('.why:not([hidden]) :is(li, tr)')")
+                page.wait(f"{PICTURE} && document.querySelector('.reasons:not([hidden]) :is(li, tr)')")
                 page.eval("window.scrollTo(0, 0)")
                 page.screenshot(folder / f"{tab}-fr-{name}.png", whole=name == "390")
             _back(page)

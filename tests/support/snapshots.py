@@ -222,6 +222,8 @@ def explained(one: Alert, now: float, picture: Picture | None = None) -> Explana
     """Why an alert may be believed; slow changes bring the picture of their kind."""
     if picture is None and one.kind == "wear":
         picture = explanations.trend()
+    if picture is None and one.kind == "process":
+        picture = explanations.bars()
     if picture is None and one.kind == "spindle":
         picture = explanations.vibration_trend(now)
     return explanations.explanation(one, now, picture)
@@ -353,6 +355,11 @@ def overloaded(now: float) -> Snapshot:
     )
     base = snapshot(now, alerts=[one], spindles=[spindle(now, view=view)])
     return msgspec.structs.replace(base, explanations=(why,), tunings=(tuning,))
+
+
+def together(now: float) -> Snapshot:
+    """All tools moved alike."""
+    return snapshot(now, alerts=[alert(now, "process", id="a8", ago=900.0)])
 
 
 def vibrating(now: float) -> Snapshot:

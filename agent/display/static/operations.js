@@ -16,15 +16,20 @@ const COLUMNS = [
   { key: "operation", cell: ({ said, view }) => h("span", { class: "cell-two" }, h("b", {}, said.name), h("small", {}, view.program || view.section ? [view.program, view.section].filter(Boolean).join(" \u00b7 ") : view.spindle)) },
   { key: "word", cell: ({ said, view }, words) => h("span", { class: "cell-word" }, SHAPED.has(view.word) ? shape(view.word) : null, h("span", {}, said.word.toLocaleLowerCase(words.language))) },
   { key: "n", cell: ({ view }, words) => words.number(view.n) },
-  { key: "smallest", cell: ({ view }, words) => words.percent(view.smallest_change, true) },
-  { key: "wear", cell: ({ view }, words) => words.percent(view.wear_limit, true) },
-  { key: "undercut", cell: ({ view }, words) => (view.undercut === null ? words.number(null) : `< ${words.percent(view.undercut)}`) },
-  { key: "fall", cell: ({ view }, words) => (view.fall === null ? words.number(null) : `> ${words.percent(view.fall)}`) },
-  { key: "overload", cell: ({ view }, words) => words.percent(view.overload, true) },
+  { key: "smallest", cell: ({ view }, words) => share(view.smallest_change, words, true) },
+  { key: "wear", cell: ({ view }, words) => share(view.wear_limit, words, true) },
+  { key: "undercut", cell: ({ view }, words) => share(view.undercut, words, false, "< ") },
+  { key: "fall", cell: ({ view }, words) => share(view.fall, words, false, "> ") },
+  { key: "overload", cell: ({ view }, words) => share(view.overload, words, true) },
   { key: "contrast", cell: ({ view }, words) => words.measure(view.contrast, "", 1) },
   { key: "rate", cell: ({ view }, words) => words.measure(view.rate, "", 1) },
   { key: "widened", optional: ({ view }) => view.widened > 1.001, cell: ({ view }, words) => (view.widened > 1.001 ? `\u00d7\u00a0${words.number(view.widened, 2)}` : "") },
 ];
+
+/** A fraction in %, with a sign before it; a dash where it is not known. */
+function share(fraction, words, signed, before = "") {
+  return fraction === null ? words.number(null) : `${before}${words.percent(fraction, signed)}`;
+}
 
 export class Operations {
   constructor(app) {

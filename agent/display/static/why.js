@@ -8,7 +8,7 @@ export class Evidence {
     this._table = h("table", { class: "evidence" });
     this._chance = h("div", { class: "chance" });
     this._box = h("div", { class: "why-box" }, this._table, h("h3", {}, words.t("why.chance")), this._chance);
-    this.node = h("section", { class: "panel why" }, this._box);
+    this.node = h("section", { class: "panel reasons" }, this._box);
   }
 
   /** `rows`: of the evidence alone, while the rest is not known. */
@@ -31,7 +31,7 @@ export class Doubts {
     this._unseen = part(words.t("why.unseen"), "ul");
     this._none = h("p", { class: "none" }, words.t("why.none"));
     this._box = h("div", { class: "why-box" }, this._first.node, this._causes.node, this._unseen.node, this._none);
-    this.node = h("section", { class: "panel why" }, this._box);
+    this.node = h("section", { class: "panel reasons" }, this._box);
   }
 
   update(told) {

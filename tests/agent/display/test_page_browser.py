@@ -35,6 +35,7 @@ STATES = {
 ALERTS = {
     "absent": "document.querySelector('.card:not([hidden])')?.dataset.alert === 'a5'",
     "overloaded": "document.querySelector('.card:not([hidden])')?.dataset.alert === 'a6'",
+    "together": "document.querySelector('.card:not([hidden])')?.dataset.alert === 'a8'",
     "vibrating": "document.querySelector('.card:not([hidden])')?.dataset.alert === 'a7'",
 }
 DRAWN = "document.querySelector('.picture img')?.complete && document.querySelector('.picture img').naturalWidth > 0"
@@ -138,15 +139,15 @@ def test_an_alert_shows_what_was_seen_what_speaks_for_it_and_what_it_could_be_in
     assert "Travail de coupe" in page.eval("document.querySelector('.picture img').alt")
     assert "+18" in page.eval("document.querySelector('.picture img').alt")
     page.tap("[data-tab=evidence]")
-    page.wait("document.querySelectorAll('.why:not([hidden]) .evidence tr').length >= 6")
-    evidence = page.text(".why:not([hidden])")
+    page.wait("document.querySelectorAll('.reasons:not([hidden]) .evidence tr').length >= 6")
+    evidence = page.text(".reasons:not([hidden])")
     assert "Comparé à" in evidence
     assert "3 passes de l'outil neuf" in evidence
     assert "1 fausse alerte par mois au plus" in evidence
     assert "1 passe sur 400 000" in evidence
     page.tap("[data-tab=doubts]")
-    page.wait("document.querySelectorAll('.why:not([hidden]) li').length >= 5")
-    doubts = page.text(".why:not([hidden])")
+    page.wait("document.querySelectorAll('.reasons:not([hidden]) li').length >= 5")
+    doubts = page.text(".reasons:not([hidden])")
     assert "Arête nette" in doubts
     assert "Programme, avance ou vitesse modifiés" in doubts
     assert "Peu probable, les autres outils ne bougent pas : Lot de matière plus dur" in doubts
@@ -356,7 +357,7 @@ def test_hostile_names_stay_texts(server: PageServer, page: Page) -> None:
     page.tap(".card .primary")
     page.wait(DRAWN)
     page.tap("[data-tab=evidence]")
-    page.wait("document.querySelectorAll('.why:not([hidden]) .evidence tr').length >= 6")
+    page.wait("document.querySelectorAll('.reasons:not([hidden]) .evidence tr').length >= 6")
     assert page.eval("window.hacked") is None
     assert page.eval("[...document.images].every(image => image.closest('.picture'))")
     assert page.eval("document.body.textContent.includes('<img src=x onerror=')")
@@ -415,7 +416,7 @@ def test_one_screen_for_gloves_and_old_glasses(browser: Browser, size: str, lang
                     page.tap("[data-tab=operations]")
                     page.wait("document.querySelector('.operations tbody tr')")
                 found[f"{state}, {place}"] = complaints(page)
-        for state in ("absent", "overloaded", "vibrating", "worn", "broken"):
+        for state in ("absent", "overloaded", "vibrating", "together", "worn", "broken"):
             show(server, page, state)
             page.tap(".card .primary")
             page.wait("document.querySelector('.step-text').textContent")
@@ -426,7 +427,7 @@ def test_one_screen_for_gloves_and_old_glasses(browser: Browser, size: str, lang
                 page.tap(".walk button:last-child")
             for tab in ("evidence", "doubts"):
                 page.tap(f"[data-tab={tab}]")
-                page.wait(f"{DRAWN} && document.querySelector('.why:not([hidden]) :is(li, tr)')")
+                page.wait(f"{DRAWN} && document.querySelector('.reasons:not([hidden]) :is(li, tr)')")
                 found[f"{state}, {tab}"] = complaints(page)
             page.tap(".about .back")
             page.wait("document.querySelector('.card')")
@@ -455,7 +456,7 @@ def test_a_phone_may_scroll_down_but_not_sideways(browser: Browser, server: Page
     found["detail"] = complaints(page)
     for tab in ("evidence", "doubts"):
         page.tap(f"[data-tab={tab}]")
-        page.wait(f"{DRAWN} && document.querySelector('.why:not([hidden]) :is(li, tr)')")
+        page.wait(f"{DRAWN} && document.querySelector('.reasons:not([hidden]) :is(li, tr)')")
         found[tab] = complaints(page)
     page.close()
     told(found)

@@ -408,7 +408,8 @@ def test_a_picture_is_drawn_whatever_size_is_asked_for(texts: dict[str, Texts], 
         assert headers["content-security-policy"].startswith("default-src 'none'")
         assert body.startswith(b"<svg ")
         assert len(body) < 40_000
-        assert house.ask("GET", "/api/alerts/a3/picture.svg")[0] == 404
+        assert house.ask("GET", "/api/alerts/a3/picture.svg")[0] == 200
+        assert house.ask("GET", "/api/alerts/never/picture.svg")[0] == 404
 
     with_house(texts, test, snapshots.broken(CLOCK.wall()))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import msgspec
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from agent.commands import FalseAlarm, ToolChanged
 from agent.explained import Explanation, Picture
 from agent.maintenance import plan
-from agent.model import Alert, Event
+from agent.model import Alert, Event, Finding, Indicator
 from agent.monitor import Monitor
 from agent.monitor.pictures import POINTS
 from agent.monitor.reasons import MOST
@@ -106,6 +107,17 @@ def test_a_cut_that_did_not_come_shows_the_band_alone() -> None:
     assert why.basis == "state"
 
 
+def test_all_tools_together_are_shown_side_by_side() -> None:
+    monitor, _ = run(45, Faults(batch=(30, 1.5)))
+    _, why = of(monitor, "process")
+    picture = drawn(why)
+    assert picture.shape == "bars"
+    assert sorted(picture.names) == ["1", "2", "4"]
+    assert picture.y == tuple(sorted(picture.y, reverse=True))
+    assert all(40.0 < value < 60.0 for value in picture.y)
+    assert (why.against, why.basis) == ("new_tool", "state")
+
+
 def test_all_of_it_outlives_a_restart_and_stays_small() -> None:
     monitor, _ = run(45, WORN)
     before = monitor.snapshot().explanations
@@ -181,3 +193,50 @@ def test_the_installer_sees_what_every_operation_can_see() -> None:
     assert monitor.snapshot().operations is not None
     first, second = monitor.snapshot().operations, monitor.snapshot().operations
     assert all(a is b for a, b in zip(first, second, strict=True))
+
+
+def spoke(**changes: object) -> Finding:
+    base = Finding(
+        time=50.0,
+        kind="spindle",
+        severity="warning",
+        channel="vibration",
+        spindle="S1",
+        operation="",
+        tool="",
+        score=1.9,
+        threshold=1.6,
+        evidence={"baseline": 1.1, "unit": "mm/s", "n_baseline": 20},
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "limit", "basis"),
+    [
+        ({}, "velocity_rms", 1.6 * 1.1, "chance"),
+        ({"evidence": {"indicator": "velocity_rms", "several": True, "baseline": 1.1, "n_looks": 20}}, "velocity_rms", None, "chance"),
+        ({"evidence": {"indicator": "bearing", "outer": True}, "threshold": math.exp(6.0)}, "bearing_outer", 6.0, "rule"),
+        ({"kind": "process", "evidence": {"group": True}, "threshold": 3.0}, "group_score", 3.0, "rule"),
+        ({"evidence": {"indicator": "kurtosis", "several": True}}, None, None, "chance"),
+    ],
+)
+def test_a_slow_change_without_a_cut_shows_the_figure_that_spoke(
+    changes: dict[str, object], name: str | None, limit: float | None, basis: str
+) -> None:
+    monitor = Monitor(settings(), PLAN)
+    for i in range(30):
+        for figure in ("velocity_rms", "bearing_outer", "group_score"):
+            value = 1.1 + 0.02 * i
+            one = Indicator(time=20.0 + i, channel="vibration", operation="", tool="", name=figure, value=value, unit="mm/s")
+            monitor.desk.take([one])
+    monitor.desk.take([spoke(**changes)])
+    [why] = monitor.snapshot().explanations
+    assert (why.against, why.basis) == ("well", basis)
+    if name is None:
+        assert why.picture is None
+        return
+    picture = drawn(why)
+    assert (picture.name, picture.axis) == (name, "time")
+    assert picture.limit == pytest.approx(limit)
+    assert why.baseline_since == 20.0

@@ -30,6 +30,7 @@ PICTURES = {
     "breakage": explanations.cut_picture(BROKEN, at=1.05, spoke=1.3),
     "overload": explanations.cut_picture(snapshots.cut(NOW, at=None, rise=70.0), at=0.8, spoke=1.0, limit=60.0),
     "absent": explanations.cut_picture(msgspec.structs.replace(BROKEN, curve=())),
+    "together": explanations.bars(),
     "bandless": explanations.cut_picture(snapshots.cut(NOW, at=None, banded=False)),
 }
 NAMESPACE = "{http://www.w3.org/2000/svg}"
@@ -84,6 +85,7 @@ def test_what_each_picture_says() -> None:
     assert "limite 60 %" in words(drawn(PICTURES["overload"]))
     assert "rien n'est venu" in words(drawn(PICTURES["absent"]))
     assert "limite 1,76 mm/s" in words(drawn(PICTURES["vibration"]))
+    assert all(word in words(drawn(PICTURES["together"])) for word in ("T4", "+24 %", "T1", "T2", "+18 %"))
     assert "rising from part 104" in words(drawn(PICTURES["wear"], language="en"))
 
 
