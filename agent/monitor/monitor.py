@@ -14,6 +14,7 @@ from agent import __version__
 from agent.axes import AxisWatch
 from agent.budget import alarms_per_hour
 from agent.commands import Command, CommandResult
+from agent.conditions import Conditions
 from agent.context import Context, Seen
 from agent.detect import coverage
 from agent.detect.sensor import Sensors
@@ -28,6 +29,7 @@ from agent.monitor.holds import holds
 from agent.monitor.lives import ToolLives
 from agent.monitor.orders import obey
 from agent.monitor.overview import Overview
+from agent.monitor.reasons import Reasons
 from agent.monitor.state import MonitorState
 from agent.segment import Frame, SpindleSegmenter
 from agent.settings import MachineSettings
@@ -60,6 +62,7 @@ class Monitor:
         self.sensors = Sensors(settings)
         self.supply = Supply(settings)
         self.vibration = VibrationWatch(settings, self.watch.p, self.watch.tuning.width)
+        self.conditions = Conditions(settings, self.timeline, self.watch.p, self.vibration.air, self.watch.tuning.width)
         self.axes = AxisWatch(settings, self.timeline)
         self.lives = ToolLives(settings)
         self.counters = Counters(parts=0, cuts=0, cutting_time=0.0, rows=0, dropped=0)
@@ -83,7 +86,7 @@ class Monitor:
         self._overview = Overview(self)
         first = settings.spindle[0].name
         loads = {c.spindle or first: c for c in reversed(settings.channel) if c.role == "spindle.load"}
-        self.desk = Desk(plan, {spindle: c.name for spindle, c in loads.items()})
+        self.desk = Desk(plan, {spindle: c.name for spindle, c in loads.items()}, Reasons(settings, self.watch, plan))
         self._spindle_loads = {spindle: basis(c, settings.spindle) for spindle, c in loads.items()}
         self._axis_loads = {c.name: basis(c, settings.spindle) for c in settings.channel if c.role == "axis.load"}
 
@@ -114,7 +117,7 @@ class Monitor:
 
     def do(self, command: Command, now: float) -> tuple[CommandResult, list[Event]]:
         """Obey one command of the page or of MQTT."""
-        return obey(command, now, desk=self.desk, watch=self.watch, vibration=self.vibration, lives=self.lives)
+        return obey(command, now, desk=self.desk, watch=self.watch, vibration=self.vibration, conditions=self.conditions, lives=self.lives)
 
     def snapshot(self) -> Snapshot:
         """Everything that an outlet shows, at this moment."""
@@ -138,8 +141,10 @@ class Monitor:
                 counters=self.counters,
                 off=self.off,
                 axes=self.axes.saved(),
+                conditions=self.conditions.saved(),
                 spindle_loads=self._spindle_loads,
                 axis_loads=self._axis_loads,
+                reasons=self.desk.reasons.saved(),
                 lives=self.lives.saved(),
             )
         )
@@ -166,11 +171,13 @@ class Monitor:
                 segmenter.restore(state.segmenters[name], anew=name in spindles)
         self.watch.restore(state.watch, spindles)
         self.vibration.restore(state.vibration)
+        self.conditions.restore(state.conditions)
         self.axes.restore(state.axes, axes)
         self.lives.restore(state.lives, spindles)
         self.desk.alerts.restore(state.alerts)
         self.sensors.resume(alert.channel for alert in state.alerts.values() if alert.kind == "sensor" and not alert.returned)
         self.desk.checklists = dict(state.checklists)
+        self.desk.reasons.restore(state.reasons)
         self.counters = state.counters
         if state.off and not self.context.knows_power:
             self.supply.resume()
@@ -218,7 +225,9 @@ class Monitor:
             self._was_lost = self.context.lost
             for name, frame in frames:
                 out.extend(self._frame(name, frame))
-        self.latest.take(rows.part(start, stop))
+        piece = rows.part(start, stop)
+        self.latest.take(piece)
+        out.extend(self.desk.take(self.conditions.take(piece, off=self.off)))
         return out
 
     def _look_until(self, now: float) -> list[Event]:
@@ -264,8 +273,10 @@ class Monitor:
                     cuts=self.counters.cuts + 1,
                     cutting_time=self.counters.cutting_time + cut.features.duration,
                 )
+            self.desk.reasons.see(cut)
             out.append(cut)
-            out.extend(indicators)
+            out.extend(self.desk.take(indicators))
+            out.extend(self.desk.take(self.vibration.follow(name, cut)))
             said = self.watch.on_cut(cut, segmenter.noise)
             self.lives.hear(said)
             out.extend(self.desk.take(said))
