@@ -31,9 +31,9 @@ NO_LINE: a speed was given, but its frequency is below 4 df or above rate / 2.56
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable
+from functools import cache
+from typing import Any
 
 import numba
 import numpy as np
@@ -244,13 +244,12 @@ def _load_floats(block, limit, floats, whole, lanes, figures, validity):  # type
         validity[a] = NOT_FINITE if broken else 0
 
 
-@functools.cache
-def floats_loader() -> Callable[..., None]:
+@cache
+def floats_loader() -> Any:
     """`_load_floats` compiled, when the first block of floats comes. No driver gives any, only recordings do: a first start need not wait
     for it."""
     taken = types.void(_BITS, types.float64, types.float32[:, ::1], types.int32[:, ::1], *_LOADED)
-    compiled: Callable[..., None] = numba.njit([taken], fastmath=_FAST, **jit.options())(_load_floats)
-    return compiled
+    return numba.njit([taken], fastmath=_FAST, **jit.options())(_load_floats)
 
 
 class Meter:
