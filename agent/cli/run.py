@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from agent.store import StoreUnusable
 
 SWITCH = 0.0005
-"""s after which the loop, when it has work, takes the interpreter from the compute thread; Python's own 5 ms are half a period of a bus that
-is asked each 10 ms (lateness of such a loop beside the whole pass, 99th percentile: 27 ms with 5, 21 with 0.5, on a busy machine)."""
+"""s after which the loop, when it has work, takes the interpreter from the compute thread; Python's own 5 ms are half a period of a bus
+that is asked each 10 ms (lateness beside the whole pass, 99th percentile: 27 ms with 5, 21 with 0.5, on a busy machine)."""
 ENDS_RUSH = frozenset({"ready", "compiling"})
 """What the daemon tells when the hurry is over: garbage is collected again, and what was imported is not looked at any more."""
 
