@@ -21,7 +21,7 @@ RUNS = 32
 
 
 class Run(NamedTuple):
-    """A stretch of air: first and latest row, s, and the speed at the latest, rpm."""
+    """A stretch of air: first and latest row, s, and the speed at the first, rpm: that of the latest would depend on how the rows came."""
 
     first: float
     last: float
@@ -61,9 +61,10 @@ class Air:
         begins[0] &= not now.lasts or bool(frame.time[0] - now.time > dark)
         starts = np.flatnonzero(begins).tolist()
         if air[0] and not begins[0]:
-            now.runs[-1] = self._run(frame, now.runs[-1].first, _end(air, begins, 0))
+            now.runs[-1] = now.runs[-1]._replace(last=float(frame.time[_end(air, begins, 0)]))
         for start in starts:
-            now.runs.append(self._run(frame, float(frame.time[start]), _end(air, begins, start)))
+            last = _end(air, begins, start)
+            now.runs.append(Run(float(frame.time[start]), float(frame.time[last]), float(frame.speed[start])))
         now.lasts, now.time = bool(air[-1]), float(frame.time[-1])
         good = frame.speed[frame.ok]
         if len(good):
@@ -90,10 +91,6 @@ class Air:
     def cut(self, spindle: str) -> Cut | None:
         """The cut that is open, as it was last told."""
         return self._spindles[spindle].cut
-
-    @staticmethod
-    def _run(frame: Frame, first: float, last: int) -> Run:
-        return Run(first, float(frame.time[last]), float(frame.speed[last]))
 
 
 def _end(air: np.ndarray[tuple[int], np.dtype[np.bool_]], begins: np.ndarray[tuple[int], np.dtype[np.bool_]], start: int) -> int:

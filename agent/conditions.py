@@ -116,7 +116,7 @@ class Conditions:
             out.extend(self._polled(polled, rows))
         for group in self.groups:
             out.extend([] if off else self._grouped(group, rows))
-        return out
+        return sorted(out, key=lambda item: item.time)
 
     def unmark(self, channel: str) -> None:
         """What was told of this channel or group was false; what a group is now becomes what is usual."""

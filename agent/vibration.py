@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.air import Air
 from agent.detect.chatter import Chatter, ChatterState
@@ -65,6 +66,7 @@ class VibrationWatch:
         spindles = {spindle.name: spindle for spindle in settings.spindle}
         first = settings.spindle[0].name
         self._channels = {c.name: _Channel(c.name, spindles[c.spindle or first], p) for c in settings.channel if c.role == "vibration"}
+        self.names = frozenset(self._channels)
         self._standing = {spindle.name: spindle.minimum_speed for spindle in settings.spindle}
         self._speeds = {c.spindle or first for c in settings.channel if c.role == "spindle.speed"}
         self.air = Air(spindles)
@@ -157,14 +159,16 @@ class VibrationWatch:
                 self._channels[name].chatter.restore(state.chatter)
                 self._channels[name].lost = state.lost
 
-    @property
-    def names(self) -> frozenset[str]:
-        """Of the channels."""
-        return frozenset(self._channels)
-
     def fed(self, name: str) -> bool:
         """Whether a block of this channel was ever taken."""
         return self._channels[name].time is not None
+
+    def known(self, name: str, moments: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """(n,) whether what was taken last of a channel, which was fed, is believed at these moments."""
+        channel = self._channels[name]
+        end = channel.time if channel.time is not None else -math.inf
+        known: NDArray[np.bool_] = (moments - end <= FRESH) & (channel.quality <= Quality.UNCERTAIN)
+        return known
 
     def held(self, name: str, now: float) -> tuple[float, float, int]:
         """Velocity RMS, end and quality of the latest block; UNAVAILABLE when it is older than `FRESH`."""

@@ -46,6 +46,7 @@ def obey(
             else:
                 lives.obey(command, now)
                 watch.tool_changed(command.tool, command.spindle, now)
+                desk.reasons.new_tool(command.tool, command.spindle)
                 for alert in desk.alerts.of_tool(command.tool, command.spindle):
                     settled = desk.alerts.settle(alert.id, command.by, now)
                     out.extend([settled] if settled else [])

@@ -10,6 +10,7 @@ from agent.detect.clock import Clock
 from agent.detect.watch_state import WatchState
 from agent.load import Basis
 from agent.model import Alert, Checklist, Counters
+from agent.monitor.reasons import ReasonsState
 from agent.segment import SegmenterState
 from agent.vibration import VibrationState
 
@@ -33,5 +34,7 @@ class MonitorState(msgspec.Struct):
     """The same of each channel of role `axis.load`"""
     conditions: ConditionsState = msgspec.field(default_factory=ConditionsState)
     """Polled vibration figures and groups of slow channels"""
+    reasons: ReasonsState = msgspec.field(default_factory=ReasonsState)
+    """Why the open alerts may be believed, and what their pictures are drawn from"""
     lives: dict[str, Clock] = {}
     """Of each tool position: what it has cut, what was typed of it, how long earlier ones lasted"""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -61,9 +62,9 @@ def alert_text(texts: Texts, alert: Alert, tool_name: str, unit: str) -> AlertTe
     )
 
 
-def evidence_rows(texts: Texts, alert: Alert, tool_name: str, unit: str) -> list[tuple[str, str]]:
-    """Name and value of each figure that speaks for the alert; what is not known, or not so, is left out."""
-    return _rows(texts, alert, _values(texts, alert, tool_name, unit))
+def evidence_rows(texts: Texts, alert: Alert, tool_name: str, unit: str, without: Collection[str] = ()) -> list[tuple[str, str]]:
+    """Name and value of each figure that speaks for the alert; what is not known, or not so, or in `without`, is left out."""
+    return _rows(texts, alert, _values(texts, alert, tool_name, unit), without)
 
 
 def _values(texts: Texts, alert: Alert, tool_name: str, unit: str) -> dict[str, Scalar]:
@@ -95,10 +96,10 @@ def _facts(evidence: Evidence) -> list[str]:
     return [name for name, value in evidence.items() if value is True]
 
 
-def _rows(texts: Texts, alert: Alert, values: dict[str, Scalar]) -> list[tuple[str, str]]:
+def _rows(texts: Texts, alert: Alert, values: dict[str, Scalar], without: Collection[str] = ()) -> list[tuple[str, str]]:
     rows = []
     for name, raw in alert.evidence.items():
-        if raw is False or not known(raw):
+        if raw is False or not known(raw) or name in without:
             continue
         for key in (f"evidence.{alert.kind}_{name}", f"evidence.{name}"):
             if texts.has(f"{key}.label"):
