@@ -46,14 +46,19 @@ def alert_text(texts: Texts, alert: Alert, tool_name: str, unit: str) -> AlertTe
     """
     values = _values(texts, alert, tool_name, unit)
     kind = alert.kind
-    variants = [f"alert.{kind}.text_{fact}" for fact in _facts(alert.evidence)]
-    variant = next((key for key in variants if texts.has(key)), f"alert.{kind}.text")
+    facts = _facts(alert.evidence)
+
+    def key(part: str) -> str:
+        """Of the sentence that one of the facts has, else of the kind's own."""
+        own = (f"alert.{kind}.{part}_{fact}" for fact in facts)
+        return next((name for name in own if texts.has(name)), f"alert.{kind}.{part}")
+
     return AlertText(
-        title=texts.say(f"alert.{kind}.title", **values),
-        text=texts.say(variant, **values),
+        title=texts.say(key("title"), **values),
+        text=texts.say(key("text"), **values),
         evidence=tuple(texts.say("row.line", label=label, value=value) for label, value in _rows(texts, alert, values)),
         others=_others(texts, alert),
-        todo=texts.say(f"alert.{kind}.todo", **values),
+        todo=texts.say(key("todo"), **values),
     )
 
 
@@ -69,6 +74,10 @@ def _values(texts: Texts, alert: Alert, tool_name: str, unit: str) -> dict[str, 
         if isinstance(value, (int, float)) and math.isfinite(value):
             values[name] = str(int(value)) if name.endswith("part") else int(value)
     reason = values.get("reason")
+    if indicator := values.get("indicator"):
+        values["indicator"] = texts.say(f"figure.{indicator}") if texts.has(f"figure.{indicator}") else texts.channel(str(indicator))
+    if also := values.get("also"):
+        values["also"] = texts.channel(str(also))
     channel = values.get("channel") or alert.channel
     return {
         **values,
