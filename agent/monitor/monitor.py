@@ -157,6 +157,7 @@ class Monitor:
         self.watch.restore(state.watch, spindles)
         self.vibration.restore(state.vibration)
         self.axes.restore(state.axes, axes)
+        self.watch.signals.forget_channels(axes)
         self.lives.restore(state.lives, spindles)
         self.desk.alerts.restore(state.alerts)
         self.sensors.resume(alert.channel for alert in state.alerts.values() if alert.kind == "sensor" and not alert.returned)
