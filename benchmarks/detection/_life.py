@@ -56,13 +56,13 @@ def after_one(name: str, tools: Sequence[Tool], fit: _wear.Fit, unit: str, clock
     if not errors:
         return Row(
             set=name, name="one_typed", figure="flank wear after one typed measure, RMSE", value=None, n=f"{len(tools)} tools", fixed="-",
-            through="detector", note="no tool has measures before and after a third of the others' life",
+            through="cuts", note="no tool has measures before and after a third of the others' life",
         )  # fmt: skip
     return Row(
         set=name, name="one_typed", figure="flank wear after one typed measure, RMSE", value=_rmse(errors), unit=unit,
         n=f"{used} tools, {len(errors)} later measures",
         fixed="each tool left out in turn; one measure at a third of the others' median time",
-        baseline="that measure carried forward as it is", baseline_value=_rmse(plain), through="detector",
+        baseline="that measure carried forward as it is", baseline_value=_rmse(plain), through="cuts",
         note=f"the same cuts by the others' curve without any measure: {_rmse(without):.3g} {unit}",
     )  # fmt: skip
 
@@ -84,7 +84,7 @@ def _next(name: str, typed: dict[str, list[Measure]], limit: float, unit: str) -
             plain.append(measures[i - 1].vb - measures[i].vb)
     return Row(
         set=name, name="next_typed", figure="next measure of wear from those typed before it, RMSE", value=_rmse(ours) if ours else None,
-        unit=unit, n=f"{len(typed)} tools, {len(ours)} measures", fixed=FIXED, through="detector",
+        unit=unit, n=f"{len(typed)} tools, {len(ours)} measures", fixed=FIXED, through="cuts",
         baseline="the last measure carried forward as it is", baseline_value=_rmse(plain) if plain else None,
         published="NASA: carry-forward 0.096-0.100 mm (pioneer0413)" if name == "nasa_milling" else "",
     )  # fmt: skip
@@ -115,7 +115,7 @@ def _interval(name: str, tools: Sequence[Tool], typed: dict[str, list[Measure]],
         set=name, name="interval_typed", figure=f"intervals of what is left ({LEVEL:.0%} claimed, from typed measures) that held",
         value=held / given if given else None, low=low if given else None, high=high if given else None,
         n=f"{given} intervals on {len(spoke)} tools that cross {limit:g} {unit}; none given at {asked - given} measures",
-        fixed=FIXED, through="detector",
+        fixed=FIXED, through="cuts",
         note=f"median width {np.median(widths):.2g} of the whole life; intervals of one tool are not independent" if widths else "",
     )  # fmt: skip
 
@@ -149,7 +149,7 @@ def _warned(name: str, tools: Sequence[Tool], typed: dict[str, list[Measure]], l
         out.append(
             Row(
                 set=name, name=f"{word}_typed", figure=figure, value=float(said.count(word)), low=low * n, high=high * n, fixed=FIXED,
-                n=f"{n} tools" + (f" that cross {limit:g} {unit}" if word == "warned" else ""), through="detector", note=ahead,
+                n=f"{n} tools" + (f" that cross {limit:g} {unit}" if word == "warned" else ""), through="cuts", note=ahead,
                 baseline=beside, baseline_value=float(base.count(word)),
             )
         )  # fmt: skip
@@ -185,7 +185,7 @@ def _lives(name: str, tools: Sequence[Tool], limit: float) -> Row:
     return Row(
         set=name, name="interval_lives", figure="lives that lay within the interval of the other tools' lives",
         value=held / given if given else None, low=low if given else None, high=high if given else None,
-        n=f"{given} tools" if given else f"{len(ended)} tools that cross: at least 4 are needed", fixed=FIXED, through="detector",
+        n=f"{given} tools" if given else f"{len(ended)} tools that cross: at least 4 are needed", fixed=FIXED, through="cuts",
         note=f"claimed: {level:.0%} (order statistics), in cuts" if given else "",
     )  # fmt: skip
 

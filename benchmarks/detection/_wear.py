@@ -377,7 +377,7 @@ def rows(name: str, held: Sequence[Held], limit: float, unit: str, source: str, 
     def row(key: str, figure: str, value: float | None, other: float | None = None, **more: object) -> None:
         beside = "the cutting clock alone" if other is not None else ""
         data = {"n": n, "fixed": fixed, "published": published, **more}
-        out.append(Row(set=name, name=key, figure=figure, value=value, baseline=beside, baseline_value=other, through="detector", **data))  # type: ignore[arg-type]
+        out.append(Row(set=name, name=key, figure=figure, value=value, baseline=beside, baseline_value=other, through="cuts", **data))  # type: ignore[arg-type]
 
     rmse, low, high = _bounded(held, lambda those: _rmse(those, "fused"))
     picks = ", ".join(f"{one.tool.name}: {one.choice}" for one in held)
@@ -421,7 +421,7 @@ def blind_row(name: str, followed: Mapping[str, Followed], tools: Sequence[Tool]
     told = "; ".join(f"no {s}: {', '.join(names)}" for s, names in missing.items() if names)
     return Row(
         set=name, name="not_monitorable", figure="cuts that the pass called NOT MONITORABLE", value=float(blind),
-        n=f"{sum(len(t.steps) for t in tools)} cuts", fixed="defaults of the product", through="detector",
+        n=f"{sum(len(t.steps) for t in tools)} cuts", fixed="defaults of the product", through="cuts",
         note=told or "every signal was there on every tool at least once; the table has no readings, so contrast to noise cannot be judged",
     )  # fmt: skip
 
@@ -430,7 +430,7 @@ def too_few(name: str, tools: Sequence[Tool]) -> Row:
     """One tool: nobody is left to calibrate on."""
     return Row(
         set=name, name="rmse", figure="flank wear of a tool left out, RMSE", value=None, n=f"{len(tools)} tools", fixed="-",
-        through="detector", note="at least two tools are needed: one is left out, the others calibrate",
+        through="cuts", note="at least two tools are needed: one is left out, the others calibrate",
     )  # fmt: skip
 
 

@@ -63,7 +63,7 @@ def _dead(tools: list[Tool], followed: dict[str, _wear.Followed]) -> Row:
     where = ", ".join(f"{name}: {len(cuts)}" for name, cuts in dead.items() if cuts)
     return Row(
         set="nuaa_milling", name="dead_sensor", figure="wear alerts from a dead or NaN accelerometer", value=float(len(raised)),
-        n=f"{sum(map(len, dead.values()))} dead layers ({where or 'none here'})", fixed="defaults of the product", through="detector",
+        n=f"{sum(map(len, dead.values()))} dead layers ({where or 'none here'})", fixed="defaults of the product", through="cuts",
         note="the sensor itself is named by agent.detect.sensor, which needs readings; the table has one figure a layer",
     )  # fmt: skip
 

@@ -95,7 +95,7 @@ def test_any_number_of_tools_is_measured_or_said_not_to_be(
     rows = measure(tmp_path, nothing)
     by_name = {row.name: row for row in rows}
     assert len(by_name) == len(rows), "names are unique"
-    assert {row.through for row in rows} == {"detector"}
+    assert {row.through for row in rows} == {"cuts"}
     assert all(row.value is None or math.isfinite(row.value) for row in rows)
     assert by_name["not_monitorable"].n
     scored = tools - (measure is vicomtech_turning.measure)  # its first tool is worn at the start
