@@ -173,6 +173,7 @@ class Monitor:
         self.vibration.restore(state.vibration)
         self.conditions.restore(state.conditions)
         self.axes.restore(state.axes, axes)
+        self.watch.signals.forget_channels(axes)
         self.lives.restore(state.lives, spindles)
         self.desk.alerts.restore(state.alerts)
         self.sensors.resume(alert.channel for alert in state.alerts.values() if alert.kind == "sensor" and not alert.returned)
