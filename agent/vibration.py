@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 import numpy as np
@@ -143,6 +143,10 @@ class VibrationWatch:
             if name in self._channels:
                 self._channels[name].judge.speeds = state.speeds
                 self._channels[name].lost = state.lost
+
+    def validities(self) -> Iterator[tuple[str, str]]:
+        """Channel and validity of its latest block, of those that gave one: '' or a key under [reason]."""
+        return ((channel.name, channel.figures.validity) for channel in self._channels.values() if channel.figures is not None)
 
     @property
     def names(self) -> frozenset[str]:

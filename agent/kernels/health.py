@@ -19,7 +19,7 @@ OTHER, STANDING, TURNING, CUTTING = range(4)
 FRESH, BAD, MISSING, SPAN, N, MEAN, SPREAD, CHANGES, TOP, BELOW, STEP, RANGE, NOISE_N, NOISE, GAPS, GAP_SUM, GAP_MAX, LONG = range(18)
 """Columns of `out`, of one channel in these rows:
 
-FRESH: rows in which it was read. BAD: of these, not a value (quality worse than UNCERTAIN, NaN, inf).
+FRESH: rows in which it was read (not UNAVAILABLE). BAD: of these, not a value (quality BAD, NaN, inf).
 MISSING: s within gaps between readings (more than `GAP` periods, less than `SILENT` s), less the period that is due. SPAN: s between
     the first and the last reading, the last of the stretch before included. LONG: how many such gaps.
 N, MEAN, SPREAD, CHANGES: of the readings while cutting: how many, mean, standard deviation (population), how many differ from the one before.
@@ -67,9 +67,10 @@ def _ends(values, quality, fresh, mode, spindle, c, low, high, step, out):  # ty
     before = math.nan
     for i in range(len(values)):
         x = values[i, c]
-        if not fresh[i, c] or quality[i, c] > 1 or not math.isfinite(x) or mode[i, spindle] != CUTTING:
-            if fresh[i, c]:
-                before = math.nan
+        if not fresh[i, c] or quality[i, c] > 2:
+            continue
+        if quality[i, c] > 1 or not math.isfinite(x) or mode[i, spindle] != CUTTING:
+            before = math.nan
             continue
         if x == high and high != 0.0:
             tops += 1.0 if before != high else 0.0
@@ -120,7 +121,7 @@ def measure(time, values, quality, fresh, mode, spindle, period, carry, out):  #
         noisy = 0
         before_still = math.nan
         for i in range(n):
-            if not fresh[i, c]:
+            if not fresh[i, c] or quality[i, c] > 2:
                 continue
             out[c, FRESH] += 1.0
             was = carry[c, TIME]

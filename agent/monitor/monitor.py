@@ -16,6 +16,7 @@ from agent.budget import alarms_per_hour
 from agent.commands import Command, CommandResult
 from agent.context import Context, Seen
 from agent.detect import coverage
+from agent.detect.health import Health
 from agent.detect.sensor import Sensors
 from agent.detect.supply import Supply
 from agent.detect.watch import Watch
@@ -58,6 +59,7 @@ class Monitor:
         }
         self.watch = Watch(settings.monitoring, alarms_per_hour(settings.monitoring.false_alarms) or 1.0 / 160.0)
         self.sensors = Sensors(settings)
+        self.health = Health(settings, self.timeline, self.watch.p)
         self.supply = Supply(settings)
         self.vibration = VibrationWatch(settings, self.watch.p, self.watch.tuning.width)
         self.axes = AxisWatch(settings, self.timeline)
@@ -102,7 +104,9 @@ class Monitor:
 
     def do(self, command: Command, now: float) -> tuple[CommandResult, list[Event]]:
         """Obey one command of the page or of MQTT."""
-        return obey(command, now, desk=self.desk, watch=self.watch, vibration=self.vibration)
+        answer = obey(command, now, desk=self.desk, watch=self.watch, vibration=self.vibration, health=self.health)
+        self.latest.doubted = self.health.lying()
+        return answer
 
     def snapshot(self) -> Snapshot:
         """Everything that an outlet shows, at this moment."""
@@ -128,6 +132,7 @@ class Monitor:
                 axes=self.axes.saved(),
                 spindle_loads=self._spindle_loads,
                 axis_loads=self._axis_loads,
+                health=self.health.saved(),
             )
         )
 
@@ -154,8 +159,11 @@ class Monitor:
         self.watch.restore(state.watch, spindles)
         self.vibration.restore(state.vibration)
         self.axes.restore(state.axes, axes)
+        self.health.restore(state.health)
+        self.latest.doubted = self.health.lying()
         self.desk.alerts.restore(state.alerts)
-        self.sensors.resume(alert.channel for alert in state.alerts.values() if alert.kind == "sensor" and not alert.returned)
+        told = (alert.channel for alert in state.alerts.values() if alert.kind == "sensor" and not alert.returned)
+        self.sensors.resume(channel for channel in told if channel not in self.health.faults)
         self.desk.checklists = dict(state.checklists)
         self.counters = state.counters
         if state.off and not self.context.knows_power:
@@ -198,7 +206,9 @@ class Monitor:
             self._was_lost = self.context.lost
             for name, frame in frames:
                 out.extend(self._frame(name, frame))
-        self.latest.take(rows.part(start, stop))
+        piece = rows.part(start, stop)
+        self.latest.take(piece)
+        self.health.take(piece)
         return out
 
     def _look_until(self, now: float) -> list[Event]:
@@ -212,11 +222,25 @@ class Monitor:
             self._looked = last if self._looked >= ends else round((self._looked + LOOK) / LOOK) * LOOK
             cutting = any(segmenter.opened is not None for segmenter in self.segmenters.values())
             self.supply.look(self._looked, self._held, cutting=cutting)
-            out.extend(self.desk.take(self.sensors.look(self._looked, self._held, off=self.off, undecided=self.supply.undecided)))
+            out.extend(self._ask_health(self._looked, cutting=cutting))
+            undecided, named = self.supply.undecided, self.health.faults
+            out.extend(self.desk.take(self.sensors.look(self._looked, self._held, off=self.off, undecided=undecided, named=named)))
             if self.sensors.lost():
                 self.watch.begin_again()
             out.extend(self._cover(self._looked))
         return out
+
+    def _ask_health(self, now: float, *, cutting: bool) -> list[Event]:
+        """Whether a sensor that answers lies; what is told of it holds from here on."""
+        said = self.context.now
+        operation = f"{said.text('program')}/{said.text('tool')}/{said.text('section')}" if cutting else ""
+        opened = {name: segmenter.opened is not None for name, segmenter in self.segmenters.items()}
+        told = self.health.look(now, self._held, opened, operation, self.vibration.validities)
+        if not told:
+            return []
+        self.latest.doubted = self.health.lying()
+        covers: list[Event] = [item for item in told if isinstance(item, Coverage)]
+        return [*self.desk.take(item for item in told if not isinstance(item, Coverage)), *covers]
 
     def _held(self, name: str, now: float) -> tuple[float, float, int]:
         """Value, time and quality of a channel now; of a waveform its latest block counts."""
@@ -227,6 +251,7 @@ class Monitor:
     def _frame(self, name: str, frame: Frame) -> list[Event]:
         out: list[Event] = []
         segmenter = self.segmenters[name]
+        frame = self.health.believed(name, frame)
         for cut in segmenter.walk(frame):
             self._in_the_dark(segmenter)
             key = cut.operation.key
@@ -236,7 +261,7 @@ class Monitor:
                     out.extend(self._end_part(self.counters.parts + 1))
                 self._part_seen.add(key)
             if cut.phase == "closed":
-                cut, indicators = self.axes.of_cut(name, self.vibration.of_cut(name, cut))
+                cut, indicators = self.axes.of_cut(name, self.vibration.of_cut(name, cut), self.health.faults)
                 self.last_cut[name] = cut
                 self.counters = msgspec.structs.replace(
                     self.counters,
@@ -274,7 +299,7 @@ class Monitor:
             operations,
             off=self.off,
             lost=self.sensors.lost() or ("no_signal" if self.context.lost else ""),
-            held=self.context.held,
+            held=self.context.held or self.health.holds(),
             unwatched="" if self.segmenters else "no_load_channel",
             time=now,
         )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from agent.commands import Acknowledge, Command, CommandResult, Correct, FalseAlarm, TickStep, ToolChanged, UndoTuning
+from agent.detect.health import Health
 from agent.detect.watch import Watch
 from agent.model import Checklist, Event
 from agent.monitor.desk import Desk
 from agent.vibration import VibrationWatch
 
 
-def obey(command: Command, now: float, *, desk: Desk, watch: Watch, vibration: VibrationWatch) -> tuple[CommandResult, list[Event]]:
+def obey(
+    command: Command, now: float, *, desk: Desk, watch: Watch, vibration: VibrationWatch, health: Health
+) -> tuple[CommandResult, list[Event]]:
     """What became of it, and what it made known; a refusal gives its reason, a key under [reason]."""
     out: list[Event] = []
     reason = ""
@@ -26,6 +29,8 @@ def obey(command: Command, now: float, *, desk: Desk, watch: Watch, vibration: V
                 watch.tuning.false_alarm(alert, command.by, now)
                 watch.unmark(alert)
                 vibration.unmark(alert.channel)
+                if alert.kind == "sensor":
+                    health.unmark(alert.channel)
         case Correct():
             alert = desk.alerts.correct(command.alert, command.by, now)
             reason = "" if alert else "unknown_alert"

@@ -20,7 +20,7 @@ class Channel:
 
     def stretch(self, rows: list[tuple[float, float, int, bool, int]], period: float) -> dict[str, float]:
         """`rows`: time, value, quality, fresh, what the spindle does."""
-        read = [(t, x, q <= 1 and math.isfinite(x), does) for t, x, q, fresh, does in rows if fresh]
+        read = [(t, x, q <= 1 and math.isfinite(x), does) for t, x, q, fresh, does in rows if fresh and q <= 2]
         told: dict[str, float] = {"fresh": len(read), "bad": sum(not good for _, _, good, _ in read)}
         span = missing = 0.0
         late = 0
