@@ -110,7 +110,7 @@ class Habits(msgspec.Struct):
         self.gap_max = max(self.gap_max, longest)
 
     def patience(self, p: float) -> float | None:
-        """s without a change, spindle turning or cutting, beyond which the value is stuck; None: not known yet.
+        """How long (s), spindle turning or cutting, a value may stand before it is stuck; None: not known yet.
 
         Times between changes that come at random are exponential, P(longer than t) = exp(-t / mean); the longest that was ever seen, four
         times over, stands for those that do not. Never below `SHORTEST`.

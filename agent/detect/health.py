@@ -9,24 +9,20 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
 from agent.detect import symptoms
 from agent.detect.habits import Fault, Habits, Usual
+from agent.detect.stretches import BLOCK, Channel, Gatherer, Held, Stretch, channels
 from agent.detect.symptoms import Moving, Verdict
 from agent.kernels import health as kernel
 from agent.model import Coverage, Finding, Indicator, Word
 from agent.segment import Frame
 from agent.settings import MachineSettings
 from agent.timeline import Rows, Timeline
-from drivers.model import UNCERTAIN
 
-BLOCK = 5.0
-"""s of rows that are judged at once."""
-ROLES = frozenset({"spindle.load", "spindle.speed", "spindle.temperature", "axis.load", "vibration", "temperature", "pressure", "level"})
 MOVING = frozenset({"spindle.load", "axis.load", "vibration"})
 """Roles that move while the machine works; a temperature may stand for hours."""
 NEEDED = frozenset({"spindle.load", "spindle.speed"})
@@ -49,22 +45,6 @@ MOSTLY = (3, 4)
 """... any other reason."""
 OPERATIONS = 64
 """Operations whose habits are kept of a channel."""
-FIRST = 50
-"""Intervals from which the period of a channel is known."""
-
-Held = Callable[[str, float], tuple[float, float, int]]
-
-
-class _Channel:
-    def __init__(self, name: str, role: str, spindle: str, configured: float, *, on_change: bool) -> None:
-        self.name = name
-        self.role = role
-        self.spindle = spindle
-        self.configured = configured
-        self.on_change = on_change
-        self.sisters: list[int] = []
-        self.intervals: list[float] = []
-        self.habits = Habits([math.nan, math.nan, math.nan, 0.0])
 
 
 class Health:
@@ -78,39 +58,9 @@ class Health:
     """
 
     def __init__(self, settings: MachineSettings, timeline: Timeline, p: float) -> None:
-        first = settings.spindle[0].name
-        every = {source.name: source.every for source in settings.source}
-        wanted = [c for c in settings.channel if c.role in ROLES]
         self._p = p
-        self._channels = [
-            _Channel(
-                c.name,
-                c.role,
-                c.spindle or first,
-                max(c.every or 0.0, every.get(c.source.partition(".")[0], 0.0)),
-                on_change=c.hold is not None and math.isinf(c.hold),
-            )
-            for c in wanted
-        ]
-        for channel, mine in zip(self._channels, wanted, strict=True):
-            if channel.role == "vibration":
-                channel.sisters = [
-                    i
-                    for i, (other, its) in enumerate(zip(self._channels, wanted, strict=True))
-                    if other is not channel and (its.role, its.unit, other.spindle) == (mine.role, mine.unit, channel.spindle)
-                ]
-        self._columns = np.array([timeline.index[c.name] for c in wanted], dtype=np.intp)
-        self._spindles = [spindle.name for spindle in settings.spindle]
-        self._standing = {spindle.name: spindle.minimum_speed for spindle in settings.spindle}
-        self._speed = {c.spindle or first: c.name for c in reversed(settings.channel) if c.role == "spindle.speed"}
-        self._of_spindle = np.array([self._spindles.index(c.spindle) for c in self._channels], dtype=np.int64)
-        self._out = np.zeros((len(wanted), kernel.WIDTH))
-        self._rows: list[Rows] = []
-        self._windows: list[tuple[float, list[int], str]] = []
-        self._before: tuple[list[int], str] = ([kernel.OTHER] * len(self._spindles), "")
-        self._due = -math.inf
-        self._since = -math.inf
-        self._shakes: deque[float] = deque(maxlen=256)
+        self._channels = channels(settings)
+        self._rows = Gatherer(settings, timeline, self._channels)
         self.faults: dict[str, str] = {}
         """Channel to the worst reason for which it is not believed now"""
 
@@ -121,6 +71,16 @@ class Health:
     def lying(self) -> frozenset[str]:
         """All such channels."""
         return frozenset(name for name, reason in self.faults.items() if reason in LYING)
+
+    @property
+    def judged(self) -> float:
+        """When rows were last judged."""
+        return self._rows.ended
+
+    def moved(self, channel: str) -> bool:
+        """Whether its value changed in the latest stretch that was judged, and nothing is wrong with it."""
+        own = next((c for c in self._channels if c.name == channel), None)
+        return own is not None and own.habits.carry[kernel.CHANGED] >= self._rows.ended - BLOCK and not own.habits.faults
 
     def update_period_s(self, channel: str) -> float | None:
         """Mean s between two changes of a channel while its spindle turns or cuts; None: not known yet, or no such channel."""
@@ -160,7 +120,7 @@ class Health:
 
     def take(self, rows: Rows) -> None:
         """Rows as they are released; judged by `look`."""
-        self._rows.append(rows)
+        self._rows.take(rows)
 
     def look(
         self, now: float, held: Held, cutting: Mapping[str, bool], operation: str, waves: Callable[[], Iterable[tuple[str, str]]]
@@ -173,21 +133,11 @@ class Health:
         cutting: by spindle, whether a cut is open. operation: what the control says it makes.
         waves: channel and validity of the latest block of each waveform.
         """
-        modes = [self._mode(name, now, held, cutting) for name in self._spindles]
-        before, self._before = self._before, (modes, operation)
-        steady = [mode if mode == was else kernel.OTHER for mode, was in zip(modes, before[0], strict=True)]
-        if before[1] != operation:
-            steady = [kernel.OTHER if mode == kernel.CUTTING else mode for mode in steady]
-        if before != self._before:
-            self._shakes.append(now)
-        self._windows.append((now, steady, operation))
-        if now < self._due:
+        stretch = self._rows.look(now, held, cutting, operation)
+        if stretch is None:
             return []
-        begun, self._due = self._since, math.floor(now / BLOCK) * BLOCK + BLOCK
-        self._since = now
-        rows, windows, self._rows, self._windows = self._rows, self._windows, [], []
-        out = self._judge(rows, windows, begun, now) if rows else []
-        return [*out, *self._vote_waves(waves(), begun, now)]
+        out = self._judge(stretch) if stretch.figures else []
+        return [*out, *self._vote_waves(waves(), stretch)]
 
     def saved(self) -> dict[str, Habits]:
         """What survives a restart."""
@@ -200,81 +150,26 @@ class Health:
                 channel.habits = saved[channel.name]
         self._sum_up()
 
-    def _mode(self, spindle: str, now: float, held: Held, cutting: Mapping[str, bool]) -> int:
-        if cutting.get(spindle):
-            return kernel.CUTTING
-        speed = self._speed.get(spindle)
-        if speed is None:
-            return kernel.OTHER
-        value, _, quality = held(speed, now)
-        if quality > UNCERTAIN or value != value:
-            return kernel.OTHER
-        return kernel.TURNING if abs(value) >= self._standing[spindle] else kernel.STANDING
-
-    def _judge(
-        self, rows: list[Rows], windows: list[tuple[float, list[int], str]], begun: float, now: float
-    ) -> list[Finding | Indicator | Coverage]:
-        operation, figures = self._measure(rows, windows)
+    def _judge(self, stretch: Stretch) -> list[Finding | Indicator | Coverage]:
+        operation, figures = stretch.operation, stretch.figures
         out: list[Finding | Indicator | Coverage] = []
         moving = [Moving(c.name, figures[i], c.habits) for i, c in enumerate(self._channels)]
+        well: list[bool] = []
         for i, channel in enumerate(self._channels):
-            verdicts = self._verdicts(i, channel, moving, operation, now)
+            verdicts = self._verdicts(i, channel, moving, operation)
             for reason, verdict in verdicts.items():
-                out.extend(self._vote(channel, reason, verdict, begun, now, VOTES.get(reason, MOSTLY)))
+                out.extend(self._vote(channel, reason, verdict, stretch, VOTES.get(reason, MOSTLY)))
+            well.append(not channel.habits.faults and not any(channel.habits.votes.get(reason) for reason in verdicts))
         for i, channel in enumerate(self._channels):
             period = channel.habits.update_period
-            if not any(channel.habits.votes.values()) and not channel.habits.faults:
-                self._learn(channel, i, moving, operation)
-            new = channel.habits.update_period
+            if well[i]:
+                self._learn(channel, i, moving, operation, well)
+            new, at = channel.habits.update_period, stretch.ended
             if new is not None and period is None:
-                out.append(Indicator(time=now, channel=channel.name, operation="", tool="", name="update_period_s", value=new, unit="s"))
+                out.append(Indicator(time=at, channel=channel.name, operation="", tool="", name="update_period_s", value=new, unit="s"))
         return out
 
-    def _measure(self, rows: list[Rows], windows: list[tuple[float, list[int], str]]) -> tuple[str, list[list[float]]]:
-        """The operation that is cut in most of the windows, and the figures of each channel."""
-        time = rows[0].time if len(rows) == 1 else np.concatenate([r.time for r in rows])
-        values = np.concatenate([r.values for r in rows])[:, self._columns]
-        quality = np.concatenate([r.quality for r in rows])[:, self._columns]
-        fresh = np.concatenate([r.fresh for r in rows])[:, self._columns]
-        cuts = [operation for _, modes, operation in windows if kernel.CUTTING in modes]
-        operation = max(dict.fromkeys(cuts), key=cuts.count) if cuts else ""
-        modes = np.array(
-            [[kernel.OTHER if m == kernel.CUTTING and its != operation else m for m in ms] for _, ms, its in windows], dtype=np.int8
-        )
-        at = np.minimum(np.searchsorted(np.array([end for end, _, _ in windows]), time, side="right"), len(windows) - 1)
-        for channel, column in zip(self._channels, fresh.T, strict=True):
-            if channel.habits.period != channel.habits.period and not channel.on_change:
-                self._learn_period(channel, time[column])
-        period = np.array([c.configured or c.habits.period for c in self._channels])
-        period[[c.on_change for c in self._channels]] = math.nan
-        carry = np.array([c.habits.carry for c in self._channels])
-        kernel.measure(
-            np.ascontiguousarray(time),
-            np.ascontiguousarray(values),
-            np.ascontiguousarray(quality),
-            np.ascontiguousarray(fresh),
-            modes[at],
-            self._of_spindle,
-            period,
-            carry,
-            self._out,
-        )
-        for channel, row in zip(self._channels, carry.tolist(), strict=True):
-            channel.habits.carry = row
-        return operation, self._out.tolist()
-
-    def _learn_period(self, channel: _Channel, time: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
-        """Median of the first intervals; none if they are not alike: such a channel is told when it changes."""
-        channel.intervals.extend(np.diff(time).tolist())
-        if len(channel.intervals) < FIRST:
-            return
-        middle = float(np.median(channel.intervals))
-        alike = sum(abs(interval - middle) <= 0.5 * middle for interval in channel.intervals)
-        if alike >= 0.9 * len(channel.intervals) and middle > 0.0:
-            channel.habits.period = middle
-        channel.intervals.clear()
-
-    def _verdicts(self, i: int, channel: _Channel, moving: list[Moving], operation: str, now: float) -> dict[str, Verdict]:
+    def _verdicts(self, i: int, channel: Channel, moving: list[Moving], operation: str) -> dict[str, Verdict]:
         f, habits = moving[i].figures, channel.habits
         if f[kernel.FRESH] == 0.0:
             return {}
@@ -284,7 +179,7 @@ class Health:
             asked["sensor_slow"] = symptoms.slow(f, channel.configured)
         if channel.role in MOVING:
             asked["sensor_noisy"] = symptoms.noisy(f, habits, self._p)
-            asked["sensor_stuck"] = self._stuck(channel, now)
+            asked["sensor_stuck"] = self._stuck(channel)
         if channel.role == "vibration" and f[kernel.N]:
             sisters = [moving[j] for j in channel.sisters]
             load = next((moving[j] for j, c in enumerate(self._channels) if (c.role, c.spindle) == ("spindle.load", channel.spindle)), None)
@@ -294,36 +189,37 @@ class Health:
             asked["sensor_noisy"] = symptoms.loud(moving[i], sisters, operation, self._p) or asked["sensor_noisy"]
         return {reason: verdict for reason, verdict in asked.items() if verdict is not None}
 
-    def _stuck(self, channel: _Channel, now: float) -> Verdict | None:
+    def _stuck(self, channel: Channel) -> Verdict | None:
         habits = channel.habits
         patience = habits.patience(self._p)
         _, _, changed, still = habits.carry
         if patience is None or changed != changed:
             return None
         sisters = [self._channels[j].habits.carry[kernel.CHANGED] for j in channel.sisters]
-        shaken = sum(shake > changed for shake in self._shakes) >= SHAKES
+        shaken = sum(shake > changed for shake in self._rows.shakes) >= SHAKES
         limit = patience if shaken else ALONE * patience
         return Verdict(still > limit and (not sisters or max(sisters) > changed), still, limit)
 
     def _vote(
-        self, channel: _Channel, reason: str, verdict: Verdict, begun: float, now: float, need: tuple[int, int] = MOSTLY
+        self, channel: Channel, reason: str, verdict: Verdict, stretch: Stretch, need: tuple[int, int] = MOSTLY
     ) -> list[Finding | Coverage]:
         habits = channel.habits
         votes = habits.votes[reason] = (habits.votes.get(reason, 0) << 1 | verdict.hit) & ((1 << need[1]) - 1)
         if verdict.hit:
-            habits.first.setdefault(reason, begun)
+            changed = habits.carry[kernel.CHANGED]
+            habits.first.setdefault(reason, changed if reason == "sensor_stuck" and changed == changed else stretch.begun)
         elif not votes:
             habits.first.pop(reason, None)
         speaks = verdict.hit and votes.bit_count() >= need[0]
         if reason not in habits.faults and speaks:
-            habits.faults[reason] = Fault(reason, habits.first.get(reason, begun), now)
+            habits.faults[reason] = Fault(reason, habits.first[reason], stretch.ended)
         elif reason in habits.faults and not votes & 0b111:
             del habits.faults[reason]
         else:
             return []
-        return self._tell(channel, verdict, now)
+        return self._tell(channel, verdict, stretch.ended)
 
-    def _tell(self, channel: _Channel, verdict: Verdict, now: float) -> list[Finding | Coverage]:
+    def _tell(self, channel: Channel, verdict: Verdict, now: float) -> list[Finding | Coverage]:
         """The channel is named by another reason than before, or well again."""
         before = self.faults.get(channel.name, "")
         self._sum_up()
@@ -350,7 +246,7 @@ class Health:
         word = Word.LOST if reason in LYING else Word.HOLD if reason else Word.MONITORING
         return [finding, Coverage(time=now, scope=f"channel/{channel.name}", word=word, reason=reason)]
 
-    def _learn(self, channel: _Channel, i: int, moving: list[Moving], operation: str) -> None:
+    def _learn(self, channel: Channel, i: int, moving: list[Moving], operation: str, well: list[bool]) -> None:
         f, habits = moving[i].figures, channel.habits
         habits.changed(f[kernel.GAPS], f[kernel.GAP_SUM], f[kernel.GAP_MAX])
         if f[kernel.STEP] > 0.0:
@@ -366,18 +262,17 @@ class Health:
         if channel.role == "vibration":
             _of(habits.spread, operation).learn(moving[i].spread)
             for j in channel.sisters:
-                its = self._channels[j].habits
-                if moving[j].moves and not any(its.votes.values()) and not its.faults:
+                if moving[j].moves and well[j]:
                     _of(habits.against, self._channels[j].name).learn(moving[i].spread - moving[j].spread)
 
-    def _vote_waves(self, waves: Iterable[tuple[str, str]], begun: float, now: float) -> list[Finding | Coverage]:
+    def _vote_waves(self, waves: Iterable[tuple[str, str]], stretch: Stretch) -> list[Finding | Coverage]:
         """What is said of the blocks of waveforms, block after block."""
         out: list[Finding | Coverage] = []
         by_name = {channel.name: channel for channel in self._channels}
         for name, validity in waves:
             if name in by_name and validity != "no_signal":
                 for said, reason in OF_WAVES.items():
-                    out.extend(self._vote(by_name[name], reason, Verdict(said == validity, 1.0, 1.0), begun, now))
+                    out.extend(self._vote(by_name[name], reason, Verdict(said == validity, 1.0, 1.0), stretch))
         return out
 
     def _sum_up(self) -> None:

@@ -22,7 +22,8 @@ FRESH, BAD, MISSING, SPAN, N, MEAN, SPREAD, CHANGES, TOP, BELOW, STEP, RANGE, NO
 FRESH: rows in which it was read (not UNAVAILABLE). BAD: of these, not a value (quality BAD, NaN, inf).
 MISSING: s within gaps between readings (more than `GAP` periods, less than `SILENT` s), less the period that is due. SPAN: s between
     the first and the last reading, the last of the stretch before included. LONG: how many such gaps.
-N, MEAN, SPREAD, CHANGES: of the readings while cutting: how many, mean, standard deviation (population), how many differ from the one before.
+N, MEAN, SPREAD, CHANGES: of the readings while cutting: how many, mean, standard deviation (population), how many differ from the one
+    before.
 TOP: of these, visits to exactly the largest or exactly the smallest value, whichever is more; a visit may last several readings. Zero is
     no such end: figures like an RMS end there by themselves.
 BELOW: readings while cutting within one and a half steps of that end, the end itself not counted.

@@ -24,6 +24,7 @@ from agent.load import basis
 from agent.maintenance import MaintenancePlan
 from agent.model import Counters, Coverage, Cut, Event, Indicator, Snapshot
 from agent.monitor.desk import Desk
+from agent.monitor.doubt import Doubt
 from agent.monitor.holds import holds
 from agent.monitor.orders import obey
 from agent.monitor.overview import Overview
@@ -74,6 +75,7 @@ class Monitor:
         first = settings.spindle[0].name
         loads = {c.spindle or first: c for c in reversed(settings.channel) if c.role == "spindle.load"}
         self.desk = Desk(plan, {spindle: c.name for spindle, c in loads.items()})
+        self._doubt = Doubt(self.health, self.latest, self.segmenters, {spindle: c.name for spindle, c in loads.items()})
         self._spindle_loads = {spindle: basis(c, settings.spindle) for spindle, c in loads.items()}
         self._axis_loads = {c.name: basis(c, settings.spindle) for c in settings.channel if c.role == "axis.load"}
 
@@ -105,7 +107,7 @@ class Monitor:
     def do(self, command: Command, now: float) -> tuple[CommandResult, list[Event]]:
         """Obey one command of the page or of MQTT."""
         answer = obey(command, now, desk=self.desk, watch=self.watch, vibration=self.vibration, health=self.health)
-        self.latest.doubted = self.health.lying()
+        self._doubt.carry_out()
         return answer
 
     def snapshot(self) -> Snapshot:
@@ -160,7 +162,7 @@ class Monitor:
         self.vibration.restore(state.vibration)
         self.axes.restore(state.axes, axes)
         self.health.restore(state.health)
-        self.latest.doubted = self.health.lying()
+        self._doubt.carry_out()
         self.desk.alerts.restore(state.alerts)
         told = (alert.channel for alert in state.alerts.values() if alert.kind == "sensor" and not alert.returned)
         self.sensors.resume(channel for channel in told if channel not in self.health.faults)
@@ -222,25 +224,13 @@ class Monitor:
             self._looked = last if self._looked >= ends else round((self._looked + LOOK) / LOOK) * LOOK
             cutting = any(segmenter.opened is not None for segmenter in self.segmenters.values())
             self.supply.look(self._looked, self._held, cutting=cutting)
-            out.extend(self._ask_health(self._looked, cutting=cutting))
+            out.extend(self._doubt.look(self._looked, self._held, self.context.now, self.vibration.validities, self.desk))
             undecided, named = self.supply.undecided, self.health.faults
             out.extend(self.desk.take(self.sensors.look(self._looked, self._held, off=self.off, undecided=undecided, named=named)))
             if self.sensors.lost():
                 self.watch.begin_again()
             out.extend(self._cover(self._looked))
         return out
-
-    def _ask_health(self, now: float, *, cutting: bool) -> list[Event]:
-        """Whether a sensor that answers lies; what is told of it holds from here on."""
-        said = self.context.now
-        operation = f"{said.text('program')}/{said.text('tool')}/{said.text('section')}" if cutting else ""
-        opened = {name: segmenter.opened is not None for name, segmenter in self.segmenters.items()}
-        told = self.health.look(now, self._held, opened, operation, self.vibration.validities)
-        if not told:
-            return []
-        self.latest.doubted = self.health.lying()
-        covers: list[Event] = [item for item in told if isinstance(item, Coverage)]
-        return [*self.desk.take(item for item in told if not isinstance(item, Coverage)), *covers]
 
     def _held(self, name: str, now: float) -> tuple[float, float, int]:
         """Value, time and quality of a channel now; of a waveform its latest block counts."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from typing import Any
@@ -60,7 +61,7 @@ class Channel:
     def _cut(self, read: list[tuple[float, float, bool, int]]) -> dict[str, float]:
         runs = self._runs(read, CUTTING)
         every = [x for run in runs for x in run]
-        steps = [abs(b - a) for run in runs for a, b in zip(run, run[1:], strict=False) if a != b]
+        steps = [abs(b - a) for run in runs for a, b in itertools.pairwise(run) if a != b]
         told: dict[str, Any] = {"n": len(every), "changes": len(steps), "step": min(steps, default=0.0)}
         told["mean"] = statistics.fmean(every) if every else 0.0
         told["spread"] = statistics.pstdev(every) if every else 0.0
@@ -77,5 +78,5 @@ class Channel:
 
     def _noise(self, read: list[tuple[float, float, bool, int]]) -> dict[str, float]:
         runs = self._runs(read, STANDING)
-        steps = [abs(b - a) for run in runs for a, b in zip(run, run[1:], strict=False)]
+        steps = [abs(b - a) for run in runs for a, b in itertools.pairwise(run)]
         return {"noise_n": len(steps), "noise": statistics.median(steps) if steps else 0.0}

@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 from agent.kernels import health as kernel
 from tests.naive.health import Channel
 
-NAMES = (
-    "fresh bad missing span n mean spread changes top below step range noise_n noise gaps gap_sum gap_max long"
-).split()  # fmt: skip
+NAMES = """fresh bad missing span n mean spread changes top below step range noise_n noise gaps gap_sum gap_max long""".split()  # noqa: SIM905
 KINDS = ("random", "steps", "constant", "broken", "clipped")
 
 
@@ -45,11 +43,8 @@ def compare(time, values, quality, fresh, mode, spindle, period, cuts) -> None: 
         kernel.measure(time[a:b], values[a:b], quality[a:b], fresh[a:b], mode[a:b], spindle, period, carry, out)
         for c, twin in enumerate(twins):
             does = mode[a:b, spindle[c]] if spindle[c] >= 0 else np.zeros(b - a, dtype=int)
-            rows = list(
-                zip(
-                    time[a:b].tolist(), values[a:b, c].tolist(), quality[a:b, c].tolist(), fresh[a:b, c].tolist(), does.tolist(), strict=True
-                )
-            )  # fmt: skip
+            columns = (time[a:b], values[a:b, c], quality[a:b, c], fresh[a:b, c], does)
+            rows = list(zip(*(column.tolist() for column in columns), strict=True))
             told = twin.stretch(rows, float(period[c]))
             for at, name in enumerate(NAMES):
                 assert out[c, at] == pytest.approx(told[name], rel=1e-9, abs=1e-9), (c, name)
