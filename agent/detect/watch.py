@@ -14,6 +14,7 @@ from agent.detect.budget import probability
 from agent.detect.coverage import of_operation
 from agent.detect.drift import Drift
 from agent.detect.levels import of_tools
+from agent.detect.life import Rise
 from agent.detect.missing import absent, missing
 from agent.detect.overload import overload
 from agent.detect.sequence import Sequence
@@ -167,6 +168,11 @@ class Watch:
         level = wear.level(baseline)
         wide = self.tuning.width("wear", baseline.key) * (math.log1p(self._options.wear_limit) if limit is None else limit)
         return None if level is None else math.expm1(level), math.expm1(min(wide, 5.0))
+
+    def rise(self, baseline: Baseline) -> Rise | None:
+        """How the work of this operation climbs to its limit; None before it can be told."""
+        limit = wear.wear_limit(baseline, self._priors.step, self.p, self._options.wear_limit)
+        return None if limit is None else wear.rise(baseline, limit * self.tuning.width("wear", baseline.key))
 
     def saved(self) -> WatchState:
         """What survives a restart."""

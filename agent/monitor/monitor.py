@@ -26,6 +26,7 @@ from agent.model import Counters, Coverage, Cut, Event, Indicator, Snapshot
 from agent.monitor.desk import Desk
 from agent.monitor.doubt import Doubt
 from agent.monitor.holds import holds
+from agent.monitor.lives import ToolLives
 from agent.monitor.orders import obey
 from agent.monitor.overview import Overview
 from agent.monitor.state import MonitorState
@@ -64,6 +65,7 @@ class Monitor:
         self.supply = Supply(settings)
         self.vibration = VibrationWatch(settings, self.watch.p, self.watch.tuning.width)
         self.axes = AxisWatch(settings, self.timeline)
+        self.lives = ToolLives(settings)
         self.counters = Counters(parts=0, cuts=0, cutting_time=0.0, rows=0, dropped=0)
         self.coverage: Coverage | None = None
         self._part: int | None = None
@@ -106,9 +108,13 @@ class Monitor:
 
     def do(self, command: Command, now: float) -> tuple[CommandResult, list[Event]]:
         """Obey one command of the page or of MQTT."""
+<<<<<<< HEAD
         answer = obey(command, now, desk=self.desk, watch=self.watch, vibration=self.vibration, health=self.health)
         self._doubt.carry_out()
         return answer
+=======
+        return obey(command, now, desk=self.desk, watch=self.watch, vibration=self.vibration, lives=self.lives)
+>>>>>>> main
 
     def snapshot(self) -> Snapshot:
         """Everything that an outlet shows, at this moment."""
@@ -134,7 +140,11 @@ class Monitor:
                 axes=self.axes.saved(),
                 spindle_loads=self._spindle_loads,
                 axis_loads=self._axis_loads,
+<<<<<<< HEAD
                 health=self.health.saved(),
+=======
+                lives=self.lives.saved(),
+>>>>>>> main
             )
         )
 
@@ -161,8 +171,12 @@ class Monitor:
         self.watch.restore(state.watch, spindles)
         self.vibration.restore(state.vibration)
         self.axes.restore(state.axes, axes)
+<<<<<<< HEAD
         self.health.restore(state.health)
         self._doubt.carry_out()
+=======
+        self.lives.restore(state.lives, spindles)
+>>>>>>> main
         self.desk.alerts.restore(state.alerts)
         told = (alert.channel for alert in state.alerts.values() if alert.kind == "sensor" and not alert.returned)
         self.sensors.resume(channel for channel in told if channel not in self.health.faults)
@@ -253,6 +267,7 @@ class Monitor:
             if cut.phase == "closed":
                 cut, indicators = self.axes.of_cut(name, self.vibration.of_cut(name, cut), self.health.faults)
                 self.last_cut[name] = cut
+                self.lives.on_cut(cut)
                 self.counters = msgspec.structs.replace(
                     self.counters,
                     cuts=self.counters.cuts + 1,
@@ -260,7 +275,9 @@ class Monitor:
                 )
             out.append(cut)
             out.extend(indicators)
-            out.extend(self.desk.take(self.watch.on_cut(cut, segmenter.noise)))
+            said = self.watch.on_cut(cut, segmenter.noise)
+            self.lives.hear(said)
+            out.extend(self.desk.take(said))
         self._in_the_dark(segmenter)
         self.vibration.listen(name, frame, segmenter.air)
         self.axes.listen(name, frame, segmenter.air, segmenter.opened)
@@ -280,6 +297,7 @@ class Monitor:
 
     def _end_part(self, part: int) -> list[Event]:
         self._part_seen.clear()
+        self.lives.on_part()
         self.counters = msgspec.structs.replace(self.counters, parts=self.counters.parts + 1)
         return self.desk.take(self.watch.on_part(part, whole=not self.sensors.lost()))
 

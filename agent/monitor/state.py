@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from agent.axes import AxisState
+from agent.detect.clock import Clock
 from agent.detect.habits import Habits
 from agent.detect.watch_state import WatchState
 from agent.load import Basis
@@ -32,3 +33,5 @@ class MonitorState(msgspec.Struct):
     """The same of each channel of role `axis.load`"""
     health: dict[str, Habits] = {}
     """By channel: what is usual for it, and what is wrong with it"""
+    lives: dict[str, Clock] = {}
+    """Of each tool position: what it has cut, what was typed of it, how long earlier ones lasted"""
