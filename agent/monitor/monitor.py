@@ -108,13 +108,9 @@ class Monitor:
 
     def do(self, command: Command, now: float) -> tuple[CommandResult, list[Event]]:
         """Obey one command of the page or of MQTT."""
-<<<<<<< HEAD
-        answer = obey(command, now, desk=self.desk, watch=self.watch, vibration=self.vibration, health=self.health)
+        answer = obey(command, now, desk=self.desk, watch=self.watch, vibration=self.vibration, lives=self.lives, health=self.health)
         self._doubt.carry_out()
         return answer
-=======
-        return obey(command, now, desk=self.desk, watch=self.watch, vibration=self.vibration, lives=self.lives)
->>>>>>> main
 
     def snapshot(self) -> Snapshot:
         """Everything that an outlet shows, at this moment."""
@@ -140,11 +136,8 @@ class Monitor:
                 axes=self.axes.saved(),
                 spindle_loads=self._spindle_loads,
                 axis_loads=self._axis_loads,
-<<<<<<< HEAD
-                health=self.health.saved(),
-=======
                 lives=self.lives.saved(),
->>>>>>> main
+                health=self.health.saved(),
             )
         )
 
@@ -171,12 +164,9 @@ class Monitor:
         self.watch.restore(state.watch, spindles)
         self.vibration.restore(state.vibration)
         self.axes.restore(state.axes, axes)
-<<<<<<< HEAD
+        self.lives.restore(state.lives, spindles)
         self.health.restore(state.health)
         self._doubt.carry_out()
-=======
-        self.lives.restore(state.lives, spindles)
->>>>>>> main
         self.desk.alerts.restore(state.alerts)
         told = (alert.channel for alert in state.alerts.values() if alert.kind == "sensor" and not alert.returned)
         self.sensors.resume(channel for channel in told if channel not in self.health.faults)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-from agent.commands import Acknowledge, Command, CommandResult, Correct, FalseAlarm, TickStep, ToolChanged, UndoTuning
-from agent.detect.health import Health
-=======
 from agent.commands import Acknowledge, Command, CommandResult, Correct, FalseAlarm, Measure, StillGood, TickStep, ToolChanged, UndoTuning
->>>>>>> main
+from agent.detect.health import Health
 from agent.detect.watch import Watch
 from agent.model import Checklist, Event
 from agent.monitor.desk import Desk
@@ -16,11 +12,7 @@ from agent.vibration import VibrationWatch
 
 
 def obey(
-<<<<<<< HEAD
-    command: Command, now: float, *, desk: Desk, watch: Watch, vibration: VibrationWatch, health: Health
-=======
-    command: Command, now: float, *, desk: Desk, watch: Watch, vibration: VibrationWatch, lives: ToolLives
->>>>>>> main
+    command: Command, now: float, *, desk: Desk, watch: Watch, vibration: VibrationWatch, lives: ToolLives, health: Health
 ) -> tuple[CommandResult, list[Event]]:
     """What became of it, and what it made known; a refusal gives its reason, a key under [reason]."""
     out: list[Event] = []
