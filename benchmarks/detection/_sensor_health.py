@@ -192,9 +192,10 @@ def rows(tools: list[Tool]) -> list[Row]:
     plain_found, plain_false, chosen = _plain(tools)
     cuts, held = sum(tool.cuts for tool in tools), sum(tool.held for tool in tools)
     beside = "plain rule (share of the median spread), chosen on the other tools"
-    by_found = [(f"{t.name} {c} layers {a} to {b}", _said(d)) for (t, c, a, b), d in zip(dead, found, strict=True)]
+    of_dead = _list([(f"{t.name} {c} layers {a} to {b}", _said(d)) for (t, c, a, b), d in zip(dead, found, strict=True)])
     by_hole = [(f"{t.name} {c} layer {a}", _said(d)) for (t, c, a, _), d in zip(nan, holes, strict=True)]
-    by_doubt = [(f"{t.name} {c} layer {layer}", "named" if (t, c, layer) in apart else "silent") for t, c, layer in doubtful]
+    its = [(f"{t.name} {c} layer {layer}", "named" if (t, c, layer) in apart else "silent") for t, c, layer in doubtful]
+    of_doubt = f"neither right nor wrong; {_list(its)}"
     kinds = [f"{tool.name} {kind}" for tool in tools for kind, _ in tool.others]
     silent = "no idle in these files, so wear could not be judged in any case"
     wrong = ", ".join(f"{t.name} {c} layer {layer}" for t, c, layer in false) or "none"
@@ -202,13 +203,13 @@ def rows(tools: list[Tool]) -> list[Row]:
     faulty = [tool for tool in tools if any(state(tool, channel, layer) in {"dead", "nan"} for channel, layer in tool.spread)]
     with_others = sum(any(_faulty(tool, time) for _, time in tool.others) for tool in faulty)
     return [
-        _row("sensor_dead_found", "dead vibration sensors named", _count(found), len(dead), "episodes", _list(by_found), beside, plain_found),
+        _row("sensor_dead_found", "dead vibration sensors named", _count(found), len(dead), "episodes", of_dead, beside, plain_found),
         _row("sensor_nan_found", "blocks of NaN named", _count(holes), len(nan), "blocks", _list(by_hole)),
         _row(
             "sensor_false", "channels named in a layer in which they are well", len(false), len(well), "channels x layers",
             f"{wrong}; the plain rule was asked of vibration only: {chosen}", beside, plain_false,
         ),
-        _row("sensor_doubtful", "doubtful layers named", len(apart), len(doubtful), "layers", f"neither right nor wrong; {_list(by_doubt)}"),
+        _row("sensor_doubtful", "doubtful layers named", len(apart), len(doubtful), "layers", of_doubt),
         _row(
             "sensor_tool_alerts", "tools with an alert of the tool in a layer in which a sensor is dead or gives NaN",
             with_others, len(faulty), "tools with such layers",
