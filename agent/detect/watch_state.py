@@ -9,6 +9,7 @@ import msgspec
 from agent.detect.baseline import Baseline
 from agent.detect.drift import DriftState
 from agent.detect.tuning import TuningState
+from agent.model import Finding
 
 
 class WatchState(msgspec.Struct):
@@ -21,6 +22,10 @@ class WatchState(msgspec.Struct):
     drift: DriftState = msgspec.field(default_factory=DriftState)
     together: bool = False
     """All tools moved together at the end of the last part."""
+    waiting: list[Finding] = []
+    """Slow changes that were found in this part and wait for its end"""
+    shared: list[str] = []
+    """Operations whose slow change is that of all tools"""
     tuning: TuningState = msgspec.field(default_factory=TuningState)
 
 
@@ -34,5 +39,7 @@ def without(state: WatchState, keys: Collection[str]) -> WatchState:
         baselines=kept,
         sequences={program: parts for program, parts in sequences.items() if any(parts)},
         bad=[key for key in state.bad if key not in keys],
+        waiting=[finding for finding in state.waiting if finding.operation not in keys],
+        shared=[key for key in state.shared if key not in keys],
         worn=[tool for tool in state.worn if tool not in lost],
     )

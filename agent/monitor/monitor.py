@@ -76,7 +76,7 @@ class Monitor:
         self._overview = Overview(self)
         first = settings.spindle[0].name
         loads = {c.spindle or first: c for c in reversed(settings.channel) if c.role == "spindle.load"}
-        self.desk = Desk(plan, {spindle: c.name for spindle, c in loads.items()})
+        self.desk = Desk(plan, {spindle: c.name for spindle, c in loads.items()}, settings.monitoring.monitor_cuts)
         self._doubt = Doubt(self.health, self.latest, self.segmenters, {spindle: c.name for spindle, c in loads.items()})
         self._spindle_loads = {spindle: basis(c, settings.spindle) for spindle, c in loads.items()}
         self._axis_loads = {c.name: basis(c, settings.spindle) for c in settings.channel if c.role == "axis.load"}
@@ -138,6 +138,7 @@ class Monitor:
                 axis_loads=self._axis_loads,
                 lives=self.lives.saved(),
                 health=self.health.saved(),
+                episodes=self.desk.alerts.episodes,
             )
         )
 
@@ -167,7 +168,7 @@ class Monitor:
         self.lives.restore(state.lives, spindles)
         self.health.restore(state.health)
         self._doubt.carry_out()
-        self.desk.alerts.restore(state.alerts)
+        self.desk.alerts.restore(state.alerts, state.episodes)
         told = (alert.channel for alert in state.alerts.values() if alert.kind == "sensor" and not alert.returned)
         self.sensors.resume(channel for channel in told if channel not in self.health.faults)
         self.desk.checklists = dict(state.checklists)
@@ -233,6 +234,7 @@ class Monitor:
             out.extend(self.desk.take(self.sensors.look(self._looked, self._held, off=self.off, undecided=undecided, named=named)))
             if self.sensors.lost():
                 self.watch.begin_again()
+            out.extend(self.desk.tick(self._looked))
             out.extend(self._cover(self._looked))
         return out
 
