@@ -15,10 +15,10 @@ import numpy as np
 
 from agent.detect import symptoms
 from agent.detect.habits import Fault, Habits, Usual
-from agent.detect.stretches import BLOCK, Channel, Gatherer, Held, Stretch, channels
+from agent.detect.stretches import BLOCK, Channel, Gatherer, Stretch, channels
 from agent.detect.symptoms import Moving, Verdict
 from agent.kernels import health as kernel
-from agent.model import Coverage, Finding, Indicator, Word
+from agent.model import Coverage, Cut, Finding, Indicator, Word
 from agent.segment import Frame
 from agent.settings import MachineSettings
 from agent.timeline import Rows, Timeline
@@ -122,18 +122,18 @@ class Health:
         """Rows as they are released; judged by `look`."""
         self._rows.take(rows)
 
-    def look(
-        self, now: float, held: Held, cutting: Mapping[str, bool], operation: str, waves: Callable[[], Iterable[tuple[str, str]]]
-    ) -> list[Finding | Indicator | Coverage]:
-        """At one moment, all rows before it were taken.
+    def on_cut(self, cut: Cut) -> None:
+        """A cut that opens or closes."""
+        self._rows.on_cut(cut)
 
-        Parameters
-        ----------
-        held: value, time and quality of a channel.
-        cutting: by spindle, whether a cut is open. operation: what the control says it makes.
-        waves: channel and validity of the latest block of each waveform.
-        """
-        stretch = self._rows.look(now, held, cutting, operation)
+    @property
+    def due(self) -> float:
+        """When rows will be judged next: at the first look from then on, which must not be left out."""
+        return self._rows.due
+
+    def look(self, now: float, waves: Callable[[], Iterable[tuple[str, str]]]) -> list[Finding | Indicator | Coverage]:
+        """At one moment, all rows before it were taken. `waves`: channel and validity of the latest block of each waveform."""
+        stretch = self._rows.look(now)
         if stretch is None:
             return []
         out = self._judge(stretch) if stretch.figures else []
@@ -151,19 +151,20 @@ class Health:
         self._sum_up()
 
     def _judge(self, stretch: Stretch) -> list[Finding | Indicator | Coverage]:
-        operation, figures = stretch.operation, stretch.figures
+        figures = stretch.figures
         out: list[Finding | Indicator | Coverage] = []
         moving = [Moving(c.name, figures[i], c.habits) for i, c in enumerate(self._channels)]
+        of_its = [stretch.operations.get(c.spindle, "") for c in self._channels]
         well: list[bool] = []
         for i, channel in enumerate(self._channels):
-            verdicts = self._verdicts(i, channel, moving, operation)
+            verdicts = self._verdicts(i, channel, moving, of_its[i])
             for reason, verdict in verdicts.items():
                 out.extend(self._vote(channel, reason, verdict, stretch, VOTES.get(reason, MOSTLY)))
             well.append(not channel.habits.faults and not any(channel.habits.votes.get(reason) for reason in verdicts))
         for i, channel in enumerate(self._channels):
             period = channel.habits.update_period
             if well[i]:
-                self._learn(channel, i, moving, operation, well)
+                self._learn(channel, i, moving, of_its[i], well)
             new, at = channel.habits.update_period, stretch.ended
             if new is not None and period is None:
                 out.append(Indicator(time=at, channel=channel.name, operation="", tool="", name="update_period_s", value=new, unit="s"))
@@ -182,8 +183,8 @@ class Health:
             asked["sensor_stuck"] = self._stuck(channel)
         if channel.role == "vibration" and f[kernel.N]:
             sisters = [moving[j] for j in channel.sisters]
-            load = next((moving[j] for j, c in enumerate(self._channels) if (c.role, c.spindle) == ("spindle.load", channel.spindle)), None)
-            works = symptoms.works(load, operation)
+            loads = [j for j, c in enumerate(self._channels) if (c.role, c.spindle) == ("spindle.load", channel.spindle)]
+            works = symptoms.works(moving[loads[0]], operation) if loads and not self._channels[loads[0]].habits.faults else None
             asked["sensor_dead"] = symptoms.dead(moving[i], sisters, operation, works, self._p)
             asked["sensor_saturated"] = symptoms.saturated(f)
             asked["sensor_noisy"] = symptoms.loud(moving[i], sisters, operation, self._p) or asked["sensor_noisy"]
@@ -196,7 +197,7 @@ class Health:
         if patience is None or changed != changed:
             return None
         sisters = [self._channels[j].habits.carry[kernel.CHANGED] for j in channel.sisters]
-        shaken = sum(shake > changed for shake in self._rows.shakes) >= SHAKES
+        shaken = self._rows.shaken(channel.spindle, changed) >= SHAKES
         limit = patience if shaken else ALONE * patience
         return Verdict(still > limit and (not sisters or max(sisters) > changed), still, limit)
 
@@ -212,6 +213,8 @@ class Health:
             habits.first.pop(reason, None)
         speaks = verdict.hit and votes.bit_count() >= need[0]
         if reason not in habits.faults and speaks:
+            if reason in LYING and channel.role in NEEDED:
+                self._rows.forget_cuts(channel.spindle)
             habits.faults[reason] = Fault(reason, habits.first[reason], stretch.ended)
         elif reason in habits.faults and not votes & 0b111:
             del habits.faults[reason]

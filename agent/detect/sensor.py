@@ -36,6 +36,16 @@ class Sensors:
         self._seen: set[str] = set()
         self._named: Mapping[str, str] = {}
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the channels that are looked after."""
+        return tuple(name for name, _, _ in self._channels)
+
+    @property
+    def settled(self) -> bool:
+        """Whether a look at which all channels are there would change nothing."""
+        return not self._gone and not self._told and len(self._seen) == len(self._channels)
+
     def lost(self) -> str:
         """Reason why the machine is not watched at all: '' or a key under [reason]."""
         gone = [name for name, role, _ in self._channels if role in NEEDED and name in self._gone]
@@ -69,6 +79,8 @@ class Sensors:
         findings: list[Finding] = []
         self._named = named or {}
         quality = {name: held(name, now)[2] for name, _, _ in self._channels}
+        if self.settled and max(quality.values(), default=0) <= Quality.UNCERTAIN:
+            return findings
         for name, grade in quality.items():
             if grade <= Quality.UNCERTAIN:
                 self._seen.add(name)

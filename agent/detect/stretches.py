@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from agent.detect.habits import Habits
 from agent.kernels import health as kernel
+from agent.model import Cut
 from agent.settings import MachineSettings
 from agent.timeline import Rows, Timeline
-from drivers.model import UNCERTAIN, Floats
+from drivers.model import UNCERTAIN, Floats, Marks
 
 BLOCK = 5.0
 """s of rows that are judged at once."""
 ROLES = frozenset({"spindle.load", "spindle.speed", "spindle.temperature", "axis.load", "vibration", "temperature", "pressure", "level"})
+EDGE = 0.5
+"""s at both ends of a cut that are not looked at: the tool comes in, or is out already."""
+STILL = 1.0
+"""s after which a spindle that has stopped counts as standing."""
 FIRST = 50
 """Intervals from which the period of a channel is known."""
-
-Held = Callable[[str, float], tuple[float, float, int]]
-"""Value, time and quality of a channel at some moment."""
 
 
 class Channel:
@@ -52,13 +53,13 @@ class Stretch:
 
     Attributes
     ----------
-    operation: what was cut in most of it; ''.
+    operations: by spindle, what was cut in most of it; ''.
     figures: of each channel, as `agent.kernels.health.measure`; empty where no row came.
     """
 
     begun: float
     ended: float
-    operation: str
+    operations: dict[str, str]
     figures: list[list[float]]
 
 
@@ -85,7 +86,7 @@ def channels(settings: MachineSettings) -> list[Channel]:
 
 
 class Gatherer:
-    """Gathers rows and cuts them into stretches, at the same moments however the rows came.
+    """Gathers rows and cuts them into stretches, at the same moments and with the same contents however the rows came.
 
     Parameters
     ----------
@@ -96,81 +97,128 @@ class Gatherer:
         first = settings.spindle[0].name
         self._channels = of
         self._columns = np.array([timeline.index[channel.name] for channel in of], dtype=np.intp)
-        self._spindles = [spindle.name for spindle in settings.spindle]
-        self._standing = {spindle.name: spindle.minimum_speed for spindle in settings.spindle}
-        self._speed = {c.spindle or first: c.name for c in reversed(settings.channel) if c.role == "spindle.speed"}
-        self._of_spindle = np.array([self._spindles.index(channel.spindle) for channel in of], dtype=np.int64)
+        speeds = {c.spindle or first: timeline.index[c.name] for c in reversed(settings.channel) if c.role == "spindle.speed"}
+        self._spindles = [_Spindle(spindle.name, speeds.get(spindle.name), spindle.minimum_speed) for spindle in settings.spindle]
+        self._of_spindle = np.array([[s.name for s in self._spindles].index(c.spindle) for c in of], dtype=np.int64)
         self._out = np.zeros((len(of), kernel.WIDTH))
         self._rows: list[Rows] = []
-        self._windows: list[tuple[float, list[int], str]] = []
-        self._before: tuple[list[int], str] = ([kernel.OTHER] * len(self._spindles), "")
-        self._due = -math.inf
+        self.due = -math.inf
+        """The next stretch ends at the first look from here on"""
         self.ended = -math.inf
         """When the latest stretch ended"""
-        self.shakes: deque[float] = deque(maxlen=256)
-        """When the spindle started or stopped, a cut or another operation began or ended"""
 
     def take(self, rows: Rows) -> None:
         """Rows as they are released."""
         self._rows.append(rows)
 
-    def look(self, now: float, held: Held, cutting: Mapping[str, bool], operation: str) -> Stretch | None:
-        """At one moment, all rows before it were taken: a stretch, if one ends here.
+    def on_cut(self, cut: Cut) -> None:
+        """A cut that opens or closes."""
+        for spindle in self._spindles:
+            if spindle.name == cut.operation.spindle:
+                spindle.on_cut(cut)
 
-        Parameters
-        ----------
-        cutting: by spindle, whether a cut is open. operation: what the control says it makes.
-        """
-        modes = [self._mode(name, now, held, cutting) for name in self._spindles]
-        before, self._before = self._before, (modes, operation)
-        if before != self._before:
-            self.shakes.append(now)
-            # What happened between two looks that do not agree is not known.
-            modes = [mode if mode == was else kernel.OTHER for mode, was in zip(modes, before[0], strict=True)]
-            if before[1] != operation:
-                modes = [kernel.OTHER if mode == kernel.CUTTING else mode for mode in modes]
-        self._windows.append((now, modes, operation))
-        if now < self._due:
+    def forget_cuts(self, name: str) -> None:
+        """The load of this spindle lies: whether it cuts is not known."""
+        for spindle in self._spindles:
+            if spindle.name == name:
+                spindle.cuts.clear()
+
+    def shaken(self, name: str, since: float) -> int:
+        """Times that this spindle has started or stopped, and a cut of it began or ended."""
+        return sum(at > since for spindle in self._spindles if spindle.name == name for at in spindle.shakes)
+
+    def look(self, now: float) -> Stretch | None:
+        """At one moment, all rows before it were taken: a stretch, if one ends here."""
+        if now < self.due:
             return None
         begun, self.ended = self.ended, now
-        self._due = math.floor(now / BLOCK) * BLOCK + BLOCK
-        rows, windows, self._rows, self._windows = self._rows, self._windows, [], []
-        operation, figures = self._measure(rows, windows) if rows else ("", [])
-        return Stretch(begun, now, operation, figures)
+        self.due = math.floor(now / BLOCK) * BLOCK + BLOCK
+        rows, self._rows = self._rows, []
+        operations, figures = self._measure(rows) if rows else ({}, [])
+        return Stretch(begun, now, operations, figures)
 
-    def _mode(self, spindle: str, now: float, held: Held, cutting: Mapping[str, bool]) -> int:
-        if cutting.get(spindle):
-            return kernel.CUTTING
-        speed = self._speed.get(spindle)
-        if speed is None:
-            return kernel.OTHER
-        value, _, quality = held(speed, now)
-        if quality > UNCERTAIN or value != value:
-            return kernel.OTHER
-        return kernel.TURNING if abs(value) >= self._standing[spindle] else kernel.STANDING
-
-    def _measure(self, rows: list[Rows], windows: list[tuple[float, list[int], str]]) -> tuple[str, list[list[float]]]:
-        """The operation that is cut in most of the windows, and the figures of each channel."""
+    def _measure(self, rows: list[Rows]) -> tuple[dict[str, str], list[list[float]]]:
+        """By spindle the operation that was cut most, and the figures of each channel."""
         time = np.concatenate([r.time for r in rows])
-        values, quality, fresh = (
-            np.ascontiguousarray(np.concatenate(parts)[:, self._columns])
-            for parts in ([r.values for r in rows], [r.quality for r in rows], [r.fresh for r in rows])
-        )
-        cuts = [operation for _, modes, operation in windows if kernel.CUTTING in modes]
-        operation = max(dict.fromkeys(cuts), key=cuts.count) if cuts else ""
-        modes = np.array(
-            [[kernel.OTHER if m == kernel.CUTTING and its != operation else m for m in ms] for _, ms, its in windows], dtype=np.int8
-        )
-        at = np.minimum(np.searchsorted(np.array([end for end, _, _ in windows]), time, side="right"), len(windows) - 1)
+        all_values, all_quality = np.concatenate([r.values for r in rows]), np.concatenate([r.quality for r in rows])
+        values, quality = np.ascontiguousarray(all_values[:, self._columns]), np.ascontiguousarray(all_quality[:, self._columns])
+        fresh = np.ascontiguousarray(np.concatenate([r.fresh for r in rows])[:, self._columns])
+        mode = np.empty((len(time), len(self._spindles)), dtype=np.int8)
+        operations: dict[str, str] = {}
+        for s, spindle in enumerate(self._spindles):
+            mode[:, s], operations[spindle.name] = spindle.does(time, all_values, all_quality)
         for channel, column in zip(self._channels, fresh.T, strict=True):
             if channel.habits.period != channel.habits.period and not channel.on_change:
                 _learn_period(channel, time[column])
         period = np.array([math.nan if c.on_change else c.configured or c.habits.period for c in self._channels])
         carry = np.array([c.habits.carry for c in self._channels]).reshape(-1, kernel.CARRY)
-        kernel.measure(time, values, quality, fresh, modes[at], self._of_spindle, period, carry, self._out)
+        kernel.measure(time, values, quality, fresh, mode, self._of_spindle, period, carry, self._out)
         for channel, row in zip(self._channels, carry.tolist(), strict=True):
             channel.habits.carry = row
-        return operation, self._out.tolist()
+        return operations, self._out.tolist()
+
+
+class _Spindle:
+    """What one spindle does, row by row."""
+
+    def __init__(self, name: str, speed: int | None, standing: float) -> None:
+        self.name = name
+        self.cuts: list[_Cut] = []
+        self.shakes: deque[float] = deque(maxlen=128)
+        self._speed = speed
+        self._standing = standing
+        self._mode = kernel.OTHER
+        self._since = -math.inf
+
+    def on_cut(self, cut: Cut) -> None:
+        if cut.phase == "opened":
+            self.cuts.append(_Cut(cut.id, cut.operation.key, cut.opened))
+            self.shakes.append(cut.opened)
+        elif cut.phase == "closed":
+            for mine in self.cuts:
+                if mine.id == cut.id:
+                    mine.closed = cut.time
+                    self.shakes.append(cut.time)
+
+    def does(self, time: Floats, values: Floats, quality: Marks) -> tuple[np.ndarray[tuple[int], np.dtype[np.int8]], str]:
+        """(n,) mode of each row, and the operation that was cut in most of them; other cuts, and the ends of all, count as turning."""
+        mode = self._turning(time, values, quality)
+        inside = [
+            (cut.operation, np.flatnonzero((time >= cut.opened + EDGE) & (time <= cut.closed - EDGE) & (mode != kernel.STANDING)))
+            for cut in self.cuts
+        ]
+        rows: dict[str, int] = {}
+        for operation, at in inside:
+            rows[operation] = rows.get(operation, 0) + len(at)
+        most = max(rows, key=lambda operation: rows[operation], default="")
+        for operation, at in inside:
+            if operation == most:
+                mode[at] = kernel.CUTTING
+        self.cuts = [cut for cut in self.cuts if cut.closed > time[-1]]
+        return mode, most if rows.get(most) else ""
+
+    def _turning(self, time: Floats, values: Floats, quality: Marks) -> np.ndarray[tuple[int], np.dtype[np.int8]]:
+        """Whether it stands or turns; just after it stopped, neither."""
+        if self._speed is None:
+            return np.full(len(time), kernel.OTHER, dtype=np.int8)
+        speed = values[:, self._speed]
+        turns = np.where(np.abs(speed) >= self._standing, kernel.TURNING, kernel.STANDING)
+        mode = np.where((quality[:, self._speed] <= UNCERTAIN) & (speed == speed), turns, kernel.OTHER).astype(np.int8)
+        change = np.concatenate([[mode[0] != self._mode], mode[1:] != mode[:-1]])
+        at = np.maximum.accumulate(np.where(change, np.arange(len(time)), -1))
+        since = np.where(at >= 0, time[np.maximum(at, 0)], self._since)
+        self.shakes.extend(time[change].tolist())
+        self._mode, self._since = int(mode[-1]), float(since[-1])
+        mode[(mode == kernel.STANDING) & (time - since < STILL)] = kernel.OTHER
+        return mode
+
+
+@dataclass(slots=True)
+class _Cut:
+    id: str
+    operation: str
+    opened: float
+    closed: float = math.inf
 
 
 def _learn_period(channel: Channel, time: Floats) -> None:

@@ -170,10 +170,10 @@ def loud(own: Moving, sisters: Sequence[Moving], operation: str, p: float) -> Ve
     return verdict
 
 
-def works(load: Moving | None, operation: str) -> bool | None:
+def works(load: Moving, operation: str) -> bool | None:
     """Whether the load says that the tool cuts as ever; None: it does not say."""
-    usual = load.habits.level.get(operation) if load is not None else None
-    if load is None or usual is None or usual.n < KNOWN or load.figures[kernel.N] < FEWEST:
+    usual = load.habits.level.get(operation)
+    if usual is None or usual.n < KNOWN or load.figures[kernel.N] < FEWEST:
         return None
     mean = load.figures[kernel.MEAN]
     return mean > 0.0 and math.log(mean) > usual.mean + WORKS

@@ -10,6 +10,7 @@ from agent.alerts.book import AlertBook
 from agent.detect.confidence import confidence
 from agent.maintenance import MaintenancePlan
 from agent.model import Checklist, Event, Finding, Indicator
+from agent.monitor.reasons import Reasons
 
 KEEP_CHECKLISTS = 50
 """Checklists that are kept: open ones and the latest done."""
@@ -22,21 +23,24 @@ class Desk:
     ----------
     plan: which checklist goes with which alert.
     loads: by spindle, its load channel: what a finding about a spindle without a channel was seen in.
+    reasons: gathers why each alert may be believed.
     monitor_cuts: good cuts from which an operation counts as known.
     """
 
-    def __init__(self, plan: MaintenancePlan, loads: Mapping[str, str], monitor_cuts: int = 20) -> None:
+    def __init__(self, plan: MaintenancePlan, loads: Mapping[str, str], reasons: Reasons, monitor_cuts: int = 20) -> None:
         self.plan = plan
         self.alerts = AlertBook()
         self.checklists: dict[str, Checklist] = {}
         self._loads = loads
         self._monitor_cuts = monitor_cuts
+        self.reasons = reasons
 
     def take(self, items: Iterable[Finding | Indicator]) -> list[Event]:
         """Findings and indicators in; these and what they made known out."""
         out: list[Event] = []
         for item in items:
             if isinstance(item, Indicator):
+                self.reasons.follow(item)
                 out.append(item)
                 continue
             if not item.channel and item.spindle:
@@ -56,6 +60,9 @@ class Desk:
                 out.extend([alert, checklist])
             else:
                 out.append(alert)
+            if not item.finished:
+                self.reasons.explain(item, alert, self.checklists.get(alert.checklist))
+                self.reasons.trim(self.alerts.open)
         return out
 
     def tick(self, now: float) -> list[Event]:

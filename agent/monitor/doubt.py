@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.context import Said
 from agent.detect.health import Health
 from agent.model import Coverage, Event, Finding, Indicator
 from agent.monitor.desk import Desk
@@ -33,19 +32,10 @@ class Doubt:
         self._idle: dict[str, Tables] = {}
         """By spindle: idle as it was learned when its load last moved, and one look of the sensors before"""
 
-    def look(
-        self,
-        now: float,
-        held: Callable[[str, float], tuple[float, float, int]],
-        said: Said,
-        waves: Callable[[], Iterable[tuple[str, str]]],
-        desk: Desk,
-    ) -> list[Event]:
-        """Whether a sensor that answers lies. What is told of it holds from here on."""
-        opened = {name: segmenter.opened is not None for name, segmenter in self._segmenters.items()}
-        operation = f"{said.text('program')}/{said.text('tool')}/{said.text('section')}" if any(opened.values()) else ""
+    def look(self, now: float, waves: Callable[[], Iterable[tuple[str, str]]], desk: Desk) -> list[Event]:
+        """Whether a sensor that answers lies. What is told of it holds from here on. `waves`: see `Health.look`."""
         before = self._health.judged
-        told = self._health.look(now, held, opened, operation, waves)
+        told = self._health.look(now, waves)
         if self._health.judged != before:
             self._remember()
         if not told:

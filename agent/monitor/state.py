@@ -6,11 +6,13 @@ import msgspec
 
 from agent.alerts.book import Episodes
 from agent.axes import AxisState
+from agent.conditions import ConditionsState
 from agent.detect.clock import Clock
 from agent.detect.habits import Habits
 from agent.detect.watch_state import WatchState
 from agent.load import Basis
 from agent.model import Alert, Checklist, Counters
+from agent.monitor.reasons import ReasonsState
 from agent.segment import SegmenterState
 from agent.vibration import VibrationState
 
@@ -36,5 +38,9 @@ class MonitorState(msgspec.Struct):
     """How often alerts came and went"""
     health: dict[str, Habits] = {}
     """By channel: what is usual for it, and what is wrong with it"""
+    conditions: ConditionsState = msgspec.field(default_factory=ConditionsState)
+    """Polled vibration figures and groups of slow channels"""
+    reasons: ReasonsState = msgspec.field(default_factory=ReasonsState)
+    """Why the open alerts may be believed, and what their pictures are drawn from"""
     lives: dict[str, Clock] = {}
     """Of each tool position: what it has cut, what was typed of it, how long earlier ones lasted"""
