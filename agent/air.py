@@ -84,6 +84,20 @@ class Air:
         runs = self._spindles[spindle].runs
         return next((run.speed for run in reversed(runs) if run.first <= start and stop <= run.last), None)
 
+    def within(self, spindle: str, start: float, stop: float) -> tuple[float, float] | None:
+        """The latest stretch from `start` to `stop` in which it turned steadily without a cut; None: there is none.
+
+        `stop` is not later than what the rows so far tell: a run that goes on reaches to it.
+        """
+        its = self._spindles[spindle]
+        for i, run in enumerate(reversed(its.runs)):
+            last = stop if i == 0 and its.lasts else min(run.last, stop)
+            if last <= start:
+                return None
+            if max(run.first, start) < last:
+                return max(run.first, start), last
+        return None
+
     def speed(self, spindle: str) -> float:
         """Latest that was believed, rpm; NaN: none yet, or no speed is read."""
         return self._spindles[spindle].speed
