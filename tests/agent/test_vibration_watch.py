@@ -116,7 +116,7 @@ def test_the_part_of_a_block_that_lies_in_air_counts_and_long_without_any_is_sai
     looks = watch._channels["vibration"].looks.condition.looks()
     assert looks[0] >= 6, "the first block begins in a cut, the second ends in one; together they are a look"
     busy = VibrationWatch(SETTINGS, 2.5e-6)
-    for i in range(0, 700):
+    for i in range(700):
         listen(busy, frame(float(i), i + 1.0), air=False)
         busy.take(wave(float(i)))
     words = {word.scope: word for word in busy.words(700.0)}
