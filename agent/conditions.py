@@ -175,10 +175,11 @@ class Conditions:
 
     def _polled(self, polled: _Polled, rows: Rows) -> list[Finding | Indicator]:
         """Gather readings of air; once every channel has brought one and a look is due, judge their medians."""
-        fresh = rows.fresh[:, polled.columns] & believed(rows.quality[:, polled.columns])
+        fresh = rows.fresh[:, polled.columns]
         out: list[Finding | Indicator] = []
         if not fresh.any():
             return out
+        fresh = fresh & believed(rows.quality[:, polled.columns])
         if len(polled.heard) < len(polled.columns):
             polled.heard.update(np.flatnonzero(fresh.any(axis=0)).tolist())
         for row in np.flatnonzero(fresh.any(axis=1)).tolist():
