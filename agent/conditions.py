@@ -195,6 +195,8 @@ class Conditions:
                 if math.isfinite(value):
                     polled.values.setdefault(place, []).append(math.log(max(value, LEAST)))
             polled.taken = time
+            # A computer without a clock of its own may have been ahead before it was started again.
+            polled.looked = polled.looked if polled.looked <= time else -math.inf
             if time - polled.looked >= EVERY - AHEAD and all(polled.values.values()):
                 out.extend(self._look(polled, time, speed))
         return out

@@ -77,6 +77,8 @@ class Looks:
         if self._blocks and (wave.lost or abs(wave.start - self._end) > APART or wave.rate != self._rate or not _same(rpm, self._rpm)):
             out.extend(self.stop(width))
         self._rate, self._rpm, self._end = wave.rate, rpm, end
+        # A computer without a clock of its own may have been ahead before it was started again.
+        self._looked = self._looked if self._looked <= end else -math.inf
         if velocity_rms is not None:
             told = self.velocity.judge(end, rpm, velocity_rms, width)
             out.extend(self._said("velocity", self._zoned(told, velocity_rms)))
