@@ -86,7 +86,11 @@ class Monitor:
         self._overview = Overview(self)
         first = settings.spindle[0].name
         loads = {c.spindle or first: c for c in reversed(settings.channel) if c.role == "spindle.load"}
-        self.desk = Desk(plan, {spindle: c.name for spindle, c in loads.items()}, Reasons(settings, self.watch, plan))
+        self.desk = Desk(
+            plan,
+            {spindle: c.name for spindle, c in loads.items()},
+            Reasons(settings, self.watch, plan, lambda spindle: self.segmenters[spindle].current()),
+        )
         self._spindle_loads = {spindle: basis(c, settings.spindle) for spindle, c in loads.items()}
         self._axis_loads = {c.name: basis(c, settings.spindle) for c in settings.channel if c.role == "axis.load"}
 
