@@ -83,7 +83,7 @@ class Reasons:
 
     def explain(self, finding: Finding, alert: Alert, checklist: Checklist | None) -> None:
         """A finding has raised or changed an alert; one that the alert does not show (a lesser kind of one misfortune) adds nothing."""
-        if alert.evidence is not finding.evidence and alert.id in self._known:
+        if alert.kind != finding.kind and alert.id in self._known:
             return
         baseline = self._watch.state.baselines.get(finding.operation)
         picture = self._picture(finding, baseline)
