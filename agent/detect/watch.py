@@ -18,6 +18,7 @@ from agent.detect.life import Rise
 from agent.detect.missing import absent, missing
 from agent.detect.overload import overload
 from agent.detect.sequence import Sequence
+from agent.detect.signals import Signals
 from agent.detect.tuning import Tuning
 from agent.detect.watch_state import WatchState, without
 from agent.model import Alert, Cut, Finding, Indicator, Word
@@ -49,6 +50,7 @@ class Watch:
         self.p = probability(alarms_per_hour)
         self.state = WatchState()
         self.tuning = Tuning()
+        self.signals = Signals(options.wear_limit)
         self._priors = Priors()
         self._drift = Drift(self.p, options.monitor_cuts)
         self._spoiled: dict[str, str] = {}
@@ -126,10 +128,13 @@ class Watch:
             self._order.seen,
             self.state.bad,
             self._priors.step,
-            self.p,
+            self.signals.share(self.p),
             self._options.wear_limit,
         )
-        found = self._tuned(fusion.decide(levels, self._time, part))
+        good = [baseline for key, baseline in known.items() if key not in self.state.bad]
+        found = fusion.decide(levels, self._time, part)
+        share = self.signals.share(self.p)
+        found = self._tuned(self.signals.decide(good, found, self._order.program, self._order.seen, share, self._time, part))
         self.state.worn = [finding.tool for finding in found if finding.kind == "wear"]
         together = any(finding.kind == "process" for finding in found)
         slow, shared = self._waited(part)
@@ -160,6 +165,7 @@ class Watch:
         for baseline in self.state.baselines.values():
             if baseline.tool == tool and (not spindle or baseline.spindle == spindle):
                 baseline.new(time)
+                self.signals.new(baseline.key)
                 self._drift.forget(baseline.key)
                 self.state.waiting = fusion.drop(self.state.waiting, (baseline.key,))
         self.state.worn = [t for t in self.state.worn if t != tool]
@@ -179,25 +185,27 @@ class Watch:
 
     def smallest_change(self, baseline: Baseline) -> float | None:
         """Smallest rise of the work that the trend of this operation would show at the budget, as a fraction."""
-        change = wear.smallest_change(baseline, self._priors.step, self.p)
+        change = wear.smallest_change(baseline, self._priors.step, self.signals.share(self.p))
         return None if change is None else math.expm1(min(change, 5.0))
 
     def wear_level(self, baseline: Baseline) -> tuple[float | None, float]:
         """Filtered rise against the new tool and its limit, as fractions."""
-        limit = wear.wear_limit(baseline, self._priors.step, self.p, self._options.wear_limit)
+        limit = wear.wear_limit(baseline, self._priors.step, self.signals.share(self.p), self._options.wear_limit)
         level = wear.level(baseline)
         wide = self.tuning.width("wear", baseline.key) * (math.log1p(self._options.wear_limit) if limit is None else limit)
         return None if level is None else math.expm1(level), math.expm1(min(wide, 5.0))
 
     def rise(self, baseline: Baseline) -> Rise | None:
         """How the work of this operation climbs to its limit; None before it can be told."""
-        limit = wear.wear_limit(baseline, self._priors.step, self.p, self._options.wear_limit)
+        limit = wear.wear_limit(baseline, self._priors.step, self.signals.share(self.p), self._options.wear_limit)
         return None if limit is None else wear.rise(baseline, limit * self.tuning.width("wear", baseline.key))
 
     def saved(self) -> WatchState:
         """What survives a restart."""
         baselines = {key: baseline.without_curves() for key, baseline in self.state.baselines.items()}
-        return msgspec.structs.replace(self.state, baselines=baselines, drift=self._drift.saved(), tuning=self.tuning.state)
+        return msgspec.structs.replace(
+            self.state, baselines=baselines, drift=self._drift.saved(), tuning=self.tuning.state, **self.signals.saved()
+        )
 
     def restore(self, state: WatchState, anew: Collection[str] = ()) -> None:
         """Take back a saved state; of the spindles in `anew` nothing that was learned."""
@@ -206,6 +214,7 @@ class Watch:
         self._order.parts = self.state.sequences
         self._drift.restore(state.drift)
         self.tuning.restore(state.tuning)
+        self.signals.restore(self.state.signals, state.worn_by)
         for key in forgotten:
             self._drift.forget(key)
         self._priors = priors(self.state.baselines.values())
@@ -269,6 +278,7 @@ class Watch:
             self.state.bad = [key for key in self.state.bad if key != baseline.key]
             if not any(self.state.baselines[key].tool == baseline.tool for key in self.state.bad):
                 out.append(_over(cut, "breakage"))
+        out.extend(self.signals.take(cut, learn=self._sound(baseline)))
         ratio = wear.follow(baseline, cut, self._options.wear_limit)
         if ratio is not None:
             out.append(
@@ -285,7 +295,7 @@ class Watch:
                 baseline.rise_since = -1
                 self.state.worn = [tool for tool in self.state.worn if tool != baseline.tool]
                 out.append(_over(cut, "wear"))
-        if baseline.key not in self.state.bad and baseline.tool not in self.state.worn:
+        if self._sound(baseline):
             baseline.learn(cut, noise)
             width = self.tuning.width("drift", baseline.key)
             drift = self._drift.take(baseline, math.log(cut.features.work), cut.time, cut.part, width)
@@ -329,7 +339,14 @@ class Watch:
     def _tuned(self, findings: list[Finding]) -> list[Finding]:
         return [tuned for finding in findings if (tuned := self.tuning.tuned(finding)) is not None]
 
+    def _sound(self, baseline: Baseline) -> bool:
+        """Neither broken nor worn: its cuts may be learned from."""
+        return baseline.key not in self.state.bad and baseline.tool not in self.state.worn
+
     def _back(self, baseline: Baseline) -> bool:
+        told = self.signals.back(baseline.key, baseline.tool)
+        if told is not None:
+            return told
         limit = math.log1p(self._options.wear_limit)
         if len(baseline.ratios) < 2 or max(baseline.ratios[-2:]) > BACK * limit:
             return False
@@ -348,6 +365,7 @@ class Watch:
             del self.state.baselines[oldest.key]
             self.state.bad = [key for key in self.state.bad if key != oldest.key]
             self._drift.forget(oldest.key)
+            self.signals.forget(oldest.key)
 
 
 def _over(cut: Cut, kind: str) -> Finding:

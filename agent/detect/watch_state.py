@@ -8,6 +8,7 @@ import msgspec
 
 from agent.detect.baseline import Baseline
 from agent.detect.drift import DriftState
+from agent.detect.signals import Signal
 from agent.detect.tuning import TuningState
 from agent.model import Finding
 
@@ -27,6 +28,10 @@ class WatchState(msgspec.Struct):
     shared: list[str] = []
     """Operations whose slow change is that of all tools"""
     tuning: TuningState = msgspec.field(default_factory=TuningState)
+    signals: dict[str, dict[str, Signal]] = {}
+    """Of each operation the signals besides its work"""
+    worn_by: dict[str, str] = {}
+    """Worn tool to the signal that said so, where it was not the work"""
 
 
 def without(state: WatchState, keys: Collection[str]) -> WatchState:
@@ -39,6 +44,7 @@ def without(state: WatchState, keys: Collection[str]) -> WatchState:
         baselines=kept,
         sequences={program: parts for program, parts in sequences.items() if any(parts)},
         bad=[key for key in state.bad if key not in keys],
+        signals={key: signals for key, signals in state.signals.items() if key not in keys},
         waiting=[finding for finding in state.waiting if finding.operation not in keys],
         shared=[key for key in state.shared if key not in keys],
         worn=[tool for tool in state.worn if tool not in lost],

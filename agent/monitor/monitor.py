@@ -185,6 +185,7 @@ class Monitor:
         self.vibration.restore(state.vibration)
         self.conditions.restore(state.conditions)
         self.axes.restore(state.axes, axes)
+        self.watch.signals.forget_channels(axes)
         self.lives.restore(state.lives, spindles)
         self.health.restore(state.health)
         self._doubt.carry_out()

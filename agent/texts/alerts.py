@@ -13,7 +13,18 @@ from agent.texts.typeset import known
 if TYPE_CHECKING:
     from agent.texts import Texts
 
-_NUMBERED = ("part", "since_part", "new_part", "n_baseline", "cuts_since_new", "others_flat", "others_total", "tools")
+_NUMBERED = (
+    "part",
+    "since_part",
+    "new_part",
+    "n_baseline",
+    "cuts_since_new",
+    "others_flat",
+    "others_total",
+    "tools",
+    "signals",
+    "signals_rising",
+)
 
 
 @dataclass(frozen=True, slots=True)

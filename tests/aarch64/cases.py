@@ -188,7 +188,17 @@ def signature(k: Any, broken: bool) -> Told:
     distances = [k.dtw(a, b, 10, work), k.align(a, b, 10, work, beside), k.dtw(a, b, 0, work), k.dtw(np.full(3, np.nan), b, 5, work)]
     growing = k.opened()
     k.grow(growing, np.arange(80) * 0.05, np.ascontiguousarray(fresh[:, 1]), 3.0, 0.2)
-    told: Told = {"cuts": cuts, "centre": centre, "spread": spread, "count": count, "state": state, "outside": outside}
+    limits = np.array([[0.0, 1e3], [-np.inf, 1.0], [0.0, np.nan], [-1.0, 0.0]])
+    outside_of = np.array([k.beyond(growing, limits), k.beyond(growing, -limits[:, ::-1].copy())])
+    told: Told = {
+        "cuts": cuts,
+        "beyond": outside_of,
+        "centre": centre,
+        "spread": spread,
+        "count": count,
+        "state": state,
+        "outside": outside,
+    }
     return told | {"beside": beside, "distances": np.array(distances), "growing": growing}
 
 
