@@ -27,6 +27,8 @@ from agent.settings import MachineSettings
 
 MOST = 40
 """Explanations that are kept: those of open alerts and of the latest that were cleared. At most 6 kB each."""
+AXIS_RATIO = "axis_load_ratio"
+"""Of each feed axis of an operation there is one."""
 AGAINST = {"wear": "new_tool", "process": "new_tool", "spindle": "well", "sensor": "", "chatter": ""}
 """What a kind of finding is compared with, where that is not the good cuts of the operation."""
 RULED = frozenset({"breakage", "chatter", "process"})
@@ -101,7 +103,7 @@ class Reasons:
             since_part=since_part,
             per_month=self._per_month,
             basis=_basis(finding),
-            chance=self._watch.p,
+            chance=self._watch.signals.share(self._watch.p) if finding.kind == "wear" else self._watch.p,
             width=tuning.width(finding.kind, place(finding)) if finding.kind in TUNABLE else 1.0,
             judged_false=sum(
                 1 for one in tuning.trail if (one.kind, one.where, one.verdict) == (finding.kind, place(finding), "false_alarm")
@@ -149,7 +151,8 @@ class Reasons:
             now = cut if cut.phase == "closed" else self._growing(finding.spindle)
             return cut_picture(now if now is not None and now.id == cut.id else cut, band, finding)
         for name in _figures(finding):
-            trend = self._trends.of(finding.operation or finding.channel, name)
+            channel = str(finding.evidence.get("channel", "")) if name == AXIS_RATIO else ""
+            trend = self._trends.of(finding.operation or finding.channel, name, channel)
             if trend is not None:
                 return trend_picture(trend, name, finding)
         return None
