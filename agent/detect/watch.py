@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import msgspec
 
-from agent.detect import coverage, fusion, wear
+from agent.detect import coverage, fusion, monitorability, wear
 from agent.detect.baseline import Baseline, Priors, priors
 from agent.detect.breakage import breakage
 from agent.detect.budget import probability
@@ -19,7 +19,7 @@ from agent.detect.overload import overload
 from agent.detect.sequence import Sequence
 from agent.detect.tuning import Tuning
 from agent.detect.watch_state import WatchState, without
-from agent.model import Alert, Cut, Finding, Indicator, Word
+from agent.model import Alert, Cut, Finding, Indicator, Promise, Word
 from agent.settings import MonitoringOptions
 
 REPEATS = 2
@@ -89,7 +89,7 @@ class Watch:
         word = of_operation(baseline, self._options, cut.time)
         # Idle that is not known may be known now: such cuts are judged as soon as they can be.
         if baseline.good >= coverage.SEEN and word.word is Word.NOT_MONITORABLE and word.reason != "idle_unknown":
-            return self._only_learn(cut, baseline, noise)
+            return self._opened(cut) if cut.phase == "opened" else self._only_learn(cut, baseline, noise)
         if cut.phase == "opened":
             return self._opened(cut)
         if cut.phase == "grown":
@@ -100,9 +100,7 @@ class Watch:
         """A part has ended: what did not come, what wears, what moved together. `whole`: nothing of it was missed by the agent."""
         known = self.state.baselines
         out: list[Finding | Indicator] = []
-        for key in self._order.ended(known, whole=whole):
-            self._mark(key)
-            out.append(absent(known[key], self._priors.work, self._time, part, self.p))
+        out.extend(self._absent(self._order.ended(known, whole=whole), self._time, part))
         self._priors = priors(self.state.baselines.values())
         levels = of_tools(
             self.state.baselines.values(),
@@ -161,6 +159,10 @@ class Watch:
         change = wear.smallest_change(baseline, self._priors.step, self.p)
         return None if change is None else math.expm1(min(change, 5.0))
 
+    def promise(self, baseline: Baseline) -> Promise | None:
+        """What can be promised of this operation; None before three good cuts."""
+        return monitorability.promise(baseline, self.smallest_change(baseline))
+
     def wear_level(self, baseline: Baseline) -> tuple[float | None, float]:
         """Filtered rise against the new tool and its limit, as fractions."""
         limit = wear.wear_limit(baseline, self._priors.step, self.p, self._options.wear_limit)
@@ -196,11 +198,17 @@ class Watch:
         return []
 
     def _opened(self, cut: Cut) -> list[Finding | Indicator]:
-        known = self.state.baselines
+        keys = self._order.opened(cut.operation.key, cut.operation.program, self.state.baselines)
+        return self._absent(keys, cut.opened, cut.part)
+
+    def _absent(self, keys: list[str], time: float, part: int) -> list[Finding | Indicator]:
+        """What did not come, of the operations in which that can be told."""
         out: list[Finding | Indicator] = []
-        for key in self._order.opened(cut.operation.key, cut.operation.program, known):
-            self._mark(key)
-            out.append(absent(known[key], self._priors.work, cut.opened, cut.part, self.p))
+        for key in keys:
+            baseline = self.state.baselines[key]
+            if not monitorability.why_not(baseline):
+                self._mark(key)
+                out.append(absent(baseline, self._priors.work, time, part, self.p))
         return out
 
     def _grown(self, cut: Cut, baseline: Baseline, noise: float) -> list[Finding | Indicator]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from agent.kernels import segment as kernel
 from agent.model import Cut, Operation
-from agent.segment.figures import GRID, cut_curve, cut_features
+from agent.segment.figures import GRID, cut_curve, cut_features, update_period
 from agent.segment.frame import Frame
 
 Phase = Literal["opened", "grown", "closed"]
@@ -230,6 +230,8 @@ class SpindleSegmenter:
         now = self._open
         assert now is not None
         features = cut_features(self._state)
+        if phase == "closed":
+            features = msgspec.structs.replace(features, update=update_period(now.times, now.loads))
         curve = cut_curve(now.times, now.loads, now.opened, now.opened + features.duration) if phase == "closed" or picture else ()
         return Cut(
             id=now.id,
