@@ -1,8 +1,8 @@
 """What can be promised of an operation with this signal: three answers, and the figures that they rest on.
 
-Is the cut there? `presence` is its mean load above idle in standard deviations of a reading's noise (field.md 4). Below `PRESENT` nothing can
-be told from idling. The number of readings counts what the register really changed: one that is polled ten times a second and changes once
-a second gives one reading a second.
+Is the cut there? `presence` is its mean load above idle in standard deviations of a reading's noise (field.md 4). Below `PRESENT` nothing
+can be told from idling. The number of readings counts what the register really changed: one that is polled ten times a second and changes
+once a second gives one reading a second.
 
 Would a missing tool be seen? It leaves idle alone, so it is seen only where the cut stands far beyond what good cuts differ by: contrast
 (cut - idle) / cut at least three times the p99.9 of their deviation (issue 5, item 6). The same said of the work above idle, which is what

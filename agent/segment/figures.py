@@ -43,7 +43,7 @@ def cut_features(state: np.ndarray[tuple[int], np.dtype[np.float64]]) -> CutFeat
 
 
 def update_period(times: list[float], loads: list[float]) -> float:
-    """s between two changes of the reading, the shortest but one: the period of a register that is read more often than it changes.
+    """Seconds between two changes of the reading, the shortest but one: the period of a register that is read more often than it changes.
 
     A register that holds its value for n readings never changes sooner; a coarse one that is quick does so at least where the cut begins
     and ends. 0 with fewer than four changes.
