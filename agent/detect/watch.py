@@ -234,8 +234,8 @@ class Watch:
         baseline.cutting_time += cut.features.duration
         out: list[Finding | Indicator] = []
         if cut.held:
-            # A cut at an unknown idle was seen all the same: it came, in its place.
-            self._order.whole = self._order.whole and cut.held == "idle_unknown"
+            # A cut at an unknown idle was seen all the same: it came, in its place. The run-up of a spindle is no cut at all.
+            self._order.whole = self._order.whole and cut.held in ("idle_unknown", "run_up")
             return out
         if spoiled is None:
             finding = self._passes(breakage(cut, baseline, noise)) or self._passes(
