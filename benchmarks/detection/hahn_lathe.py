@@ -18,7 +18,7 @@ from __future__ import annotations
 import copy
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,43 +117,63 @@ def readings(values: NDArray[np.float64], start: float, every: float) -> Reading
     return Readings("hahn", CHANNELS, time, values, np.zeros(values.shape, np.uint8))
 
 
+@dataclass(frozen=True)
+class Learned:
+    """A monitor that has seen good parts, the usual mean of each cut, what the monitor promises of it; and how the parts were made."""
+
+    monitor: Monitor
+    usual: dict[int, float]
+    promises: dict[int, tuple[bool, float]]
+    draw: np.random.Generator
+    step: int
+    start: list[int]
+
+
+def learn(parts: Parts, settings: MachineSettings, work: MaintenancePlan, rate: int, count: int, told: Callable[[float], None]) -> Learned:
+    """Good parts only, read at a rate (Hz)."""
+    draw = np.random.default_rng(20181023 + rate)
+    step = max(round(parts.rate / rate), 1)
+    start = [int(draw.integers(len(cut.deviations))) for cut in parts.cuts]
+    monitor = Monitor(settings, work)
+    means: dict[int, list[float]] = defaultdict(list)
+    covers: dict[int, Counter[str]] = defaultdict(Counter)
+    for number in range(count):
+        told(number / count)
+        values = parts.part(number, draw, start)
+        _means(parts, values, means)
+        began = number * parts.seconds
+        events = monitor.feed(readings(values[int(draw.integers(step)) :: step], began, step / parts.rate))
+        if number >= count - 10:
+            _cover(parts, [e for e in events if isinstance(e, Cut) and e.phase == "closed"], began, covers)
+    usual = {i: float(np.median(found)) for i, found in means.items()}
+    return Learned(monitor, usual, _promises(parts, monitor, covers), draw, step, start)
+
+
 def try_rate(
     parts: Parts, settings: MachineSettings, work: MaintenancePlan, rate: int, progress: Progress, done: float, share: float
 ) -> Tried:
     """Learn, then break."""
-    draw = np.random.default_rng(20181023 + rate)
-    step = max(round(parts.rate / rate), 1)
+    learned = learn(parts, settings, work, rate, LEARN, lambda x: progress(done + 0.4 * share * x, f"{rate} Hz"))
+    draw, step, start = learned.draw, learned.step, learned.start
     every = step / parts.rate
-    start = [int(draw.integers(len(cut.deviations))) for cut in parts.cuts]
-    learned = Monitor(settings, work)
-    means: dict[int, list[float]] = defaultdict(list)
-    covers: dict[int, Counter[str]] = defaultdict(Counter)
-    for number in range(LEARN):
-        values = parts.part(number, draw, start)
-        _means(parts, values, means)
-        began = number * parts.seconds
-        events = learned.feed(readings(values[int(draw.integers(step)) :: step], began, every))
-        if number >= LEARN - 10:
-            _cover(parts, [e for e in events if isinstance(e, Cut) and e.phase == "closed"], began, covers)
-    usual = {i: float(np.median(found)) for i, found in means.items()}
-    out = Tried([], [], Counter(), _promises(parts, learned, covers))
     tests = TESTS[rate]
+    out = Tried([], [], Counter(), learned.promises)
     firsts = max(tests // 3, 1)
     for test in range(tests + firsts):
-        progress(done + share * test / (tests + firsts), f"{rate} Hz")
+        progress(done + share * (0.4 + 0.6 * test / (tests + firsts)), f"{rate} Hz")
         first = test >= tests
         number = LEARN + test
         broken = _choose(parts, first, draw)
         gone = _gone(parts, broken)
         values = parts.part(number, draw, start, gone)
-        monitor = Monitor(settings, work) if first else copy.deepcopy(learned)
+        monitor = Monitor(settings, work) if first else copy.deepcopy(learned.monitor)
         began = 0.0 if first else LEARN * parts.seconds
         if not first:
             values[:, CHANNELS.index("part")] = LEARN
         events = monitor.feed(readings(values[int(draw.integers(step)) :: step], began, every))
         events += monitor.finish()
         found = [e for e in events if isinstance(e, Finding) and e.kind in BROKEN and not e.finished]
-        _judge(parts, out, first, broken, gone, found, values, usual, began)
+        _judge(parts, out, first, broken, gone, found, values, learned.usual, began)
     return out
 
 
