@@ -28,7 +28,8 @@ BAND_FLOOR = 0.03
 """Half-width of the band, at least, as a fraction of the largest load of the band (field.md 5, P0-3: +-3 % of learned)."""
 MEDIAN_EFFICIENCY = 0.37
 """Of the median absolute deviation for Gaussian values (Rousseeuw & Croux 1993, JASA 88, 1273): so many degrees of freedom a value."""
-RECENT = 8
+RECENT = 40
+"""Latest log ratios that are kept: of them the slope is taken."""
 
 
 class Spread(msgspec.Struct):
@@ -111,6 +112,8 @@ class Baseline(msgspec.Struct):
     """s between two changes of the register that is read, mean over cuts; 0: not known"""
     idle: float = 0.0
     """Mean idle load in its cuts, unit of the load"""
+    came: list[bool] = msgspec.field(default_factory=list)
+    """Of the latest whole parts of its program since it was first seen: whether it came in them"""
     contrast: float = 0.0
     """Mean load above idle in standard deviations of the reading noise: is the cut there at all."""
     anchor: list[float] = msgspec.field(default_factory=list)

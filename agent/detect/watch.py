@@ -6,21 +6,27 @@ import math
 from collections.abc import Collection
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from agent.detect import coverage, fusion, monitorability, wear
+from agent.detect.awaited import Awaited
 from agent.detect.baseline import Baseline, Priors, priors
 from agent.detect.breakage import breakage
 from agent.detect.budget import probability
 from agent.detect.coverage import of_operation
 from agent.detect.drift import Drift
 from agent.detect.levels import of_tools
+from agent.detect.life import Rise
 from agent.detect.missing import absent, missing
 from agent.detect.overload import overload
-from agent.detect.sequence import Sequence
+from agent.detect.sequence import PARTS, Sequence
 from agent.detect.tuning import Tuning
 from agent.detect.watch_state import WatchState, without
-from agent.model import Alert, Cut, Finding, Indicator, Promise, Word
+from agent.model import Alert, Cut, Finding, Indicator, Word
+from agent.promise import Promise
 from agent.settings import MonitoringOptions
+from drivers.model import Floats
 
 REPEATS = 2
 """Looks in a row for which a load must stay above its limit: 0.2 s, so that the spike of a breaking edge is told as a break."""
@@ -54,6 +60,8 @@ class Watch:
         self._over: dict[str, int] = {}
         self._order = Sequence(options.learn_cuts)
         self._order.parts = self.state.sequences
+        self._awaited = Awaited()
+        self._awaited.waits = self.state.waits
         self._part: int | None = None
         self._time = 0.0
 
@@ -100,6 +108,9 @@ class Watch:
         """A part has ended: what did not come, what wears, what moved together. `whole`: nothing of it was missed by the agent."""
         known = self.state.baselines
         out: list[Finding | Indicator] = []
+        for baseline in known.values():
+            if whole and self._order.whole and baseline.program == self._order.program:
+                baseline.came = [*baseline.came, baseline.key in self._order.seen][-PARTS:]
         out.extend(self._absent(self._order.ended(known, whole=whole), self._time, part))
         self._priors = priors(self.state.baselines.values())
         levels = of_tools(
@@ -119,7 +130,25 @@ class Watch:
         self.state.together = together
         out.extend(found)
         self._order.begin()
+        self._awaited.begin()
         return out
+
+    def on_air(self, spindle: str, tool: str, time: Floats, air: NDArray[np.bool_], part: int, *, held: bool) -> list[Finding | Indicator]:
+        """Rows of a spindle; `air`: it turned steadily without cutting. What the tool that has just left should have cut."""
+        left = self._awaited.turn(spindle, tool, time, air, held=held)
+        if not left:
+            return []
+        known = self.state.baselines
+        gone = self._awaited.skipped(spindle, left, self._order.untold(known), known)
+        self._order.told(gone)
+        return self._absent(gone, float(time[0]), part)
+
+    def on_look(self, time: float, part: int) -> list[Finding | Indicator]:
+        """Twice a second: cuts that should have begun by now."""
+        known = self.state.baselines
+        gone = self._awaited.overdue(self._order.untold(known), known)
+        self._order.told(gone)
+        return self._absent(gone, time, part)
 
     def current(self) -> list[Baseline]:
         """Of the operations that the program makes now: those of its last two whole parts and of this one; before that, all."""
@@ -132,6 +161,7 @@ class Watch:
     def begin_again(self) -> None:
         """The agent missed something (a lost signal, a restart): the part that runs now is not whole."""
         self._order.whole = False
+        self._awaited.doubt()
 
     def tool_changed(self, tool: str, spindle: str, time: float) -> None:
         """A new tool or edge in this position, on the operator's word."""
@@ -170,6 +200,11 @@ class Watch:
         wide = self.tuning.width("wear", baseline.key) * (math.log1p(self._options.wear_limit) if limit is None else limit)
         return None if level is None else math.expm1(level), math.expm1(min(wide, 5.0))
 
+    def rise(self, baseline: Baseline) -> Rise | None:
+        """How the work of this operation climbs to its limit; None before it can be told."""
+        limit = wear.wear_limit(baseline, self._priors.step, self.p, self._options.wear_limit)
+        return None if limit is None else wear.rise(baseline, limit * self.tuning.width("wear", baseline.key))
+
     def saved(self) -> WatchState:
         """What survives a restart."""
         baselines = {key: baseline.without_curves() for key, baseline in self.state.baselines.items()}
@@ -180,6 +215,7 @@ class Watch:
         forgotten = [key for key, baseline in state.baselines.items() if baseline.spindle in anew]
         self.state = without(state, forgotten) if forgotten else state
         self._order.parts = self.state.sequences
+        self._awaited.waits = self.state.waits
         self._drift.restore(state.drift)
         self.tuning.restore(state.tuning)
         for key in forgotten:
@@ -198,6 +234,8 @@ class Watch:
         return []
 
     def _opened(self, cut: Cut) -> list[Finding | Indicator]:
+        if cut.operation.key not in self._order.seen:
+            self._awaited.opened(cut.operation.key, cut.operation.spindle, cut.opened)
         keys = self._order.opened(cut.operation.key, cut.operation.program, self.state.baselines)
         return self._absent(keys, cut.opened, cut.part)
 
@@ -300,6 +338,7 @@ class Watch:
             oldest = min(self.state.baselines.values(), key=lambda baseline: baseline.used)
             del self.state.baselines[oldest.key]
             self.state.bad = [key for key in self.state.bad if key != oldest.key]
+            self._awaited.forget([oldest.key])
             self._drift.forget(oldest.key)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 import msgspec
 
+from agent.detect.awaited import Wait
 from agent.detect.baseline import Baseline
 from agent.detect.drift import DriftState
 from agent.detect.tuning import TuningState
@@ -22,6 +23,8 @@ class WatchState(msgspec.Struct):
     together: bool = False
     """All tools moved together at the end of the last part."""
     tuning: TuningState = msgspec.field(default_factory=TuningState)
+    waits: dict[str, list[Wait]] = {}
+    """By operation: see `agent.detect.awaited`"""
 
 
 def without(state: WatchState, keys: Collection[str]) -> WatchState:
@@ -33,6 +36,7 @@ def without(state: WatchState, keys: Collection[str]) -> WatchState:
         state,
         baselines=kept,
         sequences={program: parts for program, parts in sequences.items() if any(parts)},
+        waits={key: waits for key, waits in state.waits.items() if key not in keys},
         bad=[key for key in state.bad if key not in keys],
         worn=[tool for tool in state.worn if tool not in lost],
     )

@@ -24,6 +24,7 @@ from agent.maintenance import MaintenancePlan
 from agent.model import Counters, Coverage, Cut, Event, Indicator, Snapshot
 from agent.monitor.desk import Desk
 from agent.monitor.holds import holds
+from agent.monitor.lives import ToolLives
 from agent.monitor.orders import obey
 from agent.monitor.overview import Overview
 from agent.monitor.state import MonitorState
@@ -61,6 +62,7 @@ class Monitor:
         self.supply = Supply(settings)
         self.vibration = VibrationWatch(settings, self.watch.p, self.watch.tuning.width)
         self.axes = AxisWatch(settings, self.timeline)
+        self.lives = ToolLives(settings)
         self.counters = Counters(parts=0, cuts=0, cutting_time=0.0, rows=0, dropped=0)
         self.coverage: Coverage | None = None
         self._part: int | None = None
@@ -102,7 +104,7 @@ class Monitor:
 
     def do(self, command: Command, now: float) -> tuple[CommandResult, list[Event]]:
         """Obey one command of the page or of MQTT."""
-        return obey(command, now, desk=self.desk, watch=self.watch, vibration=self.vibration)
+        return obey(command, now, desk=self.desk, watch=self.watch, vibration=self.vibration, lives=self.lives)
 
     def snapshot(self) -> Snapshot:
         """Everything that an outlet shows, at this moment."""
@@ -128,6 +130,7 @@ class Monitor:
                 axes=self.axes.saved(),
                 spindle_loads=self._spindle_loads,
                 axis_loads=self._axis_loads,
+                lives=self.lives.saved(),
             )
         )
 
@@ -154,6 +157,7 @@ class Monitor:
         self.watch.restore(state.watch, spindles)
         self.vibration.restore(state.vibration)
         self.axes.restore(state.axes, axes)
+        self.lives.restore(state.lives, spindles)
         self.desk.alerts.restore(state.alerts)
         self.sensors.resume(alert.channel for alert in state.alerts.values() if alert.kind == "sensor" and not alert.returned)
         self.desk.checklists = dict(state.checklists)
@@ -215,6 +219,7 @@ class Monitor:
             out.extend(self.desk.take(self.sensors.look(self._looked, self._held, off=self.off, undecided=self.supply.undecided)))
             if self.sensors.lost():
                 self.watch.begin_again()
+            out.extend(self.desk.take(self.watch.on_look(self._looked, self.context.part)))
             out.extend(self._cover(self._looked))
         return out
 
@@ -238,6 +243,7 @@ class Monitor:
             if cut.phase == "closed":
                 cut, indicators = self.axes.of_cut(name, self.vibration.of_cut(name, cut))
                 self.last_cut[name] = cut
+                self.lives.on_cut(cut)
                 self.counters = msgspec.structs.replace(
                     self.counters,
                     cuts=self.counters.cuts + 1,
@@ -245,8 +251,12 @@ class Monitor:
                 )
             out.append(cut)
             out.extend(indicators)
-            out.extend(self.desk.take(self.watch.on_cut(cut, segmenter.noise)))
+            said = self.watch.on_cut(cut, segmenter.noise)
+            self.lives.hear(said)
+            out.extend(self.desk.take(said))
         self._in_the_dark(segmenter)
+        air = self.watch.on_air(name, frame.tool, frame.time, segmenter.air, frame.part, held=bool(frame.held)) if frame.tool else []
+        out.extend(self.desk.take(air))
         self.vibration.listen(name, frame, segmenter.air)
         self.axes.listen(name, frame, segmenter.air, segmenter.opened)
         return out
@@ -265,6 +275,7 @@ class Monitor:
 
     def _end_part(self, part: int) -> list[Event]:
         self._part_seen.clear()
+        self.lives.on_part()
         self.counters = msgspec.structs.replace(self.counters, parts=self.counters.parts + 1)
         return self.desk.take(self.watch.on_part(part, whole=not self.sensors.lost()))
 

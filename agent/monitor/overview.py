@@ -110,7 +110,7 @@ class Overview:
         (level, limit), leader = max(levels, key=lambda item: item[0][0] if item[0][0] is not None else -1.0)
         named = next((t for t in monitor.settings.tool if str(t.number) == tool), None)
         alerts = monitor.desk.alerts.of_tool(tool, spindle)
-        return ToolView(
+        view = ToolView(
             tool=tool,
             spindle=spindle,
             name=named.name if named else "",
@@ -129,6 +129,7 @@ class Overview:
             parts_high=None,
             alert=next((a.id for a in alerts if not a.returned), ""),
         )
+        return monitor.lives.shown(view, monitor.watch.rise(leader))
 
     def _values(self, now: float) -> dict[str, float | str | None]:
         monitor = self._monitor

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from agent.axes import AxisState
+from agent.detect.clock import Clock
 from agent.detect.watch_state import WatchState
 from agent.load import Basis
 from agent.model import Alert, Checklist, Counters
@@ -29,3 +30,5 @@ class MonitorState(msgspec.Struct):
     """What the load of each spindle meant to which all this was learned; one that is not here was saved before this was kept"""
     axis_loads: dict[str, Basis] = {}
     """The same of each channel of role `axis.load`"""
+    lives: dict[str, Clock] = {}
+    """Of each tool position: what it has cut, what was typed of it, how long earlier ones lasted"""

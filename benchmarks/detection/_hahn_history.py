@@ -159,8 +159,8 @@ def _rows(entries: list[Entry], alerts: list[tuple[Entry, str]], judged: int, wa
             baseline=f"fixed limit of {100 * limit:.0f} % on the RMS current (the widest tried)",
             baseline_value=scale * fixed,
             through="detector",
-            note=f"{len(false)} alerts in all ({kinds}), {logged} more in parts or of tools that the shop logged as failed; the set is a sample: 30 "
-            f"shifts are {cuts_in_shifts:.0f} cuts ({per_part:.0f} a part of {seconds:.0f} s), so that one alert in it counts {scale:.0f}",
+            note=f"{len(false)} alerts in all ({kinds}), {logged} more in parts or of tools that the shop logged as failed; the set is a "
+            f"sample: 30 shifts are {cuts_in_shifts:.0f} cuts ({per_part:.0f} a part of {seconds:.0f} s): one alert in it counts {scale:.0f}",
         ),
         Row(
             set="hahn_lathe",

@@ -1,10 +1,11 @@
 """Many parts of the one part of data/hahn_lathe that was recorded whole, with tools that are missing or break in it.
 
 What is real and what is repeated. Real: every sample of current and speed; the idle that takes the place of a cut (samples of the same
-recording, at the same speed within 10 %, no cut within 0.1 s; where the spindle is sped up or braked the current stays as it is); how far a cut lies from the cuts around it, from one part to the next
-(`cuts_features`: RMS current of the same tool, cut by cut in the order of their history, against the median of up to 30 before). Repeated:
-the course of the part, and the length of its cuts (in `cuts_features` 99 % of the cuts keep theirs within 1 to 2 %). The noise about the
-course (what is left of a running median of 0.3 s) is moved by a random time within its stretch in each part. Nothing comes from the simulator.
+recording, at the same speed within 10 %, no cut within 0.1 s; where the spindle is sped up or braked the current stays as it is); how far a
+cut lies from the cuts around it, from one part to the next (`cuts_features`: RMS current of the same tool, cut by cut in the order of their
+history, against the median of up to 30 before). Repeated: the course of the part, and the length of its cuts (in `cuts_features` 99 % of
+the cuts keep theirs within 1 to 2 %). The noise about the course (what is left of a running median of 0.3 s) is moved by a random time
+within its stretch in each part. Nothing comes from the simulator.
 
 A tool that breaks leaves idle from there to the end of the cut and in all its later cuts of this part; a missing one in all its cuts.
 """
@@ -99,7 +100,7 @@ class Parts:
             mean = float(self.load[spindle, first:last].mean())
             idle = self.idle_for(spindle, first, last, np.random.default_rng(0))
             contrast = 1.0 - float(idle.mean()) / mean if idle is not None else np.nan
-            known = donor(history, tool, spindle, numbers[tool], (last - first) / self.rate)
+            known = donor(history, tool, numbers[tool], (last - first) / self.rate)
             p999 = float(np.quantile(np.abs(known), 0.999, method="higher"))
             self.cuts.append(TrueCut(first, last, tool, spindle, numbers[tool], mean, contrast, known, p999))
             numbers[tool] += 1
@@ -222,10 +223,9 @@ def deviations(features: Path) -> History:
     return out
 
 
-def donor(history: History, tool: int, spindle: int, number: int, seconds: float) -> Floats:
+def donor(history: History, tool: int, number: int, seconds: float) -> Floats:
     """Deviations of a real operation: this tool and cut in the part with the longest history, else the cut of this tool, else any cut, of
     the nearest length. The choice does not look at the deviations."""
-    del spindle
     own = [entry for entry in history.get((tool, number), []) if entry[0] >= DONORS]
     if own:
         return max(own, key=lambda entry: entry[0])[2]

@@ -1,16 +1,16 @@
 """Production lathe (von Hahn): missing and broken tools put into a real part, through the pass; healthy history through its detectors.
 
-Parts are made of the one whole part at 1 kHz by `_hahn_parts` (which says what is real and what is repeated), read at 1 kHz, 10 Hz and 1 Hz,
-and driven through `Monitor` with tool number, part counter, current and speed: the load alone says when a cut is. The cut signal of the
-recording is a label: it says where to break, and what counts as found, never what is read. The monitor learns `LEARN` good parts; then each
-test part starts from that same state. In it about a third of the tools break (within one cut, drawn evenly from 5 to 90 % of it) or are
-missing from the start. Found: a finding 'missing' or 'breakage' of this tool, for a break at the latest 1 s after the cut should have ended,
-for a missing tool before another tool has cut for 1 s. Declared monitorable: the pass promises it (`Watch.promise`) for an operation that
-covers the cut.
+Parts are made of the one whole part at 1 kHz by `_hahn_parts` (which says what is real and what is repeated), read at 1 kHz, 10 Hz and
+1 Hz, and driven through `Monitor` with tool number, part counter, current and speed: the load alone says when a cut is. The cut signal of
+the recording is a label: it says where to break, and what counts as found, never what is read. The monitor learns `LEARN` good parts; then
+each test part starts from that same state. In it about a third of the tools break (within one cut, drawn evenly from 5 to 90 % of it) or
+are missing from the start. Found: a finding 'missing' or 'breakage' of this tool, for a break at the latest 1 s after the cut should have
+ended, for a missing tool before another tool has cut for 1 s. Declared monitorable: the pass promises it (`Watch.promise`) for an operation
+that covers the cut.
 
-The plain rule is a fixed limit: the mean of the cut lies x % below the median of the learned ones. It is told where each cut begins and ends
-(the pass is not). x is chosen among 12, for each tool on the other tools: the most found at no more false alarms among the good cuts than
-the pass had.
+The plain rule is a fixed limit: the mean of the cut lies x % below the median of the learned ones. It is told where each cut begins and
+ends (the pass is not). x is chosen among 12, for each tool on the other tools: the most found at no more false alarms among the good cuts
+than the pass had.
 """
 
 from __future__ import annotations
@@ -275,8 +275,8 @@ def _shares(parts: Parts) -> list[Row]:
                 100.0 * len(here) / len(known),
                 f"{len(known)} cuts of one part",
                 unit="%",
-                note=f"{out} of these {len(here)} at least 3 times the p99.9 of their good cuts; {len(parts.cuts) - len(known)} further cuts "
-                "without idle at their speeds in the recording are left out",
+                note=f"{out} of these {len(here)} at least 3 times the p99.9 of their good cuts; {len(parts.cuts) - len(known)} further "
+                "cuts without idle at their speeds in the recording are left out",
             )
         )
     return rows

@@ -21,8 +21,9 @@ import numpy as np
 
 from agent.machine_file import load
 from agent.maintenance import plan
-from agent.model import Alert, Cut, Promise
+from agent.model import Alert, Cut
 from agent.monitor import Monitor
+from agent.promise import Promise
 from benchmarks.detection import hahn_lathe
 from benchmarks.detection.table import Progress, Row, wilson
 from drivers.model import Readings
