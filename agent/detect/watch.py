@@ -9,13 +9,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.detect import coverage, fusion, monitorability, wear
+from agent.detect import coverage, first, fusion, monitorability, wear
 from agent.detect.awaited import Awaited
 from agent.detect.baseline import Baseline, Priors, priors
 from agent.detect.breakage import breakage
 from agent.detect.budget import probability
 from agent.detect.coverage import of_operation
 from agent.detect.drift import Drift
+from agent.detect.envelope import Envelope
 from agent.detect.levels import of_tools
 from agent.detect.life import Rise
 from agent.detect.missing import absent, missing
@@ -60,6 +61,7 @@ class Watch:
         self._over: dict[str, int] = {}
         self._order = Sequence(options.learn_cuts)
         self._order.parts = self.state.sequences
+        self._envelope = Envelope(self.p)
         self._awaited = Awaited()
         self._awaited.waits = self.state.waits
         self._part: int | None = None
@@ -252,7 +254,8 @@ class Watch:
     def _grown(self, cut: Cut, baseline: Baseline, noise: float) -> list[Finding | Indicator]:
         if cut.id in self._spoiled:
             return []
-        finding = self._passes(breakage(cut, baseline, noise))
+        band = self._envelope.look(cut, baseline, noise)
+        finding = self._passes(breakage(cut, baseline, noise) or first.broken(cut, baseline, noise)) or self._passes(band)
         if finding is None:
             over = self._passes(overload(cut, baseline, self._priors.peak, self.p, self._options.learn_cuts))
             self._over[cut.id] = self._over.get(cut.id, 0) + 1 if over is not None else 0
@@ -266,6 +269,7 @@ class Watch:
 
     def _closed(self, cut: Cut, baseline: Baseline, noise: float) -> list[Finding | Indicator]:
         self._over.pop(cut.id, None)
+        self._envelope.look(cut, baseline, noise)
         spoiled = self._spoiled.pop(cut.id, None)
         baseline.seen += 1
         baseline.tool_cuts += 1

@@ -160,7 +160,7 @@ def _rows(entries: list[Entry], alerts: list[tuple[Entry, str]], judged: int, wa
             baseline_value=scale * fixed,
             through="detector",
             note=f"{len(false)} alerts in all ({kinds}), {logged} more in parts or of tools that the shop logged as failed; the set is a "
-            f"sample: 30 shifts are {cuts_in_shifts:.0f} cuts ({per_part:.0f} a part of {seconds:.0f} s): one alert in it counts {scale:.0f}",
+            f"sample: 30 shifts are {cuts_in_shifts:.0f} cuts ({per_part:.0f} a part of {seconds:.0f} s); one alert counts {scale:.0f}",
         ),
         Row(
             set="hahn_lathe",
