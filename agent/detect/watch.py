@@ -111,7 +111,8 @@ class Watch:
         known = self.state.baselines
         out: list[Finding | Indicator] = []
         for baseline in known.values():
-            if whole and self._order.whole and baseline.program == self._order.program:
+            watched = whole and self._order.whole and baseline.key not in self.state.bad
+            if watched and baseline.program == self._order.program:
                 baseline.came = [*baseline.came, baseline.key in self._order.seen][-PARTS:]
         out.extend(self._absent(self._order.ended(known, whole=whole), self._time, part))
         self._priors = priors(self.state.baselines.values())
