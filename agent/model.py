@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from agent.explained import Explanation, OperationView
 from agent.promise import Promise
 
 Scalar = float | int | str | bool | None
@@ -375,6 +376,10 @@ class Snapshot(_Noun, frozen=True, kw_only=True):
     counters: Counters
     tunings: tuple[Retuned, ...] = ()
     """Changes of limits by the operator's word that stand, the newest first"""
+    explanations: tuple[Explanation, ...] = ()
+    """Of the alerts above"""
+    operations: tuple[OperationView, ...] = ()
+    """Those of the programs that are remembered, the latest cut first"""
     promises: tuple[Promise, ...] = ()
     """Of every operation that was cut well three times"""
 

@@ -7,6 +7,7 @@ counts: a stop for measuring or cleaning stops the spindle, and time stands stil
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -89,6 +90,17 @@ class Awaited:
             due.extend(key for key in keys if self._is(key, spindle, tool, known) and self._due(key, visit, air))
         return due
 
+    def due_in(self, keys: Iterable[str], known: Mapping[str, Baseline]) -> float:
+        """S within which none of these operations can become overdue; inf: none is awaited."""
+        soonest = math.inf
+        for spindle in self._whole:
+            tool, air = self._tool.get(spindle, ""), self._air.get(spindle, 0.0)
+            visit = self._visits.get((spindle, tool), 0)
+            for key in keys:
+                if self._is(key, spindle, tool, known) and self._known(key) and visit >= self.waits[key][-1].visit:
+                    soonest = min(soonest, self._limit(key) - air)
+        return max(soonest, 0.0)
+
     def skipped(self, spindle: str, left: str, keys: Iterable[str], known: Mapping[str, Baseline]) -> list[str]:
         """Of these operations those of the tool that has left, and that should have come in this visit or an earlier one."""
         visit = self._visits.get((spindle, left), 0)
@@ -116,10 +128,10 @@ class Awaited:
         return len(self.waits.get(key, [])) >= FEWEST
 
     def _due(self, key: str, visit: int, air: float) -> bool:
-        waits = self.waits.get(key, [])
-        if len(waits) < FEWEST or visit < waits[-1].visit:
-            return False
-        return air > MARGIN * max(wait.air for wait in waits) + PLUS
+        return self._known(key) and visit >= self.waits[key][-1].visit and air > self._limit(key)
+
+    def _limit(self, key: str) -> float:
+        return MARGIN * max(wait.air for wait in self.waits[key]) + PLUS
 
     @staticmethod
     def _is(key: str, spindle: str, tool: str, known: Mapping[str, Baseline]) -> bool:

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.detect import coverage, first, fusion, monitorability, wear
+from agent.detect import coverage, first, fusion, looks, monitorability, wear
 from agent.detect.awaited import Awaited
 from agent.detect.baseline import Baseline, Priors, priors
 from agent.detect.breakage import breakage
@@ -106,6 +106,21 @@ class Watch:
             return self._grown(cut, baseline, noise)
         return self._closed(cut, baseline, noise)
 
+    def bounds(self, cut: str, key: str) -> tuple[float, float]:
+        """Which looks at an open cut of this operation need not be told (`agent.detect.looks`)."""
+        baseline = self.state.baselines.get(key)
+        if baseline is None:
+            return looks.EVERY
+        return looks.NONE if cut in self._spoiled else looks.bounds(baseline, self._priors.peak, self.p, self._options.learn_cuts)
+
+    def untold(self, cut: str, key: str, time: float) -> None:
+        """Looks at an open cut, the latest at `time`, at which there was nothing to judge."""
+        self._time = max(self._time, time)
+        if cut in self._over:
+            self._over[cut] = 0
+        if (baseline := self.state.baselines.get(key)) is not None:
+            baseline.used = max(baseline.used, time)
+
     def on_part(self, part: int, *, whole: bool) -> list[Finding | Indicator]:
         """A part has ended: what did not come, what wears, what moved together. `whole`: nothing of it was missed by the agent."""
         known = self.state.baselines
@@ -145,6 +160,10 @@ class Watch:
         gone = self._awaited.skipped(spindle, left, self._order.untold(known), known)
         self._order.told(gone)
         return self._absent(gone, float(time[0]), part)
+
+    def awaits(self, time: float) -> float:
+        """The moment up to which `on_look` has nothing to do, if it has been done at `time`."""
+        return time + self._awaited.due_in(self._order.untold(self.state.baselines), self.state.baselines)
 
     def on_look(self, time: float, part: int) -> list[Finding | Indicator]:
         """Twice a second: cuts that should have begun by now."""

@@ -27,6 +27,12 @@ the noise that counts at this speed."""
 
 NONE, OPENED, GROWN, CLOSED, RUN_UP_ENDED = 0, 1, 2, 3, 4
 
+TOP, SHARE, LOOKS, LOOKED = range(4)
+"""Of `looks`: load above idle above which a look at a growing cut is told, largest fall as a share of the load before it from which on it
+is; how many looks were not told since that was last set to 0, and the time of the latest of them."""
+EQUAL = 1e-9
+"""A fall that is this much (relative) below the share is told all the same: whoever judges divides, and rounds, for himself."""
+
 CONFIRMED = 4.0
 """Readings of idle at a speed that must agree before it counts as known."""
 GROW = 0.1
@@ -80,8 +86,7 @@ def idle_at(table, speed):  # type: ignore[no-untyped-def]
         return table[0, centre]
     if centre == 0:
         return np.nan
-    below = -1
-    above = -1
+    below, above = -1, -1
     for d in range(1, 16):
         if below < 0 and centre - d >= 1 and table[1, centre - d] > 0.0:
             below = centre - d
@@ -92,9 +97,7 @@ def idle_at(table, speed):  # type: ignore[no-untyped-def]
         return table[0, below] + share * (table[0, above] - table[0, below])
     if below >= 0 and centre - below <= 4:
         return table[0, below]
-    if above >= 0 and above - centre <= 4:
-        return table[0, above]
-    return np.nan
+    return table[0, above] if above >= 0 and above - centre <= 4 else np.nan
 
 
 @numba.njit("b1(f8[:, ::1], f8)", **jit.options())
@@ -105,8 +108,7 @@ def idle_is_sure(table, speed):  # type: ignore[no-untyped-def]
         return True
     if centre == 0:
         return False
-    below = False
-    above = False
+    below, above = False, False
     for d in range(1, 16):
         below = below or (centre - d >= 1 and table[2, centre - d] >= CONFIRMED)
         above = above or (centre + d < BINS and table[2, centre + d] >= CONFIRMED)
@@ -115,18 +117,13 @@ def idle_is_sure(table, speed):  # type: ignore[no-untyped-def]
 
 @numba.njit("f8(f8[:, ::1], f8)", **jit.options())
 def ripple_at(table, speed):  # type: ignore[no-untyped-def]
-    """Standard deviation of the ripple at a speed: of its bin, else the larger of the nearest known ones (within 15 bins), else 0."""
+    """Standard deviation of the ripple at a speed: of its bin, else the largest known within 15 bins, else 0."""
     centre = speed_bin(speed)
-    if table[4, centre] > 0.0 or centre == 0:
-        return ROUGH * table[3, centre]
-    below = 0.0
-    above = 0.0
-    for d in range(1, 16):
-        if below == 0.0 and centre - d >= 1 and table[4, centre - d] > 0.0:
-            below = table[3, centre - d]
-        if above == 0.0 and centre + d < BINS and table[4, centre + d] > 0.0:
-            above = table[3, centre + d]
-    return ROUGH * max(below, above)
+    widest = table[3, centre]
+    if table[4, centre] == 0.0 and centre != 0:
+        for b in range(max(centre - 15, 1), min(centre + 16, BINS)):
+            widest = max(widest, table[3, b])
+    return ROUGH * widest
 
 
 @numba.njit("void(f8[:, ::1], i8, f8)", **jit.options())
@@ -201,8 +198,8 @@ def _learn_idle(state, table, b, low, near, free):  # type: ignore[no-untyped-de
         table[1, b] += 1.0
 
 
-@numba.njit("UniTuple(i8, 2)(f8[::1], f8[::1], b1[::1], f8[::1], i8, i8, i8, f8, f8[::1], f8[:, ::1], b1[::1])", **jit.options())
-def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state, table, air):  # type: ignore[no-untyped-def]
+@numba.njit("UniTuple(i8, 2)(f8[::1], f8[::1], b1[::1], f8[::1], i8, i8, i8, f8, f8[::1], f8[:, ::1], b1[::1], f8[::1])", **jit.options())
+def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state, table, air, looks):  # type: ignore[no-untyped-def]
     """Walk rows from `start` until something happens.
 
     Parameters
@@ -214,6 +211,7 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state,
     minimum_speed: rpm below which the spindle stands.
     state, table: as initialised by `new_state`, changed in place.
     air: (n,) is filled for the rows that are walked: the spindle turns steadily and its load is that of idling.
+    looks: (4,) TOP, SHARE, LOOKS, LOOKED. A look at which the load is not above TOP and has not fallen by SHARE is counted and not told.
 
     Returns
     -------
@@ -319,15 +317,11 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state,
             state[N] += 1.0
             state[SUM] += x
             state[LEVEL] = m - level
-            if x > state[PEAK]:
-                state[PEAK2] = state[PEAK]
-                state[PEAK] = x
-            elif x > state[PEAK2]:
-                state[PEAK2] = x
+            state[PEAK2] = max(state[PEAK2], min(x, state[PEAK]))
+            state[PEAK] = max(state[PEAK], x)
             if settled and turning:
                 state[SETTLED] += 1.0
-                if idle_is_sure(table, v if has_speed else 0.0):
-                    state[SURE] += 1.0
+                state[SURE] += 1.0 if idle_is_sure(table, v if has_speed else 0.0) else 0.0
             if not fresh and dt <= 1.0:
                 state[WORK] += (x - level) * dt if settled or state[SECTIONED] == 0.0 else 0.0
                 state[IDLE] += level * dt
@@ -335,11 +329,9 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state,
             oldest = -np.inf if rough and (before != before or t - 2.0 * SMOOTH < state[T_OPEN]) else oldest
             if state[N] >= 6.0 and settled and oldest > -np.inf and (not has_speed or oldest >= state[STEADY_SINCE] + TRANSIENT):
                 old = before if rough else median3(state[base + (c - 3) % RING], state[base + (c - 4) % RING], state[base + (c - 5) % RING])
-                step = m - old
-                if step > state[RISE]:
-                    state[RISE] = step
-                if -step > state[FALL]:
-                    state[FALL] = -step
+                state[RISE] = max(state[RISE], m - old)
+                if old - m > state[FALL]:
+                    state[FALL] = old - m
                     state[T_FALL] = t
                     state[BEFORE] = old - level
             state[T_LAST] = t
@@ -386,9 +378,18 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state,
             if t >= state[NEXT_GROW]:
                 while state[NEXT_GROW] <= t:
                     state[NEXT_GROW] += GROW
-                return i + 1, GROWN
+                fallen = state[BEFORE] > 0.0 and state[FALL] >= (1.0 - EQUAL) * looks[SHARE] * state[BEFORE]
+                if fallen or not state[LEVEL] <= looks[TOP]:
+                    return i + 1, GROWN
+                looks[LOOKS] += 1.0
+                looks[LOOKED] = t
         i += 1
     return i, NONE
+
+
+def every_look() -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """`looks` by which each look is told."""
+    return np.array([-np.inf, 0.0, 0.0, np.nan])
 
 
 def new_state() -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int, int], np.dtype[np.float64]]]:
