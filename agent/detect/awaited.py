@@ -54,7 +54,6 @@ class Awaited:
         before = self._tool.get(spindle, "")
         left = ""
         if tool != before:
-            self._pending.pop(spindle, None)
             left = before if spindle in self._whole else ""
             self._tool[spindle] = tool
             self._air[spindle] = 0.0
