@@ -151,15 +151,19 @@ class Watch:
         self._awaited.begin()
         return out
 
-    def on_air(self, spindle: str, tool: str, time: Floats, air: NDArray[np.bool_], part: int, *, held: bool) -> list[Finding | Indicator]:
-        """Rows of a spindle; `air`: it turned steadily without cutting. What the tool that has just left should have cut."""
-        left = self._awaited.turn(spindle, tool, time, air, held=held)
+    def on_tool(self, spindle: str, tool: str, time: float, part: int, *, held: bool) -> list[Finding | Indicator]:
+        """This tool is in, before the rows from `time` on are looked at. What the tool that has just left should have cut."""
+        left = self._awaited.call(spindle, tool, held=held)
         if not left:
             return []
         known = self.state.baselines
         gone = self._awaited.skipped(spindle, left, self._order.untold(known), known)
         self._order.told(gone)
-        return self._absent(gone, float(time[0]), part)
+        return self._absent(gone, time, part)
+
+    def on_air(self, spindle: str, time: Floats, air: NDArray[np.bool_]) -> None:
+        """Rows of a spindle; `air`: it turned steadily without cutting."""
+        self._awaited.turn(spindle, time, air)
 
     def awaits(self, time: float) -> float:
         """The moment up to which `on_look` has nothing to do, if it has been done at `time`."""

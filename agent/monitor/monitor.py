@@ -257,6 +257,7 @@ class Monitor:
     def _frame(self, name: str, frame: Frame) -> list[Event]:
         out: list[Event] = []
         segmenter = self.segmenters[name]
+        out.extend(self.desk.take(self.watch.on_tool(name, frame.tool, float(frame.time[0]), frame.part, held=bool(frame.held))))
         for cut in segmenter.walk(frame):
             self._between(segmenter)
             key = cut.operation.key
@@ -282,8 +283,7 @@ class Monitor:
             self.lives.hear(said)
             out.extend(self.desk.take(said))
         self._between(segmenter)
-        air = self.watch.on_air(name, frame.tool, frame.time, segmenter.air, frame.part, held=bool(frame.held)) if frame.tool else []
-        out.extend(self.desk.take(air))
+        self.watch.on_air(name, frame.time, segmenter.air)
         self.vibration.listen(name, frame, segmenter.air)
         self.axes.listen(name, frame, segmenter.air, segmenter.opened)
         return out
