@@ -49,7 +49,7 @@ class Awaited:
         self._pending: dict[str, list[tuple[str, float]]] = {}
 
     def call(self, spindle: str, tool: str, *, held: bool) -> str:
-        """This tool is in; before the rows are looked at. Returns the one that has just left; '': none, or it was not watched whole."""
+        """A tool is in; called before the rows are looked at. Returns the one that has just left; '': none, or it was not watched whole."""
         before = self._tool.get(spindle, "")
         left = ""
         if tool != before:

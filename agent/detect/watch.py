@@ -152,7 +152,7 @@ class Watch:
         return out
 
     def on_tool(self, spindle: str, tool: str, time: float, part: int, *, held: bool) -> list[Finding | Indicator]:
-        """This tool is in, before the rows from `time` on are looked at. What the tool that has just left should have cut."""
+        """A tool is in; called before the rows from `time` on are looked at. What the tool that has just left should have cut."""
         left = self._awaited.call(spindle, tool, held=held)
         if not left:
             return []
