@@ -270,7 +270,7 @@ class Watch:
         out: list[Finding | Indicator] = []
         for key in keys:
             baseline = self.state.baselines[key]
-            if not monitorability.why_not(baseline):
+            if not monitorability.why_not(baseline) and not monitorability.unproven(baseline):
                 self._mark(key)
                 out.append(absent(baseline, self._priors.work, time, part, self.p))
         return out
@@ -302,8 +302,10 @@ class Watch:
         if cut.held:
             # A cut at an unknown idle was seen all the same: it came, in its place. The run-up of a spindle is no cut at all.
             self._order.whole = self._order.whole and cut.held in ("idle_unknown", "run_up")
+            if cut.held == "run_up":
+                self._order.unsee(baseline.key)
             return out
-        if spoiled is None:
+        if spoiled is None and not monitorability.unproven(baseline):
             finding = self._passes(breakage(cut, baseline, noise)) or self._passes(
                 missing(cut, baseline, self._priors.work, self.p, self._options.learn_cuts)
             )
