@@ -225,7 +225,7 @@ class Monitor:
             if self._looked > before:
                 # The looks before `calm` would see nothing: they are left out.
                 due = self._looked if self.desk.alerts.episodes.ending else self.health.due
-                calm = self._calm.until(rows, seen, ahead, at, self._looked, due)
+                calm = min(self._calm.until(rows, seen, ahead, at, self._looked, due), self.watch.overdue.awaits(self._looked, LOOK))
                 self._looked = max(self._looked, calm - LOOK)
             stop = max(int(np.searchsorted(rows.time, self._looked + LOOK, side="left")), at + 1)
             self.axes.take(axes, at, stop)
@@ -265,6 +265,7 @@ class Monitor:
             out.extend(self.desk.take(self.sensors.look(self._looked, self._held, off=self.off, undecided=undecided, named=named)))
             if self.sensors.lost():
                 self.watch.begin_again()
+            out.extend(self.desk.take(self.watch.overdue.on_look(self._looked, self.context.part)))
             out.extend(self.desk.tick(self._looked))
             out.extend(self._cover(self._looked))
         return out
@@ -278,6 +279,7 @@ class Monitor:
     def _frame(self, name: str, frame: Frame) -> list[Event]:
         out: list[Event] = []
         segmenter = self.segmenters[name]
+        out.extend(self.desk.take(self.watch.overdue.on_tool(name, frame)))
         frame = self.health.believed(name, frame)
         for cut in segmenter.walk(frame):
             self._between(segmenter)
@@ -305,6 +307,7 @@ class Monitor:
             self.lives.hear(said)
             out.extend(self.desk.take(said))
         self._between(segmenter)
+        self.watch.overdue.on_air(name, frame.time, segmenter.air)
         self.vibration.listen(name, frame, segmenter.air)
         self.axes.listen(name, frame, segmenter.air, segmenter.opened)
         return out
