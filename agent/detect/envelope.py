@@ -27,6 +27,8 @@ CONTRAST = 5.0
 """Usual load above idle at this place, in standard deviations of the noise, below which it says nothing."""
 FEWEST = 10
 """Curves that the band must be made of."""
+NEVER = 0.3
+"""Share of the work that good cuts have done by now, below which the load has never come: a missing tool, not one that broke."""
 AROUND = 0.2
 """s by which a cut may be early or late: of the band within this the lowest value counts."""
 
@@ -57,6 +59,28 @@ class Envelope:
             return None
         idle, level = cut.features.idle, cut.features.level
         score = 1.0 - max(level, 0.0) / usual
+        done = max(cut.features.work, 0.0) / max(_expected(cut, baseline), 1e-9)
+        if done < NEVER:
+            return Finding(
+                time=cut.time,
+                kind="missing",
+                severity="urgent",
+                channel="",
+                spindle=cut.operation.spindle,
+                operation=cut.operation.key,
+                tool=cut.operation.tool,
+                score=done,
+                threshold=NEVER,
+                evidence={
+                    "work_pct": 100.0 * done,
+                    "below_s": seconds,
+                    "n_baseline": baseline.banded,
+                    "absent": False,
+                    "expected_s": baseline.expected_duration,
+                    "part": cut.part,
+                },
+                cut=cut.id,
+            )
         return Finding(
             time=cut.time,
             kind="breakage",
@@ -95,3 +119,10 @@ class Envelope:
         if usual < CONTRAST * noise:
             return None
         return min(float(np.min(middle - 0.5 * (highs - lows) * factor / BAND)), GONE * usual), usual
+
+
+def _expected(cut: Cut, baseline: Baseline) -> float:
+    """Work above idle that good cuts have done by now, unit of the load times s."""
+    n = round((cut.time - cut.opened) / baseline.grid)
+    middle = 0.5 * (np.array(baseline.low[:n]) + np.array(baseline.high[:n])) - cut.features.idle
+    return float(np.sum(np.maximum(middle, 0.0))) * baseline.grid

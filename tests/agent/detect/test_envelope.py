@@ -30,8 +30,12 @@ def grown(at: float, level: float, **features: float) -> Cut:
 
 
 def look(levels: dict[float, float], baseline: Baseline) -> list[Finding]:
-    envelope = Envelope(2.5e-6)
-    return [f for at, level in levels.items() if (f := envelope.look(grown(at, level), baseline, NOISE)) is not None]
+    envelope, work, found = Envelope(2.5e-6), 0.3 * LEVEL, []
+    for at, level in levels.items():
+        work += 0.1 * level
+        if (finding := envelope.look(grown(at, level, work=work), baseline, NOISE)) is not None:
+            found.append(finding)
+    return found
 
 
 def at(level: float, start: float, stop: float) -> dict[float, float]:
@@ -49,6 +53,14 @@ def test_a_load_that_stays_low_is_a_break_and_says_for_how_long() -> None:
     assert found[0].evidence["below_s"] == pytest.approx(0.3)
     assert found[0].score == pytest.approx(0.96, abs=0.01)
     assert found[0].time == pytest.approx(0.9)
+
+
+def test_a_load_that_never_came_is_a_missing_tool() -> None:
+    envelope, baseline = Envelope(2.5e-6), learned()
+    found = [f for i in range(3, 12) if (f := envelope.look(grown(0.1 * i, 0.1, work=0.01 * i), baseline, NOISE)) is not None]
+    assert found[0].kind == "missing"
+    assert found[0].evidence["absent"] is False
+    assert found[0].score < 0.02
 
 
 def test_a_load_that_stays_high_is_the_business_of_overload() -> None:
