@@ -281,6 +281,24 @@ class ToolView(_Noun, frozen=True, kw_only=True):
     """Remaining parts, an interval; None: the data support none."""
     parts_high: int | None
     alert: str
+    basis: Literal["", "measures", "lives", "trend"] = ""
+    """What the interval rests on: typed flank wear, lives of earlier tools here, the slope of the work"""
+    basis_n: int = 0
+    """How many of them"""
+    basis_level: float | None = None
+    """Chance that the interval claims, 0 to 1"""
+    parts: int = 0
+    """In which this tool cut"""
+    new_known: bool = False
+    """Its change was told: cuts and time count from new, not only since Broche saw it first"""
+    lives: int = 0
+    """Earlier tools here that were seen from new to change"""
+    vb: float | None = None
+    """mm, flank wear as it was last typed in"""
+    vb_parts: int = 0
+    """Parts that it made since"""
+    vb_limit: float = 0.0
+    """mm"""
 
 
 class VibrationView(_Noun, frozen=True, kw_only=True):

@@ -71,6 +71,8 @@ class ToolOptions(_Table, frozen=True, kw_only=True):
     name: str = ""
     name_en: str = ""
     life_parts: int | None = None
+    vb_limit: float | None = None
+    """mm of flank wear at which it is changed."""
 
 
 class ChannelOptions(_Table, frozen=True, kw_only=True):

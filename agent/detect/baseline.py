@@ -28,7 +28,8 @@ BAND_FLOOR = 0.03
 """Half-width of the band, at least, as a fraction of the largest load of the band (field.md 5, P0-3: +-3 % of learned)."""
 MEDIAN_EFFICIENCY = 0.37
 """Of the median absolute deviation for Gaussian values (Rousseeuw & Croux 1993, JASA 88, 1273): so many degrees of freedom a value."""
-RECENT = 8
+RECENT = 40
+"""Latest log ratios that are kept: of them the slope is taken."""
 
 
 class Spread(msgspec.Struct):

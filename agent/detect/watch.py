@@ -6,17 +6,20 @@ import math
 from collections.abc import Collection
 
 import msgspec
-import numpy as np
 
 from agent.detect import coverage, fusion, wear
 from agent.detect.baseline import Baseline, Priors, priors
 from agent.detect.breakage import breakage
 from agent.detect.budget import probability
 from agent.detect.coverage import of_operation
-from agent.detect.drift import Drift, DriftState
+from agent.detect.drift import Drift
+from agent.detect.levels import of_tools
+from agent.detect.life import Rise
 from agent.detect.missing import absent, missing
 from agent.detect.overload import overload
-from agent.detect.tuning import Tuning, TuningState
+from agent.detect.sequence import Sequence
+from agent.detect.tuning import Tuning
+from agent.detect.watch_state import WatchState, without
 from agent.model import Alert, Cut, Finding, Indicator, Word
 from agent.settings import MonitoringOptions
 
@@ -28,23 +31,8 @@ FEWEST = 4
 """Readings below which a cut is too short to be learned from."""
 MOST = 400
 """Operations that are remembered."""
-PARTS = 10
-"""Parts over which the sequence of cuts is remembered."""
 BACK = 0.35
 """A worn tool's ratio that falls below this share of its limit twice in a row: a new edge was put in without telling."""
-
-
-class WatchState(msgspec.Struct):
-    """What survives a restart."""
-
-    baselines: dict[str, Baseline] = {}
-    sequences: dict[str, list[list[str]]] = {}
-    bad: list[str] = []
-    worn: list[str] = []
-    drift: DriftState = msgspec.field(default_factory=DriftState)
-    together: bool = False
-    """All tools moved together at the end of the last part."""
-    tuning: TuningState = msgspec.field(default_factory=TuningState)
 
 
 class Watch:
@@ -65,10 +53,8 @@ class Watch:
         self._drift = Drift(self.p, options.monitor_cuts)
         self._spoiled: dict[str, str] = {}
         self._over: dict[str, int] = {}
-        self._seen: list[str] = []
-        self._told_absent: set[str] = set()
-        self._whole = False
-        self._program = ""
+        self._order = Sequence(options.learn_cuts)
+        self._order.parts = self.state.sequences
         self._part: int | None = None
         self._time = 0.0
 
@@ -113,21 +99,21 @@ class Watch:
 
     def on_part(self, part: int, *, whole: bool) -> list[Finding | Indicator]:
         """A part has ended: what did not come, what wears, what moved together. `whole`: nothing of it was missed by the agent."""
+        known = self.state.baselines
         out: list[Finding | Indicator] = []
-        if whole and self._whole and self._seen:
-            out.extend(
-                absent(self.state.baselines[key], self._priors.work, self._time, part, self.p)
-                for key in self._expected()
-                if key not in self._seen and key not in self._told_absent
-            )
-            for finding in out:
-                if isinstance(finding, Finding):
-                    self._mark(finding.operation)
-            history = self.state.sequences.setdefault(self._program, [])
-            history.append(list(self._seen))
-            del history[:-PARTS]
+        for key in self._order.ended(known, whole=whole):
+            self._mark(key)
+            out.append(absent(known[key], self._priors.work, self._time, part, self.p))
         self._priors = priors(self.state.baselines.values())
-        levels = self._levels()
+        levels = of_tools(
+            self.state.baselines.values(),
+            self._order.program,
+            self._order.seen,
+            self.state.bad,
+            self._priors.step,
+            self.p,
+            self._options.wear_limit,
+        )
         found = self._tuned(fusion.decide(levels, self._time, part))
         self.state.worn = [finding.tool for finding in found if finding.kind == "wear"]
         together = any(finding.kind == "process" for finding in found)
@@ -135,23 +121,20 @@ class Watch:
             out.append(fusion.process_over(self._time))
         self.state.together = together
         out.extend(found)
-        self._seen = []
-        self._told_absent.clear()
-        self._whole = True
+        self._order.begin()
         return out
 
     def current(self) -> list[Baseline]:
         """Of the operations that the program makes now: those of its last two whole parts and of this one; before that, all."""
         known = self.state.baselines
-        recent = self.state.sequences.get(self._program, [])[-2:]
-        if not recent:
-            return [baseline for baseline in known.values() if baseline.program == self._program] or list(known.values())
-        keys = dict.fromkeys([key for part in recent for key in part] + self._seen)
+        keys = self._order.recent()
+        if not keys:
+            return [baseline for baseline in known.values() if baseline.program == self._order.program] or list(known.values())
         return [known[key] for key in keys if key in known]
 
     def begin_again(self) -> None:
         """The agent missed something (a lost signal, a restart): the part that runs now is not whole."""
-        self._whole = False
+        self._order.whole = False
 
     def tool_changed(self, tool: str, spindle: str, time: float) -> None:
         """A new tool or edge in this position, on the operator's word."""
@@ -186,6 +169,11 @@ class Watch:
         wide = self.tuning.width("wear", baseline.key) * (math.log1p(self._options.wear_limit) if limit is None else limit)
         return None if level is None else math.expm1(level), math.expm1(min(wide, 5.0))
 
+    def rise(self, baseline: Baseline) -> Rise | None:
+        """How the work of this operation climbs to its limit; None before it can be told."""
+        limit = wear.wear_limit(baseline, self._priors.step, self.p, self._options.wear_limit)
+        return None if limit is None else wear.rise(baseline, limit * self.tuning.width("wear", baseline.key))
+
     def saved(self) -> WatchState:
         """What survives a restart."""
         baselines = {key: baseline.without_curves() for key, baseline in self.state.baselines.items()}
@@ -194,13 +182,14 @@ class Watch:
     def restore(self, state: WatchState, anew: Collection[str] = ()) -> None:
         """Take back a saved state; of the spindles in `anew` nothing that was learned."""
         forgotten = [key for key, baseline in state.baselines.items() if baseline.spindle in anew]
-        self.state = _without(state, forgotten) if forgotten else state
+        self.state = without(state, forgotten) if forgotten else state
+        self._order.parts = self.state.sequences
         self._drift.restore(state.drift)
         self.tuning.restore(state.tuning)
         for key in forgotten:
             self._drift.forget(key)
         self._priors = priors(self.state.baselines.values())
-        self._whole = False
+        self._order.whole = False
 
     def _only_learn(self, cut: Cut, baseline: Baseline, noise: float) -> list[Finding | Indicator]:
         """An operation that cannot be judged is still learned: it may become visible (another drive setting, another load channel)."""
@@ -213,20 +202,11 @@ class Watch:
         return []
 
     def _opened(self, cut: Cut) -> list[Finding | Indicator]:
-        key = cut.operation.key
-        self._program = cut.operation.program
+        known = self.state.baselines
         out: list[Finding | Indicator] = []
-        if self._whole:
-            expected = self._expected()
-            if key in expected:
-                for earlier in expected[: expected.index(key)]:
-                    if earlier not in self._seen and earlier not in self._told_absent:
-                        self._told_absent.add(earlier)
-                        baseline = self.state.baselines[earlier]
-                        self._mark(earlier)
-                        out.append(absent(baseline, self._priors.work, cut.opened, cut.part, self.p))
-        if key not in self._seen:
-            self._seen.append(key)
+        for key in self._order.opened(cut.operation.key, cut.operation.program, known):
+            self._mark(key)
+            out.append(absent(known[key], self._priors.work, cut.opened, cut.part, self.p))
         return out
 
     def _grown(self, cut: Cut, baseline: Baseline, noise: float) -> list[Finding | Indicator]:
@@ -253,7 +233,7 @@ class Watch:
         out: list[Finding | Indicator] = []
         if cut.held:
             # A cut at an unknown idle was seen all the same: it came, in its place.
-            self._whole = self._whole and cut.held == "idle_unknown"
+            self._order.whole = self._order.whole and cut.held == "idle_unknown"
             return out
         if spoiled is None:
             finding = self._passes(breakage(cut, baseline, noise)) or self._passes(
@@ -312,15 +292,6 @@ class Watch:
         if key not in self.state.bad:
             self.state.bad = [*self.state.bad, key]
 
-    def _expected(self) -> list[str]:
-        """Operations that came in each of the last whole parts of this program, in their order."""
-        history = self.state.sequences.get(self._program, [])
-        if len(history) < self._options.learn_cuts:
-            return []
-        recent = history[-self._options.learn_cuts :]
-        known = self.state.baselines
-        return [key for key in recent[-1] if all(key in part for part in recent) and key in known and known[key].good > 0]
-
     def _make_room(self) -> None:
         """Forget the operation that was not cut for the longest time when there are too many."""
         if len(self.state.baselines) >= MOST:
@@ -328,46 +299,6 @@ class Watch:
             del self.state.baselines[oldest.key]
             self.state.bad = [key for key in self.state.bad if key != oldest.key]
             self._drift.forget(oldest.key)
-
-    def _levels(self) -> dict[str, fusion.ToolLevel]:
-        """Per tool, of the operation that moved most among those that were cut lately."""
-        levels: dict[str, fusion.ToolLevel] = {}
-        for baseline in self.state.baselines.values():
-            if baseline.program != self._program or baseline.key in self.state.bad or baseline.key not in self._seen:
-                continue
-            level = wear.level(baseline)
-            limit = wear.wear_limit(baseline, self._priors.step, self.p, self._options.wear_limit)
-            if level is None or limit is None:
-                continue
-            name = f"{baseline.spindle}|{baseline.tool}"
-            if name in levels and levels[name].level - levels[name].limit >= level - limit:
-                continue
-            levels[name] = fusion.ToolLevel(
-                tool=baseline.tool,
-                spindle=baseline.spindle,
-                operation=baseline.key,
-                level=level,
-                limit=limit if np.isfinite(limit) else math.inf,
-                cuts_since_new=baseline.tool_cuts,
-                since_part=baseline.rise_since,
-                new_part=baseline.anchor_part,
-                n_baseline=len(baseline.anchor),
-            )
-        return levels
-
-
-def _without(state: WatchState, keys: Collection[str]) -> WatchState:
-    """The same without these operations, wherever they are named. A worn tool stays if another spindle's operation has it."""
-    kept = {key: baseline for key, baseline in state.baselines.items() if key not in keys}
-    sequences = {program: [[key for key in part if key not in keys] for part in parts] for program, parts in state.sequences.items()}
-    lost = {state.baselines[key].tool for key in keys} - {baseline.tool for baseline in kept.values()}
-    return msgspec.structs.replace(
-        state,
-        baselines=kept,
-        sequences={program: parts for program, parts in sequences.items() if any(parts)},
-        bad=[key for key in state.bad if key not in keys],
-        worn=[tool for tool in state.worn if tool not in lost],
-    )
 
 
 def _over(cut: Cut, kind: str) -> Finding:

@@ -18,6 +18,7 @@ LIMITS: dict[tuple[str, str], tuple[float, float]] = {
     ("spindle", "minimum_speed"): (0.0, 100_000.0),
     ("tool", "number"): (0, 99_999_999),
     ("tool", "life_parts"): (1, 10_000_000),
+    ("tool", "vb_limit"): (0.01, 5.0),
     ("bus", "baud"): (300, 4_000_000),
     ("bus", "timeout"): (0.01, 60.0),
     ("bus", "gap"): (0.0, 5.0),

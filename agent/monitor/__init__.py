@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from agent.monitor.monitor import Monitor, MonitorState, holds
+from agent.monitor.holds import holds
+from agent.monitor.monitor import Monitor
+from agent.monitor.state import MonitorState
 
 __all__ = ["Monitor", "MonitorState", "holds"]

@@ -6,56 +6,38 @@ The daemon and `replay` both drive it: live and replay are the same pass with an
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 import msgspec
 import numpy as np
 
 from agent import __version__
-from agent.alerts.book import AlertBook
-from agent.axes import AxisState, AxisWatch
+from agent.axes import AxisWatch
 from agent.budget import alarms_per_hour
-from agent.commands import Acknowledge, Command, CommandResult, Correct, FalseAlarm, TickStep, ToolChanged, UndoTuning
+from agent.commands import Command, CommandResult
 from agent.context import Context, Seen
 from agent.detect import coverage
 from agent.detect.sensor import Sensors
 from agent.detect.supply import Supply
-from agent.detect.watch import Watch, WatchState
-from agent.load import Basis, basis
+from agent.detect.watch import Watch
+from agent.load import basis
 from agent.maintenance import MaintenancePlan
-from agent.model import Alert, Checklist, Counters, Coverage, Cut, Event, Finding, Indicator, Snapshot
+from agent.model import Counters, Coverage, Cut, Event, Indicator, Snapshot
+from agent.monitor.desk import Desk
+from agent.monitor.holds import holds
+from agent.monitor.lives import ToolLives
+from agent.monitor.orders import obey
 from agent.monitor.overview import Overview
-from agent.segment import Frame, SegmenterState, SpindleSegmenter
+from agent.monitor.state import MonitorState
+from agent.segment import Frame, SpindleSegmenter
 from agent.settings import MachineSettings
-from agent.timeline import MINIMUM_HOLD, Rows, Timeline
-from agent.vibration import VibrationState, VibrationWatch
+from agent.timeline import Rows, Timeline
+from agent.vibration import VibrationWatch
 from drivers.model import Readings, Waveform
 
 LOOK = 0.5
 """s between two looks at sensors and coverage, on the axis of the readings."""
 SILENCE = 60.0
 """s after which a silence is no longer walked step by step: longer than any patience."""
-KEEP_CHECKLISTS = 50
-"""Checklists that are kept: open ones and the latest done."""
-
-
-class MonitorState(msgspec.Struct):
-    """What survives a restart; written by `state`, taken back by `restore`."""
-
-    version: str
-    segmenters: dict[str, SegmenterState]
-    watch: WatchState
-    vibration: dict[str, VibrationState]
-    alerts: dict[str, Alert]
-    checklists: dict[str, Checklist]
-    counters: Counters
-    off: bool = False
-    """The machine's own supply was off"""
-    axes: dict[str, AxisState] = {}
-    spindle_loads: dict[str, Basis] = {}
-    """What the load of each spindle meant to which all this was learned; one that is not here was saved before this was kept"""
-    axis_loads: dict[str, Basis] = {}
-    """The same of each channel of role `axis.load`"""
 
 
 class Monitor:
@@ -69,7 +51,6 @@ class Monitor:
 
     def __init__(self, settings: MachineSettings, plan: MaintenancePlan) -> None:
         self._settings = settings
-        self._plan = plan
         self.timeline = Timeline(settings.channel, settings.monitoring.lateness, holds(settings), settings.spindle)
         self.latest = self.timeline.latest()
         self.context = Context(settings, self.timeline)
@@ -81,8 +62,7 @@ class Monitor:
         self.supply = Supply(settings)
         self.vibration = VibrationWatch(settings, self.watch.p, self.watch.tuning.width)
         self.axes = AxisWatch(settings, self.timeline)
-        self.alerts = AlertBook()
-        self.checklists: dict[str, Checklist] = {}
+        self.lives = ToolLives(settings)
         self.counters = Counters(parts=0, cuts=0, cutting_time=0.0, rows=0, dropped=0)
         self.coverage: Coverage | None = None
         self._part: int | None = None
@@ -93,7 +73,7 @@ class Monitor:
         self._overview = Overview(self)
         first = settings.spindle[0].name
         loads = {c.spindle or first: c for c in reversed(settings.channel) if c.role == "spindle.load"}
-        self._loads = {spindle: c.name for spindle, c in loads.items()}
+        self.desk = Desk(plan, {spindle: c.name for spindle, c in loads.items()})
         self._spindle_loads = {spindle: basis(c, settings.spindle) for spindle, c in loads.items()}
         self._axis_loads = {c.name: basis(c, settings.spindle) for c in settings.channel if c.role == "axis.load"}
 
@@ -124,47 +104,7 @@ class Monitor:
 
     def do(self, command: Command, now: float) -> tuple[CommandResult, list[Event]]:
         """Obey one command of the page or of MQTT."""
-        out: list[Event] = []
-        reason = ""
-        match command:
-            case Acknowledge():
-                alert = self.alerts.acknowledge(command.alert, command.by, now)
-                reason = "" if alert else "unknown_alert"
-                out.extend([alert] if alert else [])
-            case FalseAlarm():
-                alert = self.alerts.false_alarm(command.alert, command.by, now)
-                reason = "" if alert else "unknown_alert"
-                out.extend([alert] if alert else [])
-                if alert is not None:
-                    self.watch.tuning.false_alarm(alert, command.by, now)
-                    self.watch.unmark(alert)
-                    self.vibration.unmark(alert.channel)
-            case Correct():
-                alert = self.alerts.correct(command.alert, command.by, now)
-                reason = "" if alert else "unknown_alert"
-                out.extend([alert] if alert else [])
-                if alert is not None:
-                    self.watch.tuning.correct(alert, command.by, now)
-            case UndoTuning():
-                reason = "" if self.watch.tuning.undo(command.tuning, command.by, now) else "unknown_tuning"
-            case ToolChanged():
-                known = {baseline.tool for baseline in self.watch.state.baselines.values()}
-                if command.tool not in known:
-                    reason = "unknown_tool"
-                else:
-                    self.watch.tool_changed(command.tool, command.spindle, now)
-                    for alert in self.alerts.of_tool(command.tool, command.spindle):
-                        settled = self.alerts.settle(alert.id, command.by, now)
-                        out.extend([settled] if settled else [])
-            case TickStep():
-                checklist = self.checklists.get(command.checklist)
-                ticked = self._plan.tick(checklist, command, now) if checklist is not None else "unknown_checklist"
-                if isinstance(ticked, Checklist):
-                    self.checklists[ticked.id] = ticked
-                    out.append(ticked)
-                else:
-                    reason = ticked
-        return CommandResult(id=command.id, accepted=not reason, reason=reason), out
+        return obey(command, now, desk=self.desk, watch=self.watch, vibration=self.vibration, lives=self.lives)
 
     def snapshot(self) -> Snapshot:
         """Everything that an outlet shows, at this moment."""
@@ -183,13 +123,14 @@ class Monitor:
                 segmenters={name: segmenter.saved() for name, segmenter in self.segmenters.items()},
                 watch=self.watch.saved(),
                 vibration=self.vibration.saved(),
-                alerts=self.alerts.saved(),
-                checklists=self.checklists,
+                alerts=self.desk.alerts.saved(),
+                checklists=self.desk.checklists,
                 counters=self.counters,
                 off=self.off,
                 axes=self.axes.saved(),
                 spindle_loads=self._spindle_loads,
                 axis_loads=self._axis_loads,
+                lives=self.lives.saved(),
             )
         )
 
@@ -216,9 +157,10 @@ class Monitor:
         self.watch.restore(state.watch, spindles)
         self.vibration.restore(state.vibration)
         self.axes.restore(state.axes, axes)
-        self.alerts.restore(state.alerts)
+        self.lives.restore(state.lives, spindles)
+        self.desk.alerts.restore(state.alerts)
         self.sensors.resume(alert.channel for alert in state.alerts.values() if alert.kind == "sensor" and not alert.returned)
-        self.checklists = dict(state.checklists)
+        self.desk.checklists = dict(state.checklists)
         self.counters = state.counters
         if state.off and not self.context.knows_power:
             self.supply.resume()
@@ -233,7 +175,7 @@ class Monitor:
             if isinstance(item, Rows):
                 out.extend(self._rows(item))
             else:
-                out.extend(self._act(self.vibration.take(item)))
+                out.extend(self.desk.take(self.vibration.take(item)))
         return out
 
     def _rows(self, rows: Rows) -> list[Event]:
@@ -274,7 +216,7 @@ class Monitor:
             self._looked = last if self._looked >= ends else round((self._looked + LOOK) / LOOK) * LOOK
             cutting = any(segmenter.opened is not None for segmenter in self.segmenters.values())
             self.supply.look(self._looked, self._held, cutting=cutting)
-            out.extend(self._act(self.sensors.look(self._looked, self._held, off=self.off, undecided=self.supply.undecided)))
+            out.extend(self.desk.take(self.sensors.look(self._looked, self._held, off=self.off, undecided=self.supply.undecided)))
             if self.sensors.lost():
                 self.watch.begin_again()
             out.extend(self._cover(self._looked))
@@ -300,6 +242,7 @@ class Monitor:
             if cut.phase == "closed":
                 cut, indicators = self.axes.of_cut(name, self.vibration.of_cut(name, cut))
                 self.last_cut[name] = cut
+                self.lives.on_cut(cut)
                 self.counters = msgspec.structs.replace(
                     self.counters,
                     cuts=self.counters.cuts + 1,
@@ -307,7 +250,9 @@ class Monitor:
                 )
             out.append(cut)
             out.extend(indicators)
-            out.extend(self._act(self.watch.on_cut(cut, segmenter.noise)))
+            said = self.watch.on_cut(cut, segmenter.noise)
+            self.lives.hear(said)
+            out.extend(self.desk.take(said))
         self._in_the_dark(segmenter)
         self.vibration.listen(name, frame, segmenter.air)
         self.axes.listen(name, frame, segmenter.air, segmenter.opened)
@@ -327,31 +272,9 @@ class Monitor:
 
     def _end_part(self, part: int) -> list[Event]:
         self._part_seen.clear()
+        self.lives.on_part()
         self.counters = msgspec.structs.replace(self.counters, parts=self.counters.parts + 1)
-        return self._act(self.watch.on_part(part, whole=not self.sensors.lost()))
-
-    def _act(self, items: Iterable[Finding | Indicator]) -> list[Event]:
-        """Findings become alerts, new alerts open their checklist."""
-        out: list[Event] = []
-        for item in items:
-            if isinstance(item, Indicator):
-                out.append(item)
-                continue
-            if not item.channel and item.spindle:
-                item = msgspec.structs.replace(item, channel=self._loads.get(item.spindle, ""))
-            out.append(item)
-            alert = self.alerts.apply(item)
-            if alert is None:
-                continue
-            if not alert.checklist:
-                checklist = self._plan.open(alert, item.time)
-                self.checklists[checklist.id] = checklist
-                self._trim()
-                alert = self.alerts.attach(alert.id, checklist.id) or alert
-                out.extend([alert, checklist])
-            else:
-                out.append(alert)
-        return out
+        return self.desk.take(self.watch.on_part(part, whole=not self.sensors.lost()))
 
     def _cover(self, now: float) -> list[Event]:
         operations = [coverage.of_operation(baseline, self._settings.monitoring, now) for baseline in self.watch.current()]
@@ -368,24 +291,3 @@ class Monitor:
         if before is None or (before.word, before.reason, before.n) != (machine.word, machine.reason, machine.n):
             return [machine]
         return []
-
-    def _trim(self) -> None:
-        done = [c for c in self.checklists.values() if c.done or self.alerts.get(c.alert) is None]
-        for checklist in sorted(done, key=lambda c: c.opened)[: max(0, len(self.checklists) - KEEP_CHECKLISTS)]:
-            del self.checklists[checklist.id]
-
-
-def holds(settings: MachineSettings) -> list[float]:
-    """For each channel, seconds for which a value may stand: as written, else three periods of its source, or its own if that is longer,
-    at least `MINIMUM_HOLD`."""
-    every = {source.name: source.every for source in settings.source}
-    out: list[float] = []
-    for channel in settings.channel:
-        if channel.hold is not None:
-            out.append(channel.hold)
-        elif not channel.source:
-            out.append(math.inf)
-        else:
-            period = every.get(channel.source.partition(".")[0], 0.0)
-            out.append(max(3.0 * max(channel.every or 0.0, period), MINIMUM_HOLD))
-    return out

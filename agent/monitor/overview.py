@@ -36,7 +36,7 @@ class Overview:
             coverage.of_operation(baseline, monitor.settings.monitoring, now) for baseline in monitor.watch.state.baselines.values()
         )
         machine = monitor.coverage or Coverage(time=now, scope="machine", word=Word.LOST, reason="no_signal")
-        alerts = monitor.alerts.open
+        alerts = monitor.desk.alerts.open
         wanted = {alert.checklist for alert in alerts}
         return Snapshot(
             time=now,
@@ -48,7 +48,7 @@ class Overview:
             vibrations=monitor.vibration.views(now),
             context=monitor.context.view(),
             alerts=alerts,
-            checklists=tuple(c for c in monitor.checklists.values() if c.id in wanted or not c.done),
+            checklists=tuple(c for c in monitor.desk.checklists.values() if c.id in wanted or not c.done),
             values=self._values(now),
             counters=monitor.counters,
             tunings=monitor.watch.tuning.standing(),
@@ -107,8 +107,8 @@ class Overview:
         levels = [(monitor.watch.wear_level(b), b) for b in watched]
         (level, limit), leader = max(levels, key=lambda item: item[0][0] if item[0][0] is not None else -1.0)
         named = next((t for t in monitor.settings.tool if str(t.number) == tool), None)
-        alerts = monitor.alerts.of_tool(tool, spindle)
-        return ToolView(
+        alerts = monitor.desk.alerts.of_tool(tool, spindle)
+        view = ToolView(
             tool=tool,
             spindle=spindle,
             name=named.name if named else "",
@@ -126,6 +126,7 @@ class Overview:
             parts_high=None,
             alert=next((a.id for a in alerts if not a.returned), ""),
         )
+        return monitor.lives.shown(view, monitor.watch.rise(leader))
 
     def _values(self, now: float) -> dict[str, float | str | None]:
         monitor = self._monitor

@@ -222,7 +222,7 @@ def test_alerts_are_saved_with_the_state_that_made_them(benches: Callable[..., B
         assert result.state is not None
         again = Monitor(settings(), PLAN)
         again.restore(result.state)
-        (alert,) = again.alerts.open
+        (alert,) = again.desk.alerts.open
         assert alert.id in {event.id for event in result.events if isinstance(event, Alert)}
 
 

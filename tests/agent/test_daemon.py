@@ -16,7 +16,7 @@ import pytest
 from agent import children
 from agent import outlets as room
 from agent.audit import audit
-from agent.commands import CommandResult, ToolChanged
+from agent.commands import CommandResult, Measure, StillGood, ToolChanged
 from agent.compute import Compute
 from agent.daemon import Daemon, DaemonFailed, Told
 from agent.display.health import HealthLine
@@ -245,3 +245,11 @@ def test_an_audit_names_who_did_what_through_which_door() -> None:
     command = ToolChanged(id="1", by="Karim", tool="4")
     kept = audit(command, CommandResult(id="1", accepted=False, reason="unknown_tool"), 5.0, "mqtt")
     assert (kept.by, kept.action, kept.subject, kept.detail) == ("Karim", "tool_changed", "4", "mqtt unknown_tool")
+    answered = CommandResult(id="1", accepted=True)
+    for typed, action, subject in (
+        (ToolChanged(tool="4", reason="worn"), "tool_changed", "4 worn"),
+        (Measure(tool="4", vb=0.125), "measure", "4 0.125 mm"),
+        (StillGood(tool="4"), "still_good", "4"),
+    ):
+        line = audit(typed, answered, 0.0, "page")
+        assert (line.action, line.subject, line.detail) == (action, subject, "page")

@@ -14,8 +14,7 @@ import pytest
 from agent.commands import Acknowledge, Correct, FalseAlarm, TickStep, ToolChanged, UndoTuning
 from agent.maintenance import plan
 from agent.model import Alert, Checklist, Coverage, Cut, Event, Word
-from agent.monitor import Monitor
-from agent.monitor.monitor import holds
+from agent.monitor import Monitor, holds
 from agent.paths import DataPaths
 from agent.settings import ChannelOptions, MachineSettings
 from drivers.model import Quality, Readings, lost_row
@@ -81,11 +80,11 @@ def test_a_broken_tool_stays_one_alert_and_returns_with_the_new_tool() -> None:
     assert len({event.id for event in events if isinstance(event, Alert)}) == 1
     (returned,) = alerts(events, "returned")
     assert part_of(returned.updated) == 10
-    assert monitor.alerts.open[0].returned
+    assert monitor.desk.alerts.open[0].returned
     result, told = monitor.do(Acknowledge(alert=returned.id, by="AB"), START + 99)
     assert result.accepted
     assert [(event.state, event.transition) for event in told if isinstance(event, Alert)] == [("cleared", "cleared")]
-    assert monitor.alerts.open == ()
+    assert monitor.desk.alerts.open == ()
 
 
 def test_a_missing_tool_is_told_before_the_part_is_over() -> None:
@@ -258,11 +257,11 @@ def test_a_restart_goes_on_where_it_was() -> None:
     after.restore(before.state())
     assert after.state() == before.state()
     events = after.feed(second) + after.finish()
-    assert {alert.id for alert in before.alerts.open} <= {event.id for event in events if isinstance(event, Alert)} | {
-        a.id for a in after.alerts.open
+    assert {alert.id for alert in before.desk.alerts.open} <= {event.id for event in events if isinstance(event, Alert)} | {
+        a.id for a in after.desk.alerts.open
     }
     assert [alert.kind for alert in alerts(events, "returned")] == ["breakage"]
-    assert "wear" in {alert.kind for alert in after.alerts.open}
+    assert "wear" in {alert.kind for alert in after.desk.alerts.open}
 
 
 def test_a_state_that_is_none_is_refused_and_changes_nothing() -> None:
@@ -348,7 +347,7 @@ def test_the_steps_of_a_checklist_are_ticked_until_it_is_done() -> None:
     (checklist,) = [event for event in events if isinstance(event, Checklist)]
     for step in checklist.steps:
         monitor.do(TickStep(checklist=checklist.id, step=step.id, result="ok", by="AB"), START + 64)
-    assert monitor.checklists[checklist.id].done
+    assert monitor.desk.checklists[checklist.id].done
 
 
 @pytest.mark.parametrize("gone", [70.5, 72.0, 73.5, 75.2, 76.8])
@@ -408,7 +407,7 @@ def test_an_overload_is_told_and_is_over_with_the_next_good_cut() -> None:
 
 def test_a_lost_signal_that_came_back_while_the_agent_was_down_is_over() -> None:
     before, _ = run(9, Faults(lost=(50.0, 99.0)))
-    assert [alert.kind for alert in before.alerts.open] == ["sensor"]
+    assert [alert.kind for alert in before.desk.alerts.open] == ["sensor"]
     after = Monitor(settings(), PLAN)
     after.restore(before.state())
     readings = rows(2)

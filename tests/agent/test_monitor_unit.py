@@ -143,13 +143,13 @@ def test_a_spindle_that_was_left_out_for_a_while_is_judged_by_the_unit_of_its_ti
 def test_alerts_and_checklists_stay() -> None:
     first, second = halves(Faults(broken={4: (LEARNED - 1, 0.5, LEARNED)}, wear={2: (2, 0.12)}))
     old = learned(machine(), first)
-    assert {alert.kind for alert in old.alerts.open} == {"breakage", "wear"}
+    assert {alert.kind for alert in old.desk.alerts.open} == {"breakage", "wear"}
     assert old.watch.state.bad
     assert old.watch.state.worn
     new = Monitor(machine(rated_power=22.0), PLAN)
     new.restore(old.state())
-    assert new.alerts.open == old.alerts.open
-    assert new.checklists == old.checklists
+    assert new.desk.alerts.open == old.desk.alerts.open
+    assert new.desk.checklists == old.desk.checklists
     assert (new.watch.state.bad, new.watch.state.worn, new.watch.state.sequences) == ([], [], {})
-    known = {alert.id for alert in old.alerts.open}
+    known = {alert.id for alert in old.desk.alerts.open}
     assert {event.id for event in goes_on(new, second) if isinstance(event, Alert)} <= known

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -104,6 +105,23 @@ def spindle(now: float, *, load: float | None = 46.0, age: float = 0.2, view: Cu
     )
 
 
+LIVES: dict[str, dict[str, Any]] = {
+    "1": {
+        "parts_low": 210,
+        "parts_high": 1240,
+        "basis": "measures",
+        "basis_n": 3,
+        "basis_level": 0.8,
+        "new_known": True,
+        "vb": 0.14,
+        "vb_parts": 22,
+    },
+    "4": {"parts_low": 3, "parts_high": 19, "basis": "trend", "basis_n": 40, "basis_level": 0.95, "new_known": True},
+    "7": {"parts_low": 40, "parts_high": 95, "basis": "lives", "basis_n": 5, "basis_level": 2 / 3, "new_known": True, "lives": 7},
+}
+"""What is known of how long they last: nothing of T2."""
+
+
 def tool(
     number: str, *, wear: float | None = 0.05, word: Word = Word.MONITORING, reason: str = "", n: int = 31, of: int = 20, alert: str = ""
 ) -> ToolView:
@@ -124,9 +142,10 @@ def tool(
         smallest_change=None if blind else 0.06,
         cuts=116,
         cutting_time=205.0,
-        parts_low=None,
-        parts_high=None,
         alert=alert,
+        **LIVES.get(number, {"parts_low": None, "parts_high": None}),
+        parts=116,
+        vb_limit=0.3,
     )
 
 

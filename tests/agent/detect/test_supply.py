@@ -143,7 +143,7 @@ def test_one_that_is_missed_later_than_that_is_told_and_taken_back_once_it_is_of
     monitor, events = run(DRIVE, Source("control", 2.0, ("tool", "cycle"), told=10.0, hold=30.0), METER)
     assert told(events) == ["sensor"]
     assert words(events)[-1] is Word.OFF
-    assert all(alert.returned for alert in monitor.alerts.open)
+    assert all(alert.returned for alert in monitor.desk.alerts.open)
 
 
 RARE = {
@@ -246,7 +246,7 @@ def test_off_outlives_a_restart_until_something_is_heard() -> None:
     after.feed(lost_row("drive", DRIVE.channels, later))
     after.tick(later + 60.0)
     assert after.snapshot().coverage.word is Word.OFF
-    assert not after.alerts.open
+    assert not after.desk.alerts.open
     values = np.array([[3.0, 0.0]])
     for k in range(20):
         after.feed(Readings("drive", DRIVE.channels, np.array([later + 61.0 + 0.1 * k]), values, np.zeros((1, 2), np.uint8)))
@@ -279,4 +279,4 @@ def test_off_again_after_a_restart_before_all_of_it_was_up() -> None:
     for k in range(120):
         after.tick(later + 81.0 + 0.5 * k)
     assert after.snapshot().coverage.word is Word.OFF
-    assert not after.alerts.open
+    assert not after.desk.alerts.open

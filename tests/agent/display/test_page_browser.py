@@ -155,6 +155,64 @@ def test_acknowledge_and_tool_changed(server: PageServer, page: Page) -> None:
     assert (command["command"], command["tool"], command["spindle"]) == ("tool_changed", "4", "S1")
 
 
+def pick_tool(page: Page, number: int) -> None:
+    page.tap("nav [data-place=tools]")
+    page.wait("document.querySelectorAll('.tool-grid .tool').length === 4")
+    page.tap(f".tool-grid .tool:nth-child({number})")
+
+
+def test_a_measure_is_typed_without_a_keyboard(server: PageServer, page: Page) -> None:
+    show(server, page, "monitoring")
+    pick_tool(page, 1)
+    page.wait("document.querySelector('.picked h2').textContent.startsWith('T1')")
+    page.tap(".picked .actions button:nth-child(2)")
+    page.wait("document.querySelector('dialog[open] .figure')?.textContent === '0,14\u00a0mm'")
+    assert complaints(page) == []
+    for key, shown in ((1, "0,09"), (2, "0,08"), (4, "0,09"), (5, "0,14"), (5, "0,19")):
+        page.tap(f"dialog .stepper button:nth-of-type({key if key < 3 else key - 1})")
+        page.wait(f"document.querySelector('.figure').textContent === '{shown}\u00a0mm'")
+    page.tap("dialog .primary")
+    command = server.command()
+    assert (command["command"], command["tool"], command["spindle"], command["vb"]) == ("measure", "1", "S1", 0.19)
+
+
+def test_a_measure_that_is_given_up_is_not_sent(server: PageServer, page: Page) -> None:
+    show(server, page, "monitoring")
+    pick_tool(page, 2)
+    page.wait("document.querySelector('.picked h2').textContent.startsWith('T2')")
+    page.tap(".picked .actions button:nth-child(2)")
+    page.wait("document.querySelector('dialog[open]')")
+    page.tap("dialog .pair button:first-child")
+    page.wait("!document.querySelector('dialog[open]')")
+    page.tap(".picked .actions button:nth-child(3)")
+    command = server.command()
+    assert (command["command"], command["tool"], command["spindle"]) == ("still_good", "2", "S1")
+
+
+def test_why_a_tool_was_changed(server: PageServer, page: Page) -> None:
+    show(server, page, "monitoring")
+    pick_tool(page, 3)
+    page.wait("document.querySelector('.picked h2').textContent.startsWith('T4')")
+    page.tap(".picked .primary")
+    page.wait("document.querySelectorAll('dialog[open] .pair button').length === 4")
+    assert complaints(page) == []
+    page.tap("dialog .pair button:last-child")
+    command = server.command()
+    assert (command["command"], command["tool"], command["reason"]) == ("tool_changed", "4", "planned")
+
+
+def test_what_is_left_and_what_it_rests_on(server: PageServer, page: Page) -> None:
+    show(server, page, "monitoring")
+    pick_tool(page, 4)
+    page.wait("document.querySelector('.picked h2').textContent.startsWith('T7')")
+    assert "reste 40–95 pièces" in page.text(".tool-grid .tool:nth-child(4)")
+    facts = page.text(".picked .evidence")
+    assert "5 outils précédents" in facts
+    pick_tool(page, 2)
+    page.wait("document.querySelector('.picked h2').textContent.startsWith('T2')")
+    assert "Reste" not in page.text(".picked .evidence")
+
+
 def test_nothing_looks_live_once_the_agent_is_killed(server: PageServer, page: Page) -> None:
     show(server, page, "worn")
     server.kill()

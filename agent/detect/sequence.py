@@ -1,0 +1,76 @@
+"""The order of the cuts of a part, by program: what is expected, what came, what did not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from agent.detect.baseline import Baseline
+
+PARTS = 10
+"""Parts over which the sequence of cuts is remembered."""
+
+
+class Sequence:
+    """Follows the part that runs now.
+
+    Parameters
+    ----------
+    learn_cuts: whole parts in which an operation must have come to be expected in the next.
+    """
+
+    def __init__(self, learn_cuts: int) -> None:
+        self._learn_cuts = learn_cuts
+        self.parts: dict[str, list[list[str]]] = {}
+        """By program: keys of the operations of its last whole parts, in their order"""
+        self.program = ""
+        self.seen: list[str] = []
+        """Keys of the operations of the part that runs now"""
+        self._told: set[str] = set()
+        self.whole = False
+        """Nothing of the part that runs now was missed by the agent."""
+
+    def expected(self, known: Mapping[str, Baseline]) -> list[str]:
+        """Operations that came in each of the last whole parts of this program, in their order."""
+        history = self.parts.get(self.program, [])
+        if len(history) < self._learn_cuts:
+            return []
+        recent = history[-self._learn_cuts :]
+        return [key for key in recent[-1] if all(key in part for part in recent) and key in known and known[key].good > 0]
+
+    def opened(self, key: str, program: str, known: Mapping[str, Baseline]) -> list[str]:
+        """A cut of this operation opens: the operations that should have come before it and did not, each told once a part."""
+        self.program = program
+        absent: list[str] = []
+        if self.whole:
+            expected = self.expected(known)
+            if key in expected:
+                absent = self._untold(expected[: expected.index(key)])
+        if key not in self.seen:
+            self.seen.append(key)
+        return absent
+
+    def ended(self, known: Mapping[str, Baseline], *, whole: bool) -> list[str]:
+        """The part has ended: what did not come and was not told yet. A whole part is remembered. `begin` comes after it."""
+        if not (whole and self.whole and self.seen):
+            return []
+        absent = self._untold(self.expected(known))
+        history = self.parts.setdefault(self.program, [])
+        history.append(list(self.seen))
+        del history[:-PARTS]
+        return absent
+
+    def begin(self) -> None:
+        """The next part begins."""
+        self.seen = []
+        self._told.clear()
+        self.whole = True
+
+    def recent(self) -> list[str]:
+        """Operations of the last two whole parts of this program and of the part that runs now; empty before the first whole one."""
+        recent = self.parts.get(self.program, [])[-2:]
+        return list(dict.fromkeys([key for part in recent for key in part] + self.seen)) if recent else []
+
+    def _untold(self, keys: list[str]) -> list[str]:
+        absent = [key for key in keys if key not in self.seen and key not in self._told]
+        self._told.update(absent)
+        return absent

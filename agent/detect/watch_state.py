@@ -1,0 +1,38 @@
+"""What is known of the operations over a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import msgspec
+
+from agent.detect.baseline import Baseline
+from agent.detect.drift import DriftState
+from agent.detect.tuning import TuningState
+
+
+class WatchState(msgspec.Struct):
+    """What survives a restart."""
+
+    baselines: dict[str, Baseline] = {}
+    sequences: dict[str, list[list[str]]] = {}
+    bad: list[str] = []
+    worn: list[str] = []
+    drift: DriftState = msgspec.field(default_factory=DriftState)
+    together: bool = False
+    """All tools moved together at the end of the last part."""
+    tuning: TuningState = msgspec.field(default_factory=TuningState)
+
+
+def without(state: WatchState, keys: Collection[str]) -> WatchState:
+    """The same without these operations, wherever they are named. A worn tool stays if another spindle's operation has it."""
+    kept = {key: baseline for key, baseline in state.baselines.items() if key not in keys}
+    sequences = {program: [[key for key in part if key not in keys] for part in parts] for program, parts in state.sequences.items()}
+    lost = {state.baselines[key].tool for key in keys} - {baseline.tool for baseline in kept.values()}
+    return msgspec.structs.replace(
+        state,
+        baselines=kept,
+        sequences={program: parts for program, parts in sequences.items() if any(parts)},
+        bad=[key for key in state.bad if key not in keys],
+        worn=[tool for tool in state.worn if tool not in lost],
+    )

@@ -1,0 +1,58 @@
+"""Findings become alerts, new alerts open their checklist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from agent.alerts.book import AlertBook
+from agent.maintenance import MaintenancePlan
+from agent.model import Checklist, Event, Finding, Indicator
+
+KEEP_CHECKLISTS = 50
+"""Checklists that are kept: open ones and the latest done."""
+
+
+class Desk:
+    """The alerts and the checklists that were opened for them.
+
+    Parameters
+    ----------
+    plan: which checklist goes with which alert.
+    loads: by spindle, its load channel: what a finding about a spindle without a channel was seen in.
+    """
+
+    def __init__(self, plan: MaintenancePlan, loads: Mapping[str, str]) -> None:
+        self.plan = plan
+        self.alerts = AlertBook()
+        self.checklists: dict[str, Checklist] = {}
+        self._loads = loads
+
+    def take(self, items: Iterable[Finding | Indicator]) -> list[Event]:
+        """Findings and indicators in; these and what they made known out."""
+        out: list[Event] = []
+        for item in items:
+            if isinstance(item, Indicator):
+                out.append(item)
+                continue
+            if not item.channel and item.spindle:
+                item = msgspec.structs.replace(item, channel=self._loads.get(item.spindle, ""))
+            out.append(item)
+            alert = self.alerts.apply(item)
+            if alert is None:
+                continue
+            if not alert.checklist:
+                checklist = self.plan.open(alert, item.time)
+                self.checklists[checklist.id] = checklist
+                self._trim()
+                alert = self.alerts.attach(alert.id, checklist.id) or alert
+                out.extend([alert, checklist])
+            else:
+                out.append(alert)
+        return out
+
+    def _trim(self) -> None:
+        done = [c for c in self.checklists.values() if c.done or self.alerts.get(c.alert) is None]
+        for checklist in sorted(done, key=lambda c: c.opened)[: max(0, len(self.checklists) - KEEP_CHECKLISTS)]:
+            del self.checklists[checklist.id]

@@ -1,0 +1,34 @@
+"""What survives a restart."""
+
+from __future__ import annotations
+
+import msgspec
+
+from agent.axes import AxisState
+from agent.detect.clock import Clock
+from agent.detect.watch_state import WatchState
+from agent.load import Basis
+from agent.model import Alert, Checklist, Counters
+from agent.segment import SegmenterState
+from agent.vibration import VibrationState
+
+
+class MonitorState(msgspec.Struct):
+    """What survives a restart; written by `state`, taken back by `restore`."""
+
+    version: str
+    segmenters: dict[str, SegmenterState]
+    watch: WatchState
+    vibration: dict[str, VibrationState]
+    alerts: dict[str, Alert]
+    checklists: dict[str, Checklist]
+    counters: Counters
+    off: bool = False
+    """The machine's own supply was off"""
+    axes: dict[str, AxisState] = {}
+    spindle_loads: dict[str, Basis] = {}
+    """What the load of each spindle meant to which all this was learned; one that is not here was saved before this was kept"""
+    axis_loads: dict[str, Basis] = {}
+    """The same of each channel of role `axis.load`"""
+    lives: dict[str, Clock] = {}
+    """Of each tool position: what it has cut, what was typed of it, how long earlier ones lasted"""

@@ -1,0 +1,60 @@
+"""The order of the cuts of a part."""
+
+from __future__ import annotations
+
+from agent.detect.baseline import Baseline
+from agent.detect.sequence import PARTS, Sequence
+
+
+def known(*keys: str) -> dict[str, Baseline]:
+    return {key: Baseline(key=key, spindle="S1", program="P", tool=key, section="", since=0.0, good=9) for key in keys}
+
+
+def run(order: Sequence, of: dict[str, Baseline], *keys: str, whole: bool = True) -> list[str]:
+    absent = [gone for key in keys for gone in order.opened(key, "P", of)]
+    absent += order.ended(of, whole=whole)
+    order.begin()
+    return absent
+
+
+def learned() -> tuple[Sequence, dict[str, Baseline]]:
+    order, of = Sequence(3), known("a", "b", "c")
+    order.begin()
+    for _ in range(3):
+        assert run(order, of, "a", "b", "c") == []
+    return order, of
+
+
+def test_nothing_is_expected_before_enough_whole_parts() -> None:
+    order, of = Sequence(3), known("a", "b")
+    order.begin()
+    assert run(order, of, "a", "b") == run(order, of, "a", "b") == []
+    assert run(order, of, "a") == []
+
+
+def test_what_is_skipped_is_told_once_when_the_next_opens_and_the_last_at_the_end() -> None:
+    order, of = learned()
+    assert order.opened("a", "P", of) == []
+    assert order.opened("c", "P", of) == ["b"]
+    assert order.opened("c", "P", of) == []
+    assert order.ended(of, whole=True) == []
+    order.begin()
+    assert run(order, of, "a", "b") == ["c"]
+
+
+def test_a_part_that_was_not_watched_whole_says_nothing_and_is_not_remembered() -> None:
+    order, of = learned()
+    order.whole = False
+    assert run(order, of, "a") == []
+    assert run(order, of, "a", whole=False) == []
+    assert len(order.parts["P"]) == 3
+
+
+def test_another_program_has_another_order_and_memory_is_bounded() -> None:
+    order, of = learned()
+    assert order.opened("c", "Q", of) == []
+    order.begin()
+    for _ in range(2 * PARTS):
+        run(order, of, "a", "b", "c")
+    assert len(order.parts["P"]) == PARTS
+    assert order.recent() == ["a", "b", "c"]
