@@ -50,7 +50,7 @@ class Watch:
         self.state = WatchState()
         self.tuning = Tuning()
         self._priors = Priors()
-        self._drift = Drift(self.p, options.monitor_cuts)
+        self._drift = Drift(self.p, options.monitor_cuts, options.smallest_drift)
         self._spoiled: dict[str, str] = {}
         self._over: dict[str, int] = {}
         self._order = Sequence(options.learn_cuts)
@@ -141,7 +141,7 @@ class Watch:
         for baseline in self.state.baselines.values():
             if baseline.tool == tool and (not spindle or baseline.spindle == spindle):
                 baseline.new(time)
-                self._drift.forget(baseline.key)
+                self._drift.renew(baseline.key)
         self.state.worn = [t for t in self.state.worn if t != tool]
         self.state.bad = [key for key in self.state.bad if self.state.baselines[key].tool != tool]
 
