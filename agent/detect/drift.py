@@ -48,7 +48,8 @@ class DriftState(msgspec.Struct):
 def visible(n: int, phi: float, run_length: float, within: int = WITHIN, *, phi_known: bool = False) -> float:
     """Smallest lasting shift, in standard deviations of a value, that the sum tells within so many cuts on average; inf: none.
 
-    The shift is learned as it lasts: after m cuts n / (n + m) of it is left, in all n ln(1 + m / n), and has to reach h + k m.
+    The shift is learned as it lasts: after m cuts n / (n + m) of it is left, in all n ln(1 + m / n), and has to reach h + k m. Its first
+    value is whitened by one from before: that is worth phi / (1 - phi) values more.
 
     Parameters
     ----------
@@ -60,7 +61,7 @@ def visible(n: int, phi: float, run_length: float, within: int = WITHIN, *, phi_
     error = 0.02 if phi_known else (1.0 + charts.SHORT / freedom) / math.sqrt(freedom)
     used = min(max(phi, 0.0), charts.DEEPEST)
     limit, _ = charts.limits(math.asin(phi), error, max(charts.HEAVY, freedom / 5.0), used, 1.0, 0.0, SLACK, settings)
-    seen = n * math.log1p(within / n)
+    seen = n * math.log1p(within / n) + used / (1.0 - used)
     if not math.isfinite(limit) or seen < 1.0:
         return math.inf
     score = (limit + SLACK * within) / seen
@@ -182,7 +183,7 @@ class Drift:
         """As `visible`, with the limit that stands, in standard deviations of the value."""
         phi, limit = float(one[charts.PHI]), float(one[charts.LIMIT])
         k = max(SLACK, 0.5 * float(self._settings[charts.SMALLEST]) * (1.0 - phi) / float(one[charts.SPREAD] or math.inf))
-        score = (limit + k * WITHIN) / (n * math.log1p(WITHIN / n))
+        score = (limit + k * WITHIN) / (n * math.log1p(WITHIN / n) + phi / (1.0 - phi))
         return score * math.sqrt(1.0 - phi * phi) / (1.0 - phi) if score < CLIP else math.inf
 
     def _others(self, column: int) -> tuple[float, float]:

@@ -22,7 +22,8 @@ R and the tail of DOWN are also taken from this channel's own history where ther
     shape 0, which is what a sum with a downward drift has: Siegmund 1985, ch. VIII).
 
 GROSS: so many standard deviations of a value (not whitened) below the mean that `LASTS` values in a row there are a fall, however little
-    is known: the value of Student's distribution that is passed once in ten run lengths, with the degrees of freedom of so many independent values.
+    is known: the value of Student's distribution that is passed once in ten run lengths, with as many degrees of freedom as there are
+    independent values.
 The sums have 0.6 of the false alarms, the wave 0.3, GROSS the rest.
 
 State is one float64 array (FIELDS, channels), C order: saved and restored as its bytes. A value that is not finite, or beyond 1e70, is no
@@ -84,8 +85,8 @@ GROWTH = 0.25
 """Limits are made anew when so much was learned again. s, too, stands between: a shift that has just begun must not widen its own limit."""
 SUSPECT = 0.25
 WAIT = 50.0
-"""While the sum is beyond this share of its limit, so many values at most, the limits stay: a step looks like autocorrelation, and would hide
-itself. They hold for whatever comes after they were made, so that waiting breaks no promise; everything is learned all the same."""
+"""While the sum is beyond this share of its limit, so many values at most, the limits stay: a step looks like autocorrelation, and would
+hide itself. They hold for whatever comes after they were made, so that waiting breaks no promise; everything is learned all the same."""
 _NEAREST = 0.98
 _HUGE = 1e70
 _OVERSHOOT = 1.166
@@ -216,7 +217,7 @@ def calibrate(state, c, settings):  # type: ignore[no-untyped-def]
     z = state[PRIOR, c]
     if freedom >= 4.0 and bb > 0.0:
         own = min(max(bn / bb, -0.95), 0.95)
-        own = min(own + (2.0 + 4.0 * own) / (freedom + 2.0), _NEAREST)
+        own = max(min(own + (2.0 + 4.0 * own) / (freedom + 2.0), _NEAREST), -_NEAREST)
         told = freedom / ((1.0 + SHORT / freedom) * (1.0 + SHORT / freedom))
         state[OWN, c] = math.asin(own)
         state[TOLD, c] = told
@@ -247,7 +248,7 @@ def calibrate(state, c, settings):  # type: ignore[no-untyped-def]
     deviation = state[SPREAD, c] * 1.0 / math.sqrt(1.0 + phi * phi - 2.0 * phi * own)
     state[GROSS, c] = student(SHARES[2] / settings[RUN_LENGTH], values - 1.0) * deviation * math.sqrt(1.0 + 1.0 / max(values, 1.0))
     # A baseline shorter than the memory of the wave, in independent values, tells nothing of it.
-    state[WIDTH, c] = width if freedom * settings[WEIGHT] >= state[RATIO, c] else np.inf
+    state[WIDTH, c] = width if freedom * settings[WEIGHT] > state[RATIO, c] + 1e-6 else np.inf
     state[NEXT, c] = state[N, c] + max(1.0, math.floor(GROWTH * (state[N, c] + state[OLD_N, c])))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import optimize
+from scipy import optimize, stats
 
 FLAT = 1e-13
 
@@ -38,6 +38,7 @@ class Chart:
         self.last = math.nan
         self.phi, self.ratio, self.limit, self.width, self.next = 0.0, 1.0, math.inf, math.inf, 0.0
         self.s = self.freedom = 0.0
+        self.gross, self.deep = math.inf, []  # type: float, list[float]
         self.down, self.run, self.wave = 0.0, 0, 0.0
         self.tails: list[float] = []
         self.blocks: list[float] = []
@@ -49,7 +50,7 @@ class Chart:
         self.lives.append([])
         self.next = math.floor(0.25 * sum(max(len(life) - 2, 0) for life in self.lives[:-1] if len(life) >= 3))
         self.last = math.nan
-        self.down, self.run, self.wave, self.peak = 0.0, 0, 0.0, 0.0
+        self.down, self.run, self.wave, self.peak, self.deep = 0.0, 0, 0.0, 0.0, []
 
     def take(self, value: float, learn: bool, wider: float = 1.0) -> tuple[float, float, float, int, int]:
         """Score, level, change, since, event."""
@@ -68,19 +69,22 @@ class Chart:
             score = math.copysign(min((8 * f + 1) / (8 * f + 3) * math.sqrt(f * math.log1p(t * t / f)), 37.0), t)
             told = (score, 0.0, 0.0, 0, 0)
             if len(life) + self._old() >= self.fewest:
-                told = self._judge(score, wider)
+                told = self._judge(score, wider, sum(now for _, now in life) / len(life) - value)
             if f >= 8:
                 middle = sum(now for _, now in life) / len(life)
                 most = 4 * self.s / math.sqrt(1 - self.phi**2)
                 value, last = (min(max(v, middle - most), middle + most) for v in (value, last))
         life.append((last, value))
-        if len(life) >= self.next:
+        if len(life) >= self.next and (self.down <= 0.25 * self.limit or len(life) >= self.next + 50):
             self._calibrate()
         return told
 
-    def _judge(self, score: float, wider: float) -> tuple[float, float, float, int, int]:
-        z = min(max(score, -self.clip), self.clip)
+    def _judge(self, score: float, wider: float, away: float) -> tuple[float, float, float, int, int]:
         k = self._slack()
+        most = max(self.clip, 2 * k + 0.5)
+        z = min(max(score, -most), most)
+        gross = wider * self.gross
+        self.deep = [*self.deep, away] if away > gross else []
         limit, width = wider * self.limit, wider * self.width
         self.down = max(0.0, self.down - z - k)
         self.run = self.run + 1 if self.down > 0 else 0
@@ -92,18 +96,23 @@ class Chart:
         self.wave = (1 - self.w) * self.wave - self.w * z
         unit = self.s / (1 - self.phi)
         seen = (self.down / self.run + k) * unit if self.down > 0 else 0.0
-        event = 1 if self.down > limit and seen >= self.smallest else 0
+        event = 1 if self.down > limit and self.run >= 5 and seen >= self.smallest else 0
         if not event and self.wave > width and self.wave * unit >= self.smallest:
             event = 2
-        since = max(self.run, round(1 / self.w)) if event == 2 else self.run
-        told = (score, max(self.down / limit, self.wave / width), -self.wave * unit if event == 2 else -seen, since, event)
+        level, change, since = max(self.down / limit, self.wave / width), -seen, self.run
+        if event == 2:
+            change, since = -self.wave * unit, max(self.run, round(1 / self.w))
+        elif not event and len(self.deep) >= 5 and sum(self.deep) / len(self.deep) >= self.smallest:
+            event, since, change = 3, len(self.deep), -sum(self.deep) / len(self.deep)
+            level = max(level, -change / gross)
+        told = (score, level, change, since, event)
         self.tails.append(z**4)
         self.block.append(z)
         if len(self.block) == 16:
             self.blocks.append(sum(self.block) ** 2 / 16)
             self.block = []
         if event:
-            self.down, self.run, self.wave, self.peak = 0.0, 0, 0.0, 0.0
+            self.down, self.run, self.wave, self.peak, self.deep = 0.0, 0, 0.0, 0.0, []
         return told
 
     def _old(self) -> int:
@@ -134,7 +143,7 @@ class Chart:
         middle, weight = mean, 1 / variance
         if freedom >= 4 and square > FLAT:
             own = min(max(product / square, -0.95), 0.95)
-            own = min(own + (2 + 4 * own) / (freedom + 2), 0.98)
+            own = max(min(own + (2 + 4 * own) / (freedom + 2), 0.98), -0.98)
             mine = freedom / (1 + 10 / freedom) ** 2
             middle = (mean / variance + mine * math.asin(own)) / (1 / variance + mine)
             weight += mine
@@ -161,7 +170,7 @@ class Chart:
                 theta /= 1 + tail * theta**2 / 12
                 x = min(theta * (h + 1.166), 700.0)
                 rate += share * min(2 * k * k / r / max(math.exp(x) - x - 1, 1e-300), 1.0)
-            return math.log(rate * 2 * self.length)
+            return math.log(rate * self.length / 0.6)
 
         def waves(u: float) -> float:
             rate = 0.0
@@ -171,12 +180,20 @@ class Chart:
                 rate += share * (
                     self.w if level < 1 else min(self.w * level * density * math.exp(-0.583 * level * math.sqrt(2 * self.w)), self.w)
                 )
-            return math.log(max(rate, 1e-300) * 2 * self.length)
+            return math.log(max(rate, 1e-300) * self.length / 0.3)
 
         self.limit = optimize.brentq(sums, 0.0, 2000.0, xtol=1e-11) if sums(0.0) > 0 > sums(2000.0) else 2000.0 if sums(0.0) > 0 else 0.0
         if len(self.peaks) >= 20:
             excess = sum(self.peaks) / len(self.peaks) - 2
             self.limit *= max(excess * (1 - 1.28 / math.sqrt(len(self.peaks))) * 2 * k / self.ratio, 1.0)
         width = optimize.bisect(waves, 0.0, 20.0, xtol=1e-11) if waves(20.0) < 0 else 20.0
-        self.width = width if freedom * self.w >= self.ratio else math.inf
+        near = min(max(math.sin(min(middle + error, math.pi / 2)), 0.0), 0.98)
+        values = freedom * (1 - near) / (1 + near)
+        true = min(max(coefficient, 0.0), 0.98)
+        # Of an AR(1) value whose whitened one has variance s².
+        deviation = math.sqrt(self.s**2 / (1 + self.phi**2 - 2 * self.phi * true))
+        z = float(stats.norm.isf(0.1 / self.length)) * (8 * (values - 1) + 3) / (8 * (values - 1) + 1)
+        far = math.sqrt((values - 1) * math.expm1(min(z * z / (values - 1), 600.0))) if values >= 2 else math.inf
+        self.gross = far * deviation * math.sqrt(1 + 1 / max(values, 1.0))
+        self.width = width if freedom * self.w > self.ratio + 1e-6 else math.inf
         self.next = len(self.lives[-1]) + max(1, math.floor(0.25 * (len(self.lives[-1]) + self._old())))

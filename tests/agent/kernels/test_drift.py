@@ -69,8 +69,8 @@ def test_agrees_with_the_slow_twin(name: str, length: float, smallest: float, wi
             twin.renew()
         _, out = run(np.array([[value]]), settings, learn[i : i + 1, None], wider, state)
         assert out[0, :, 0].tolist() == pytest.approx(twin.take(value, bool(learn[i]), wider), rel=1e-6, abs=1e-8, nan_ok=True), i
-        assert state[[drift.PHI, drift.RATIO, drift.LIMIT, drift.WIDTH], 0].tolist() == pytest.approx(
-            [twin.phi, twin.ratio, twin.limit, twin.width], rel=1e-6
+        assert state[[drift.PHI, drift.RATIO, drift.LIMIT, drift.WIDTH, drift.GROSS], 0].tolist() == pytest.approx(
+            [twin.phi, twin.ratio, twin.limit, twin.width, twin.gross], rel=1e-6
         )
 
 
