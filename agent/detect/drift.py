@@ -13,6 +13,7 @@ import math
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.detect.baseline import SPREAD_FLOOR, Baseline
 from agent.kernels import drift as charts
@@ -75,6 +76,11 @@ def supported(n: int, phi: float, run_length: float) -> bool:
     return visible(n, phi, run_length) <= SIGMAS
 
 
+def chart_settings(run_length: float, fewest: int, smallest: float) -> NDArray[np.float64]:
+    """What the charts of this file run with; `smallest`: the smallest fall that is told, as a fraction."""
+    return charts.settings(run_length, fewest, SPREAD_FLOOR, smallest=-math.log1p(-smallest), slack=SLACK, weight=WEIGHT, clip=CLIP)
+
+
 class Drift:
     """The charts of all operations of a machine, one column each.
 
@@ -86,9 +92,7 @@ class Drift:
     """
 
     def __init__(self, p: float, fewest: int, smallest: float = 0.05) -> None:
-        self._settings = charts.settings(
-            1.0 / p, fewest, SPREAD_FLOOR, smallest=-math.log1p(-smallest), slack=SLACK, weight=WEIGHT, clip=CLIP
-        )
+        self._settings = chart_settings(1.0 / p, fewest, smallest)
         self._columns: dict[str, int] = {}
         self._state = charts.new(0)
         self._told: dict[str, float] = {}
@@ -179,7 +183,7 @@ class Drift:
         self._told = {key: saved.falls.get(key, 0.0) for key in saved.told}
         self._free = []
 
-    def _visible(self, one: np.ndarray[tuple[int, ...], np.dtype[np.float64]], n: int) -> float:
+    def _visible(self, one: NDArray[np.float64], n: int) -> float:
         """As `visible`, with the limit that stands, in standard deviations of the value."""
         phi, limit = float(one[charts.PHI]), float(one[charts.LIMIT])
         k = max(SLACK, 0.5 * float(self._settings[charts.SMALLEST]) * (1.0 - phi) / float(one[charts.SPREAD] or math.inf))

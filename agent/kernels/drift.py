@@ -22,9 +22,9 @@ R and the tail of DOWN are also taken from this channel's own history where ther
     shape 0, which is what a sum with a downward drift has: Siegmund 1985, ch. VIII).
 
 GROSS: so many standard deviations of a value (not whitened) below the mean that `LASTS` values in a row there are a fall, however little
-    is known: the value of Student's distribution that is passed once in ten run lengths, with as many degrees of freedom as there are
+    is known: the value of Student's distribution that is passed once in twenty run lengths, with as many degrees of freedom as there are
     independent values.
-The sums have 0.6 of the false alarms, the wave 0.3, GROSS the rest.
+Of the false alarms, DOWN, WAVE and GROSS have the `SHARES`.
 
 State is one float64 array (FIELDS, channels), C order: saved and restored as its bytes. A value that is not finite, or beyond 1e70, is no
 value: it changes nothing, but the next one has no predecessor.
@@ -72,8 +72,8 @@ DEEPEST = 0.6
 """The largest coefficient used: a step of size d leaves (1 - phi) d (detection.md 4: at 0.9 the delay is 80 to 140 values)."""
 BLOCK = 16.0
 LASTS = 5.0
-"""Values in a row that make a gross fall."""
-SHARES = (0.6, 0.3, 0.1)
+"""Values that a fall has lasted before it is told, and that are beyond GROSS in a row."""
+SHARES = (0.7, 0.25, 0.05)
 FOOT = 2.0
 SHORT = 10.0
 """arcsin of the coefficient has a standard error of (1 + SHORT / n) / sqrt(n): with its bias and the line taken out, the error of 20, 30,
@@ -89,14 +89,18 @@ WAIT = 50.0
 hide itself. They hold for whatever comes after they were made, so that waiting breaks no promise; everything is learned all the same."""
 _NEAREST = 0.98
 _HUGE = 1e70
+_MEMORY = 400.0
 _OVERSHOOT = 1.166
 _STEPS = 21
 _REACH = 6.0
 _SLACK_OF_HISTORY = 1.28
 """Standard errors by which the channel's own history must be worse than the formula: one side, 90 %."""
 
-_SETTINGS = types.Array(types.float64, 1, "C", readonly=True)
+_F = types.float64
 _STATE = types.float64[:, ::1]
+_SETTINGS = types.Array(types.float64, 1, "C", readonly=True)
+_MATRIX = types.Array(types.float64, 2, "C", readonly=True)
+_FLAGS = types.Array(types.uint8, 2, "C", readonly=True)
 
 
 @numba.njit([types.float64(types.float64, types.float64)], **jit.options())
@@ -124,14 +128,7 @@ def wave_rate(width, w, r):  # type: ignore[no-untyped-def]
     return min(w * u * math.exp(-0.5 * u * u) / math.sqrt(2.0 * math.pi) * math.exp(-0.583 * u * math.sqrt(2.0 * w)), w)
 
 
-@numba.njit(
-    [
-        types.UniTuple(types.float64, 2)(
-            types.float64, types.float64, types.float64, types.float64, types.float64, types.float64, types.float64, _SETTINGS
-        )
-    ],
-    **jit.options(),
-)
+@numba.njit([types.UniTuple(_F, 2)(_F, _F, _F, _F, _F, _F, _F, _SETTINGS)], **jit.options())
 def limits(z, error, freedom, used, least, tail, k, settings):  # type: ignore[no-untyped-def]
     """LIMIT and WIDTH.
 
@@ -194,15 +191,6 @@ def _sums(state, c):  # type: ignore[no-untyped-def]
 
 
 @numba.njit([types.float64(_STATE, types.int64, _SETTINGS)], **jit.options())
-def spread(state, c, settings):  # type: ignore[no-untyped-def]
-    """Standard deviation of the whitened value."""
-    freedom, bb, bn, nn = _sums(state, c)
-    phi = state[PHI, c]
-    square = (nn - 2.0 * phi * bn + phi * phi * bb) / freedom if freedom >= 1.0 else 0.0
-    return max(math.sqrt(max(square, 0.0)), settings[FLOOR])
-
-
-@numba.njit([types.float64(_STATE, types.int64, _SETTINGS)], **jit.options())
 def slack(state, c, settings):  # type: ignore[no-untyped-def]
     """k: half of the shift that is to be found fastest, which is never smaller than the smallest that matters."""
     s = state[SPREAD, c]
@@ -212,7 +200,7 @@ def slack(state, c, settings):  # type: ignore[no-untyped-def]
 @numba.njit([types.void(_STATE, types.int64, _SETTINGS)], **jit.options())
 def calibrate(state, c, settings):  # type: ignore[no-untyped-def]
     """PHI, RATIO, LIMIT and WIDTH of one channel from what it has learned."""
-    freedom, bb, bn, _ = _sums(state, c)
+    freedom, bb, bn, nn = _sums(state, c)
     weight = 1.0 / state[PRIOR_VARIANCE, c]
     z = state[PRIOR, c]
     if freedom >= 4.0 and bb > 0.0:
@@ -227,18 +215,19 @@ def calibrate(state, c, settings):  # type: ignore[no-untyped-def]
     phi = min(max(math.sin(min(z, 0.5 * math.pi)), 0.0), DEEPEST)
     least = 1.0
     if state[BLOCKS, c] >= 8.0:
-        least = max(state[BLOCK_SQUARE, c] * (1.0 - _SLACK_OF_HISTORY * math.sqrt(2.0 / state[BLOCKS, c])), 1.0)
+        least = max(state[BLOCK_SQUARE, c] * (1.0 - _SLACK_OF_HISTORY * math.sqrt(2.0 / min(state[BLOCKS, c], _MEMORY))), 1.0)
     scored = state[SCORED, c]
     tail = max((state[TAIL, c] * scored + 3.5 * 50.0) / (scored + 50.0) - 3.0, 0.0)
     state[PHI, c] = phi
     state[RATIO, c] = max(ratio(min(math.sin(min(z, 0.5 * math.pi)), _NEAREST), phi), least)
-    state[SPREAD, c] = spread(state, c, settings)
+    square = (nn - 2.0 * phi * bn + phi * phi * bb) / freedom if freedom >= 1.0 else 0.0
+    state[SPREAD, c] = max(math.sqrt(max(square, 0.0)), settings[FLOOR])
     state[FREEDOM, c] = freedom
     k = slack(state, c, settings)
     limit, width = limits(z, error, max(HEAVY, freedom / 5.0), phi, least, tail, k, settings)
     if state[PEAKS, c] >= 20.0:
         # Peaks beyond FOOT fall off by e in each 1 / theta: where they fall off more slowly than R says, so far the limit is stretched.
-        slower = state[EXCESS, c] * (1.0 - _SLACK_OF_HISTORY / math.sqrt(state[PEAKS, c])) * 2.0 * k / state[RATIO, c]
+        slower = state[EXCESS, c] * (1.0 - _SLACK_OF_HISTORY / math.sqrt(min(state[PEAKS, c], _MEMORY))) * 2.0 * k / state[RATIO, c]
         limit *= max(slower, 1.0)
     state[LIMIT, c] = limit
     # The coefficient may be one standard error larger than it looks; a value varies by s² / (1 + phi² - 2 phi own).
@@ -252,19 +241,7 @@ def calibrate(state, c, settings):  # type: ignore[no-untyped-def]
     state[NEXT, c] = state[N, c] + max(1.0, math.floor(GROWTH * (state[N, c] + state[OLD_N, c])))
 
 
-@numba.njit(
-    [
-        types.void(
-            _STATE,
-            types.Array(types.float64, 2, "C", readonly=True),
-            types.Array(types.uint8, 2, "C", readonly=True),
-            _SETTINGS,
-            types.Array(types.float64, 1, "C", readonly=True),
-            types.float64[:, :, ::1],
-        )
-    ],
-    **jit.options(),
-)
+@numba.njit([types.void(_STATE, _MATRIX, _FLAGS, _SETTINGS, _SETTINGS, types.float64[:, :, ::1])], **jit.options())
 def update(state, values, learn, settings, wider, out):  # type: ignore[no-untyped-def]
     """Take vectors of values in, the oldest first.
 
@@ -315,7 +292,7 @@ def update(state, values, learn, settings, wider, out):  # type: ignore[no-untyp
                     elif state[PEAK, c] > 0.0:
                         if state[PEAK, c] > FOOT:
                             state[PEAKS, c] += 1.0
-                            state[EXCESS, c] += (state[PEAK, c] - FOOT - state[EXCESS, c]) / min(state[PEAKS, c], 400.0)
+                            state[EXCESS, c] += (state[PEAK, c] - FOOT - state[EXCESS, c]) / min(state[PEAKS, c], _MEMORY)
                         state[PEAK, c] = 0.0
                     state[DOWN, c] = down
                     wave = state[WAVE, c] - weight * (z + state[WAVE, c])
@@ -340,7 +317,7 @@ def update(state, values, learn, settings, wider, out):  # type: ignore[no-untyp
                     if state[BLOCK_N, c] >= BLOCK:
                         state[BLOCKS, c] += 1.0
                         part = state[BLOCK_SUM, c] * state[BLOCK_SUM, c] / BLOCK
-                        state[BLOCK_SQUARE, c] += (part - state[BLOCK_SQUARE, c]) / min(state[BLOCKS, c], 400.0)
+                        state[BLOCK_SQUARE, c] += (part - state[BLOCK_SQUARE, c]) / min(state[BLOCKS, c], _MEMORY)
                         state[BLOCK_SUM, c] = 0.0
                         state[BLOCK_N, c] = 0.0
                     if told != 0.0:
@@ -400,26 +377,16 @@ def renew(state: NDArray[np.float64], c: int) -> None:
 
 
 def settings(
-    run_length: float,
-    fewest: int,
-    floor: float,
-    *,
-    smallest: float = 0.0,
-    slack: float = 0.5,
-    weight: float = 0.04,
-    clip: float = 3.0,
+    run_length: float, fewest: int, floor: float, *, smallest: float = 0.0, slack: float = 0.5, weight: float = 0.04, clip: float = 3.0
 ) -> NDArray[np.float64]:
     """What the kernels want.
 
     Parameters
     ----------
-    run_length: T, mean number of values between two false alarms of a channel.
-    fewest: values before a channel is judged.
-    floor: the smallest standard deviation of a whitened value that is believed, unit of the value.
-    smallest: the smallest fall that is told, unit of the value; 0: any.
-    slack: k, in scores: at least half of the shift that is to be found fastest.
+    run_length: T, mean number of values between two false alarms of a channel. fewest: values before a channel is judged.
+    floor, smallest: the smallest standard deviation of a whitened value believed, the smallest fall told, unit of the value.
+    slack: k, in scores: at least half of the shift that is to be found fastest. clip: the largest score that counts.
     weight: w of the wave: its memory is 1 / w values.
-    clip: the largest score that counts, so that one odd cut is not a drift.
 
     Raises
     ------

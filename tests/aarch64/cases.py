@@ -116,7 +116,7 @@ def drift(k: Any, broken: bool) -> Told:
     rates = np.array([k.sum_rate(5.0, 0.5, 1.0, 0.0), k.wave_rate(0.5, 0.04, 1.0), k.ratio(0.8, 0.6), k.student(1e-6, 7.0)])
     for c in range(6):
         k.calibrate(state, c, k.settings(2000.0, 20, 0.01))
-    more = np.array([[k.spread(state, c, k.settings(2.0, 1, 0.0)), k.slack(state, c, k.settings(2.0, 1, 0.0))] for c in range(6)])
+    more = np.array([k.slack(state, c, k.settings(2.0, 1, 0.0, smallest=0.1)) for c in range(6)])
     return {"state": state, "out": out, "limits": limits, "rates": rates, "more": more}
 
 

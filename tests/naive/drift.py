@@ -170,7 +170,7 @@ class Chart:
                 theta /= 1 + tail * theta**2 / 12
                 x = min(theta * (h + 1.166), 700.0)
                 rate += share * min(2 * k * k / r / max(math.exp(x) - x - 1, 1e-300), 1.0)
-            return math.log(rate * self.length / 0.6)
+            return math.log(rate * self.length / 0.7)
 
         def waves(u: float) -> float:
             rate = 0.0
@@ -180,7 +180,7 @@ class Chart:
                 rate += share * (
                     self.w if level < 1 else min(self.w * level * density * math.exp(-0.583 * level * math.sqrt(2 * self.w)), self.w)
                 )
-            return math.log(max(rate, 1e-300) * self.length / 0.3)
+            return math.log(max(rate, 1e-300) * self.length / 0.25)
 
         self.limit = optimize.brentq(sums, 0.0, 2000.0, xtol=1e-11) if sums(0.0) > 0 > sums(2000.0) else 2000.0 if sums(0.0) > 0 else 0.0
         if len(self.peaks) >= 20:
@@ -192,7 +192,7 @@ class Chart:
         true = min(max(coefficient, 0.0), 0.98)
         # Of an AR(1) value whose whitened one has variance s².
         deviation = math.sqrt(self.s**2 / (1 + self.phi**2 - 2 * self.phi * true))
-        z = float(stats.norm.isf(0.1 / self.length)) * (8 * (values - 1) + 3) / (8 * (values - 1) + 1)
+        z = float(stats.norm.isf(0.05 / self.length)) * (8 * (values - 1) + 3) / (8 * (values - 1) + 1)
         far = math.sqrt((values - 1) * math.expm1(min(z * z / (values - 1), 600.0))) if values >= 2 else math.inf
         self.gross = far * deviation * math.sqrt(1 + 1 / max(values, 1.0))
         self.width = width if freedom * self.w > self.ratio + 1e-6 else math.inf
