@@ -152,7 +152,9 @@ def worn(phi: float, tail: str, tools: int, cell: int) -> int:
 def rows(args: argparse.Namespace) -> Iterator[dict[str, object]]:
     """A row a cell."""
     for cell, (length, phi, tail, n) in enumerate(itertools.product(LENGTHS, PHIS, TAILS, TEACH_INS)):
-        if any(wanted and value not in wanted for wanted, value in ((args.length, length), (args.phi, phi), (args.tails, tail))):
+        if args.length and not any(abs(length - wanted) < 1.0 for wanted in args.length):
+            continue
+        if any(wanted and value not in wanted for wanted, value in ((args.phi, phi), (args.tails, tail))):
             continue
         if args.teach_in and n not in args.teach_in:
             continue

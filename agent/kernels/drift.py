@@ -128,7 +128,7 @@ def wave_rate(width, w, r):  # type: ignore[no-untyped-def]
     return min(w * u * math.exp(-0.5 * u * u) / math.sqrt(2.0 * math.pi) * math.exp(-0.583 * u * math.sqrt(2.0 * w)), w)
 
 
-@numba.njit([types.UniTuple(_F, 2)(_F, _F, _F, _F, _F, _F, _F, _SETTINGS)], **jit.options())
+@numba.njit([types.UniTuple(_F, 2)(_F, _F, _F, _F, _F, _F, _F, _SETTINGS)], **jit.options())  # type: ignore[no-untyped-call]
 def limits(z, error, freedom, used, least, tail, k, settings):  # type: ignore[no-untyped-def]
     """LIMIT and WIDTH.
 
@@ -176,7 +176,7 @@ def student(p, freedom):  # type: ignore[no-untyped-def]
     return math.sqrt(freedom * math.expm1(min(z * z / freedom, 600.0)))
 
 
-@numba.njit([types.UniTuple(types.float64, 4)(_STATE, types.int64)], **jit.options())
+@numba.njit([types.UniTuple(types.float64, 4)(_STATE, types.int64)], **jit.options())  # type: ignore[no-untyped-call]
 def _sums(state, c):  # type: ignore[no-untyped-def]
     """Degrees of freedom, and sums of products about straight lines, of all tools together: before², before x now, now²."""
     freedom = state[OLD_N, c]
