@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from agent.explained import Explanation, OperationView
+
 Scalar = float | int | str | bool | None
 Evidence = dict[str, Scalar]
 """Keys are those of the text catalogue under [evidence]; values are numbers or short words, never sentences."""
@@ -369,6 +371,10 @@ class Snapshot(_Noun, frozen=True, kw_only=True):
     counters: Counters
     tunings: tuple[Retuned, ...] = ()
     """Changes of limits by the operator's word that stand, the newest first"""
+    explanations: tuple[Explanation, ...] = ()
+    """Of the alerts above"""
+    operations: tuple[OperationView, ...] = ()
+    """Those of the programs that are remembered, the latest cut first"""
 
 
 Event = Cut | Indicator | Finding | Alert | Checklist | Coverage

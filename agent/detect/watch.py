@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import msgspec
 
-from agent.detect import coverage, fusion, wear
+from agent.detect import coverage, fusion, looks, wear
 from agent.detect.baseline import Baseline, Priors, priors
 from agent.detect.breakage import breakage
 from agent.detect.budget import probability
@@ -96,6 +96,21 @@ class Watch:
         if cut.phase == "grown":
             return self._grown(cut, baseline, noise)
         return self._closed(cut, baseline, noise)
+
+    def bounds(self, cut: str, key: str) -> tuple[float, float]:
+        """Which looks at an open cut of this operation need not be told (`agent.detect.looks`)."""
+        baseline = self.state.baselines.get(key)
+        if baseline is None:
+            return looks.EVERY
+        return looks.NONE if cut in self._spoiled else looks.bounds(baseline, self._priors.peak, self.p, self._options.learn_cuts)
+
+    def untold(self, cut: str, key: str, time: float) -> None:
+        """Looks at an open cut, the latest at `time`, at which there was nothing to judge."""
+        self._time = max(self._time, time)
+        if cut in self._over:
+            self._over[cut] = 0
+        if (baseline := self.state.baselines.get(key)) is not None:
+            baseline.used = max(baseline.used, time)
 
     def on_part(self, part: int, *, whole: bool) -> list[Finding | Indicator]:
         """A part has ended: what did not come, what wears, what moved together. `whole`: nothing of it was missed by the agent."""

@@ -23,6 +23,12 @@ TABLE = 3
 
 NONE, OPENED, GROWN, CLOSED, RUN_UP_ENDED = 0, 1, 2, 3, 4
 
+TOP, SHARE, LOOKS, LOOKED = range(4)
+"""Of `looks`: load above idle above which a look at a growing cut is told, largest fall as a share of the load before it from which on it
+is; how many looks were not told since that was last set to 0, and the time of the latest of them."""
+EQUAL = 1e-9
+"""A fall that is this much (relative) below the share is told all the same: whoever judges divides, and rounds, for himself."""
+
 CONFIRMED = 4.0
 """Readings of idle at a speed that must agree before it counts as known."""
 GROW = 0.1
@@ -168,8 +174,8 @@ def _learn_idle(state, table, b, low, near, free):  # type: ignore[no-untyped-de
         table[1, b] += 1.0
 
 
-@numba.njit("UniTuple(i8, 2)(f8[::1], f8[::1], b1[::1], f8[::1], i8, i8, i8, f8, f8[::1], f8[:, ::1], b1[::1])", **jit.options())
-def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state, table, air):  # type: ignore[no-untyped-def]
+@numba.njit("UniTuple(i8, 2)(f8[::1], f8[::1], b1[::1], f8[::1], i8, i8, i8, f8, f8[::1], f8[:, ::1], b1[::1], f8[::1])", **jit.options())
+def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state, table, air, looks):  # type: ignore[no-untyped-def]
     """Walk rows from `start` until something happens.
 
     Parameters
@@ -181,6 +187,7 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state,
     minimum_speed: rpm below which the spindle stands.
     state, table: as initialised by `new_state`, changed in place.
     air: (n,) is filled for the rows that are walked: the spindle turns steadily and its load is that of idling.
+    looks: (4,) TOP, SHARE, LOOKS, LOOKED. A look at which the load is not above TOP and has not fallen by SHARE is counted and not told.
 
     Returns
     -------
@@ -343,7 +350,11 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state,
             if t >= state[NEXT_GROW]:
                 while state[NEXT_GROW] <= t:
                     state[NEXT_GROW] += GROW
-                return i + 1, GROWN
+                fallen = state[BEFORE] > 0.0 and state[FALL] >= (1.0 - EQUAL) * looks[SHARE] * state[BEFORE]
+                if fallen or not state[LEVEL] <= looks[TOP]:
+                    return i + 1, GROWN
+                looks[LOOKS] += 1.0
+                looks[LOOKED] = t
         i += 1
     return i, NONE
 
@@ -359,6 +370,11 @@ def latest(state: np.ndarray[tuple[int], np.dtype[np.float64]], since: float) ->
     order = [i % RING for i in range(max(0, count - RING), count)]
     pairs = [(float(state[32 + 2 * RING + i]), float(state[32 + i])) for i in order if state[32 + 2 * RING + i] >= since]
     return [t for t, _ in pairs], [x for _, x in pairs]
+
+
+def every_look() -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """`looks` by which each look at a growing cut is told."""
+    return np.array([-np.inf, 0.0, 0.0, np.nan])
 
 
 def new_state() -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int, int], np.dtype[np.float64]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agent.commands import Acknowledge, Command, CommandResult, Correct, FalseAlarm, Measure, StillGood, TickStep, ToolChanged, UndoTuning
+from agent.conditions import Conditions
 from agent.detect.watch import Watch
 from agent.model import Checklist, Event
 from agent.monitor.desk import Desk
@@ -11,7 +12,7 @@ from agent.vibration import VibrationWatch
 
 
 def obey(
-    command: Command, now: float, *, desk: Desk, watch: Watch, vibration: VibrationWatch, lives: ToolLives
+    command: Command, now: float, *, desk: Desk, watch: Watch, vibration: VibrationWatch, conditions: Conditions, lives: ToolLives
 ) -> tuple[CommandResult, list[Event]]:
     """What became of it, and what it made known; a refusal gives its reason, a key under [reason]."""
     out: list[Event] = []
@@ -29,6 +30,7 @@ def obey(
                 watch.tuning.false_alarm(alert, command.by, now)
                 watch.unmark(alert)
                 vibration.unmark(alert.channel)
+                conditions.unmark(alert.channel)
         case Correct():
             alert = desk.alerts.correct(command.alert, command.by, now)
             reason = "" if alert else "unknown_alert"
@@ -44,6 +46,7 @@ def obey(
             else:
                 lives.obey(command, now)
                 watch.tool_changed(command.tool, command.spindle, now)
+                desk.reasons.new_tool(command.tool, command.spindle)
                 for alert in desk.alerts.of_tool(command.tool, command.spindle):
                     settled = desk.alerts.settle(alert.id, command.by, now)
                     out.extend([settled] if settled else [])

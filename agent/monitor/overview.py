@@ -8,6 +8,7 @@ from agent.detect import coverage
 from agent.detect.baseline import Baseline
 from agent.load import shown_unit
 from agent.model import Coverage, Cut, CutView, Snapshot, SpindleView, ToolView, Word
+from agent.monitor.operations import Operations
 from agent.settings import ChannelOptions
 from drivers.model import Quality, word_of
 
@@ -27,6 +28,7 @@ class Overview:
 
     def __init__(self, monitor: Monitor) -> None:
         self._monitor = monitor
+        self._operations = Operations(monitor.watch, monitor.settings.monitoring.learn_cuts)
 
     def snapshot(self) -> Snapshot:
         """Everything that an outlet shows; times are on the axis of the readings."""
@@ -42,7 +44,7 @@ class Overview:
             time=now,
             machine=monitor.settings.machine.name,
             coverage=machine,
-            coverages=covers,
+            coverages=(*covers, *monitor.vibration.words(now), *monitor.conditions.words(now)),
             spindles=tuple(self._spindle(name, now) for name in monitor.segmenters),
             tools=self._tools(covers),
             vibrations=monitor.vibration.views(now),
@@ -52,6 +54,8 @@ class Overview:
             values=self._values(now),
             counters=monitor.counters,
             tunings=monitor.watch.tuning.standing(),
+            explanations=monitor.desk.reasons.of(alerts),
+            operations=self._operations.views(covers),
         )
 
     def _spindle(self, name: str, now: float) -> SpindleView:

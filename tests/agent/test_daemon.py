@@ -22,8 +22,9 @@ from agent.daemon import Daemon, DaemonFailed, Told
 from agent.display.health import HealthLine
 from agent.paths import DataPaths
 from agent.publish.payloads import Status
-from agent.settings import ChannelOptions, DisplayOptions, MachineOptions, MachineSettings, StoreOptions
+from agent.settings import ChannelOptions, DisplayOptions, Language, MachineOptions, MachineSettings, StoreOptions
 from agent.store import Commit, Store
+from agent.texts import LANGUAGES, Texts
 from drivers import jit
 from drivers.clock import SystemClock
 from drivers.links import Links
@@ -141,8 +142,19 @@ def test_a_part_that_ends_ends_the_daemon(tmp_path: Path, part: str, caplog: pyt
         async with asyncio.timeout(SECONDS):
             await run.daemon.run(asyncio.Event())
 
-    with pytest.raises(DaemonFailed, match=part):
+    with pytest.raises(DaemonFailed) as failed:
         asyncio.run(main())
+    assert failed.value.part == part
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("part", ["compute", "links", "store", "publisher", "beacon", "look", "nothing"])
+def test_what_has_ended_is_said_in_the_shops_language(part: str, language: Language) -> None:
+    texts = Texts.load(DataPaths.find(None), language)
+    assert texts.has(f"run.ended.{part}")
+    what = texts.say(f"run.ended.{part}")
+    assert texts.say("run.failed", what=what, detail="").endswith(what)
+    assert "ValueError('x')" in texts.say("run.failed", what=what, detail=DaemonFailed(part, ValueError("x")).detail)
 
 
 def test_a_lost_device_is_no_first_reading(tmp_path: Path) -> None:

@@ -30,7 +30,6 @@ class App {
     this.snapshot = null;
     this.said = null;
     this.history = null;
-    this.pictures = null;
     this.health = null;
     this.live = false;
     this.broken = false;
