@@ -46,6 +46,7 @@ class Watch:
 
     def __init__(self, options: MonitoringOptions, alarms_per_hour: float) -> None:
         self._options = options
+        self._alarms_per_hour = alarms_per_hour
         self.p = probability(alarms_per_hour)
         self.state = WatchState()
         self.tuning = Tuning()
@@ -120,6 +121,7 @@ class Watch:
             self._mark(key)
             out.append(absent(known[key], self._priors.work, self._time, part, self.p))
         self._priors = priors(self.state.baselines.values())
+        self._share_out()
         levels = of_tools(
             self.state.baselines.values(),
             self._order.program,
@@ -204,7 +206,13 @@ class Watch:
         for key in forgotten:
             self._drift.forget(key)
         self._priors = priors(self.state.baselines.values())
+        self._share_out()
         self._order.whole = False
+
+    def _share_out(self) -> None:
+        """Each judgement's share of the budget, by the machine's own pace."""
+        self.p = probability(self._alarms_per_hour, self.state.pace.evaluations_per_hour())
+        self._drift.retarget(self.p)
 
     def _only_learn(self, cut: Cut, baseline: Baseline, noise: float) -> list[Finding | Indicator]:
         """An operation that cannot be judged is still learned: it may become visible (another drive setting, another load channel)."""
@@ -241,6 +249,7 @@ class Watch:
 
     def _closed(self, cut: Cut, baseline: Baseline, noise: float) -> list[Finding | Indicator]:
         self._over.pop(cut.id, None)
+        self.state.pace.cut(cut.time)
         spoiled = self._spoiled.pop(cut.id, None)
         baseline.seen += 1
         baseline.tool_cuts += 1

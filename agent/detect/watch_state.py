@@ -7,6 +7,7 @@ from collections.abc import Collection
 import msgspec
 
 from agent.detect.baseline import Baseline
+from agent.detect.budget import Pace
 from agent.detect.drift import DriftState
 from agent.detect.tuning import TuningState
 
@@ -21,6 +22,7 @@ class WatchState(msgspec.Struct):
     drift: DriftState = msgspec.field(default_factory=DriftState)
     together: bool = False
     """All tools moved together at the end of the last part."""
+    pace: Pace = msgspec.field(default_factory=Pace)
     tuning: TuningState = msgspec.field(default_factory=TuningState)
 
 
