@@ -31,7 +31,7 @@ BACK = 0.5
 """... which it is when their mean has come back by so much of the fall."""
 POOLED_FROM = 20.0
 """Weight from which on an operation tells the others of its autocorrelation: that of about 35 cuts."""
-WITHIN = 35
+WITHIN = int(charts.WITHIN)
 """Cuts within which a shift of `SIGMAS` must be told, or the chart counts as not supported (issue 5, Show: the real run length)."""
 SIGMAS = 2.0
 
@@ -61,7 +61,7 @@ def visible(n: int, phi: float, run_length: float, within: int = WITHIN, *, phi_
     freedom = max(n - 3.0, 1.0)
     error = 0.02 if phi_known else (1.0 + charts.SHORT / freedom) / math.sqrt(freedom)
     used = min(max(phi, 0.0), charts.DEEPEST)
-    limit, _ = charts.limits(math.asin(phi), error, max(charts.HEAVY, freedom / 5.0), used, 1.0, 0.0, SLACK, settings)
+    limit, _ = charts.limits(math.asin(phi), error, max(charts.HEAVY, freedom / 8.0), used, 1.0, 0.0, SLACK, settings)
     seen = n * math.log1p(within / n) + used / (1.0 - used)
     if not math.isfinite(limit) or seen < 1.0:
         return math.inf

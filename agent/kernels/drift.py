@@ -73,14 +73,17 @@ DEEPEST = 0.6
 BLOCK = 16.0
 LASTS = 5.0
 """Values that a fall has lasted before it is told, and that are beyond GROSS in a row."""
+WITHIN = 35.0
+"""Where even the largest score would not be told within so many values, the sum is not judged: the baseline does not support T. (A shift is
+learned as it lasts: n ln(1 + m / n) is left after m.)"""
 SHARES = (0.7, 0.25, 0.05)
 FOOT = 2.0
 SHORT = 10.0
 """arcsin of the coefficient has a standard error of (1 + SHORT / n) / sqrt(n): with its bias and the line taken out, the error of 20, 30,
 60 and 100 pairs at phi 0.6 was 1.40, 1.30, 1.16 and 1.09 times 1 / sqrt(n) (200,000 draws of the coefficient alone, no chart)."""
-HEAVY = 8.0
-"""Degrees of freedom of the distribution of arcsin(phi): a fifth of those of the spread, at least these. With 30 pairs at phi 0.9 one
-estimate in a thousand was 4.2 of these standard errors too low, as in Student's distribution with 10 (the same draws)."""
+HEAVY = 5.0
+"""Degrees of freedom of the distribution of arcsin(phi): an eighth of those of the spread, at least these. With 30 and with 100 pairs at
+phi 0.9 one estimate in a thousand was 4.2 of these standard errors too low, as in Student's distribution with 10 (the same draws)."""
 GROWTH = 0.25
 """Limits are made anew when so much was learned again. s, too, stands between: a shift that has just begun must not widen its own limit."""
 SUSPECT = 0.25
@@ -179,9 +182,7 @@ def student(p, freedom):  # type: ignore[no-untyped-def]
 @numba.njit([types.UniTuple(types.float64, 4)(_STATE, types.int64)], **jit.options())  # type: ignore[no-untyped-call]
 def _sums(state, c):  # type: ignore[no-untyped-def]
     """Degrees of freedom, and sums of products about straight lines, of all tools together: before², before x now, now²."""
-    freedom = state[OLD_N, c]
-    bb, bn, nn = state[OLD_BB, c], state[OLD_BN, c], state[OLD_NN, c]
-    tt = state[TT, c]
+    freedom, bb, bn, nn, tt = state[OLD_N, c], state[OLD_BB, c], state[OLD_BN, c], state[OLD_NN, c], state[TT, c]
     if state[N, c] >= 3.0 and tt > 0.0:
         freedom += state[N, c] - 2.0
         bb += state[BB, c] - state[TB, c] * state[TB, c] / tt
@@ -201,8 +202,7 @@ def slack(state, c, settings):  # type: ignore[no-untyped-def]
 def calibrate(state, c, settings):  # type: ignore[no-untyped-def]
     """PHI, RATIO, LIMIT and WIDTH of one channel from what it has learned."""
     freedom, bb, bn, nn = _sums(state, c)
-    weight = 1.0 / state[PRIOR_VARIANCE, c]
-    z = state[PRIOR, c]
+    weight, z = 1.0 / state[PRIOR_VARIANCE, c], state[PRIOR, c]
     if freedom >= 4.0 and bb > 0.0:
         own = min(max(bn / bb, -0.95), 0.95)
         own = max(min(own + (2.0 + 4.0 * own) / (freedom + 2.0), _NEAREST), -_NEAREST)
@@ -224,12 +224,15 @@ def calibrate(state, c, settings):  # type: ignore[no-untyped-def]
     state[SPREAD, c] = max(math.sqrt(max(square, 0.0)), settings[FLOOR])
     state[FREEDOM, c] = freedom
     k = slack(state, c, settings)
-    limit, width = limits(z, error, max(HEAVY, freedom / 5.0), phi, least, tail, k, settings)
+    limit, width = limits(z, error, max(HEAVY, freedom / 8.0), phi, least, tail, k, settings)
     if state[PEAKS, c] >= 20.0:
-        # Peaks beyond FOOT fall off by e in each 1 / theta: where they fall off more slowly than R says, so far the limit is stretched.
+        # Peaks fall off by e in each 1 / theta: where they do so more slowly than R says, so far the limit is stretched.
         slower = state[EXCESS, c] * (1.0 - _SLACK_OF_HISTORY / math.sqrt(min(state[PEAKS, c], _MEMORY))) * 2.0 * k / state[RATIO, c]
         limit *= max(slower, 1.0)
-    state[LIMIT, c] = limit
+    n = state[N, c] + state[OLD_N, c]
+    strongest = max(settings[CLIP], 2.0 * k + 0.5)
+    blind = limit + k * WITHIN > strongest * (n * math.log1p(WITHIN / n) + phi / (1.0 - phi))
+    state[LIMIT, c] = np.inf if blind else limit
     # The coefficient may be one standard error larger than it looks; a value varies by s² / (1 + phi² - 2 phi own).
     near = min(max(math.sin(min(z + error, 0.5 * math.pi)), 0.0), _NEAREST)
     values = freedom * (1.0 - near) / (1.0 + near)
@@ -323,9 +326,11 @@ def update(state, values, learn, settings, wider, out):  # type: ignore[no-untyp
                     if told != 0.0:
                         state[DOWN, c] = state[WAVE, c] = state[RUN, c] = state[PEAK, c] = state[COUNT, c] = 0.0
                 if freedom >= 8.0:
-                    # What is learned of one odd cut is what four standard deviations would have told.
-                    most = 4.0 * s / math.sqrt(1.0 - phi * phi)
-                    value = min(max(value, state[NOW, c] - most), state[NOW, c] + most)
+                    # One odd cut teaches no more than four standard deviations. Off what was expected, not off the mean: a value that
+                    # wanders is far off the mean, and to cut that off would hide the wandering.
+                    expected = state[NOW, c] + phi * (last - state[BEFORE, c])
+                    value = min(max(value, expected - 4.0 * s), expected + 4.0 * s)
+                    most = 8.0 * s / math.sqrt(1.0 - phi * phi)
                     last = min(max(last, state[NOW, c] - most), state[NOW, c] + most)
             n += 1.0
             state[N, c] = n
@@ -386,11 +391,7 @@ def settings(
     run_length: T, mean number of values between two false alarms of a channel. fewest: values before a channel is judged.
     floor, smallest: the smallest standard deviation of a whitened value believed, the smallest fall told, unit of the value.
     slack: k, in scores: at least half of the shift that is to be found fastest. clip: the largest score that counts.
-    weight: w of the wave: its memory is 1 / w values.
-
-    Raises
-    ------
-    ValueError: a run length that is not above 1, a weight outside 0 to 1, or a slack that is not above 0.
+    weight: w of the wave: its memory is 1 / w values. All above 0, the run length above 1 and the weight below it: else ValueError.
     """
     if not (run_length > 1.0 and 0.0 < weight < 1.0 and slack > 0.0):
         raise ValueError("a run length is above 1, a weight within 0 to 1, a slack above 0")

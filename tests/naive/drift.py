@@ -72,8 +72,10 @@ class Chart:
                 told = self._judge(score, wider, sum(now for _, now in life) / len(life) - value)
             if f >= 8:
                 middle = sum(now for _, now in life) / len(life)
-                most = 4 * self.s / math.sqrt(1 - self.phi**2)
-                value, last = (min(max(v, middle - most), middle + most) for v in (value, last))
+                expected = middle + self.phi * (last - sum(before for before, _ in life) / len(life))
+                value = min(max(value, expected - 4 * self.s), expected + 4 * self.s)
+                most = 8 * self.s / math.sqrt(1 - self.phi**2)
+                last = min(max(last, middle - most), middle + most)
         life.append((last, value))
         if len(life) >= self.next and (self.down <= 0.25 * self.limit or len(life) >= self.next + 50):
             self._calibrate()
@@ -157,7 +159,7 @@ class Chart:
         self.ratio = max(left_over(min(coefficient, 0.98), self.phi), measured)
         self.freedom = freedom
         self.s = max(math.sqrt(self._left(self.phi)[1] / freedom) if freedom >= 1 else 0.0, self.floor)
-        k, heavy = self._slack(), max(8.0, freedom / 5)
+        k, heavy = self._slack(), max(5.0, freedom / 8)
         at = np.linspace(-6, 6, 21)
         shares = (1 + at**2 / heavy) ** (-(heavy + 1) / 2)
         shares /= shares.sum()
@@ -187,6 +189,9 @@ class Chart:
             excess = sum(self.peaks) / len(self.peaks) - 2
             self.limit *= max(excess * (1 - 1.28 / math.sqrt(len(self.peaks))) * 2 * k / self.ratio, 1.0)
         width = optimize.bisect(waves, 0.0, 20.0, xtol=1e-11) if waves(20.0) < 0 else 20.0
+        n = len(self.lives[-1]) + self._old()
+        if self.limit + 35 * k > max(self.clip, 2 * k + 0.5) * (n * math.log(1 + 35 / n) + self.phi / (1 - self.phi)):
+            self.limit = math.inf
         near = min(max(math.sin(min(middle + error, math.pi / 2)), 0.0), 0.98)
         values = freedom * (1 - near) / (1 + near)
         true = min(max(coefficient, 0.0), 0.98)
