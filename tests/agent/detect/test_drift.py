@@ -173,7 +173,7 @@ def test_what_the_others_know_of_the_autocorrelation_is_used() -> None:
             values.append(5.0 + 0.03 * x)
         follow(np.array(values), chart, operation(str(number)))
     alone = Drift(P, 20)
-    follow(np.array(values[:40]), chart, operation("new"))
-    follow(np.array(values[:40]), alone, operation("new"))
+    follow(np.array(values[:100]), chart, operation("new"))
+    follow(np.array(values[:100]), alone, operation("new"))
     limits = [np.frombuffer(c.saved().state).reshape(charts.FIELDS, -1)[charts.LIMIT, -1] for c in (chart, alone)]
     assert limits[0] < limits[1]
