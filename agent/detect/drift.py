@@ -114,7 +114,7 @@ class Drift:
         charts.update(one, np.full((1, 1), work), learn, self._settings, np.full(1, wider), out)
         self._state[:, column] = one[:, 0]
         if told is not None:
-            change = float(np.mean(baseline.work.values[-RECENT:])) - float(one[charts.NOW, 0])
+            change = self.change(baseline) or 0.0
             if change < -BACK * told:
                 return None
             del self._told[key]
@@ -133,6 +133,17 @@ class Drift:
         if key in self._columns:
             charts.renew(self._state, self._columns[key])
         self._told.pop(key, None)
+
+    def change(self, baseline: Baseline) -> float | None:
+        """Log of the recent work of an operation over what its chart knows as usual; None: it is not known yet."""
+        column = self._columns.get(baseline.key)
+        if column is None or not baseline.work.values or self._state[charts.N, column] < 1.0:
+            return None
+        return float(np.mean(baseline.work.values[-RECENT:])) - float(self._state[charts.NOW, column])
+
+    def tells(self, key: str) -> bool:
+        """Whether this operation stands off by what was found, and has not come back."""
+        return key in self._told
 
     def forget(self, key: str) -> None:
         """An operation that is gone: its column is free for another."""

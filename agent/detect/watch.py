@@ -18,6 +18,7 @@ from agent.detect.life import Rise
 from agent.detect.missing import absent, missing
 from agent.detect.overload import overload
 from agent.detect.sequence import Sequence
+from agent.detect.signals import Signals
 from agent.detect.tuning import Tuning
 from agent.detect.watch_state import WatchState, without
 from agent.model import Alert, Cut, Finding, Indicator, Word
@@ -50,6 +51,7 @@ class Watch:
         self.p = probability(alarms_per_hour)
         self.state = WatchState()
         self.tuning = Tuning()
+        self.signals = Signals(options.wear_limit)
         self._priors = Priors()
         self._drift = Drift(self.p, options.monitor_cuts, options.smallest_drift)
         self._spoiled: dict[str, str] = {}
@@ -128,16 +130,23 @@ class Watch:
             self._order.seen,
             self.state.bad,
             self._priors.step,
-            self.p,
+            self.signals.share(self.p),
             self._options.wear_limit,
         )
-        found = self._tuned(fusion.decide(levels, self._time, part))
+        good = [baseline for key, baseline in known.items() if key not in self.state.bad]
+        found = fusion.decide(levels, self._time, part)
+        share = self.signals.share(self.p)
+        found = self._tuned(self.signals.decide(good, found, self._order.program, self._order.seen, share, self._time, part))
         self.state.worn = [finding.tool for finding in found if finding.kind == "wear"]
         together = any(finding.kind == "process" for finding in found)
-        if self.state.together and not together and all(level.level < 0.5 * level.limit for level in levels.values()):
+        slow, shared = self._waited(part)
+        before = self.state.together or bool(self.state.shared)
+        # Together until only one of them, or none, is still half way to its limit.
+        still = self.state.together and sum(level.level >= 0.5 * level.limit for level in levels.values()) >= 2
+        self.state.together, self.state.shared = together or still, shared
+        if before and not self.state.together and not shared:
             out.append(fusion.process_over(self._time))
-        self.state.together = together
-        out.extend(found)
+        out.extend([*found, *slow])
         self._order.begin()
         return out
 
@@ -158,7 +167,9 @@ class Watch:
         for baseline in self.state.baselines.values():
             if baseline.tool == tool and (not spindle or baseline.spindle == spindle):
                 baseline.new(time)
+                self.signals.new(baseline.key)
                 self._drift.renew(baseline.key)
+                self.state.waiting = fusion.drop(self.state.waiting, (baseline.key,))
         self.state.worn = [t for t in self.state.worn if t != tool]
         self.state.bad = [key for key in self.state.bad if self.state.baselines[key].tool != tool]
 
@@ -176,25 +187,27 @@ class Watch:
 
     def smallest_change(self, baseline: Baseline) -> float | None:
         """Smallest rise of the work that the trend of this operation would show at the budget, as a fraction."""
-        change = wear.smallest_change(baseline, self._priors.step, self.p)
+        change = wear.smallest_change(baseline, self._priors.step, self.signals.share(self.p))
         return None if change is None else math.expm1(min(change, 5.0))
 
     def wear_level(self, baseline: Baseline) -> tuple[float | None, float]:
         """Filtered rise against the new tool and its limit, as fractions."""
-        limit = wear.wear_limit(baseline, self._priors.step, self.p, self._options.wear_limit)
+        limit = wear.wear_limit(baseline, self._priors.step, self.signals.share(self.p), self._options.wear_limit)
         level = wear.level(baseline)
         wide = self.tuning.width("wear", baseline.key) * (math.log1p(self._options.wear_limit) if limit is None else limit)
         return None if level is None else math.expm1(level), math.expm1(min(wide, 5.0))
 
     def rise(self, baseline: Baseline) -> Rise | None:
         """How the work of this operation climbs to its limit; None before it can be told."""
-        limit = wear.wear_limit(baseline, self._priors.step, self.p, self._options.wear_limit)
+        limit = wear.wear_limit(baseline, self._priors.step, self.signals.share(self.p), self._options.wear_limit)
         return None if limit is None else wear.rise(baseline, limit * self.tuning.width("wear", baseline.key))
 
     def saved(self) -> WatchState:
         """What survives a restart."""
         baselines = {key: baseline.without_curves() for key, baseline in self.state.baselines.items()}
-        return msgspec.structs.replace(self.state, baselines=baselines, drift=self._drift.saved(), tuning=self.tuning.state)
+        return msgspec.structs.replace(
+            self.state, baselines=baselines, drift=self._drift.saved(), tuning=self.tuning.state, **self.signals.saved()
+        )
 
     def restore(self, state: WatchState, anew: Collection[str] = ()) -> None:
         """Take back a saved state; of the spindles in `anew` nothing that was learned."""
@@ -203,6 +216,7 @@ class Watch:
         self._order.parts = self.state.sequences
         self._drift.restore(state.drift)
         self.tuning.restore(state.tuning)
+        self.signals.restore(self.state.signals, state.worn_by)
         for key in forgotten:
             self._drift.forget(key)
         self._priors = priors(self.state.baselines.values())
@@ -273,6 +287,7 @@ class Watch:
             self.state.bad = [key for key in self.state.bad if key != baseline.key]
             if not any(self.state.baselines[key].tool == baseline.tool for key in self.state.bad):
                 out.append(_over(cut, "breakage"))
+        out.extend(self.signals.take(cut, learn=self._sound(baseline)))
         ratio = wear.follow(baseline, cut, self._options.wear_limit)
         if ratio is not None:
             out.append(
@@ -289,13 +304,42 @@ class Watch:
                 baseline.rise_since = -1
                 self.state.worn = [tool for tool in self.state.worn if tool != baseline.tool]
                 out.append(_over(cut, "wear"))
-        if baseline.key not in self.state.bad and baseline.tool not in self.state.worn:
+        if self._sound(baseline):
             baseline.learn(cut, noise)
             width = self.tuning.width("drift", baseline.key)
             drift = self._drift.take(baseline, math.log(cut.features.work), cut.time, cut.part, width)
             if drift is not None:
-                out.append(drift)
+                out.extend(self._slow(drift))
         return out
+
+    def _slow(self, drift: Finding) -> list[Finding]:
+        """A slow change waits for the end of the part; its end does not, and what nobody heard of needs none."""
+        if not drift.finished:
+            self.state.waiting = [*self.state.waiting, drift]
+            return []
+        heard = all(finding.operation != drift.operation for finding in self.state.waiting)
+        self.state.waiting = fusion.drop(self.state.waiting, (drift.operation,))
+        return [drift] if heard and drift.operation not in self.state.shared else []
+
+    def _waited(self, part: int) -> tuple[list[Finding], list[str]]:
+        """What waited for the end of the part, and the operations whose slow change is that of all tools."""
+        shared = [key for key in self.state.shared if self._drift.tells(key)]
+        if not self.state.waiting:
+            return [], shared
+        told, more = fusion.decide_drift(self.state.waiting, self._changes(), self._time, part)
+        self.state.waiting = []
+        return told, list(dict.fromkeys([*shared, *more]))
+
+    def _changes(self) -> dict[str, float]:
+        """By spindle and tool, of what was cut in this part: the largest slow change of its operations."""
+        changes: dict[str, float] = {}
+        for key in self._order.seen:
+            baseline = self.state.baselines.get(key)
+            change = self._drift.change(baseline) if baseline is not None else None
+            if baseline is not None and change is not None:
+                name = f"{baseline.spindle}|{baseline.tool}"
+                changes[name] = max(changes.get(name, 0.0), change, key=abs)
+        return changes
 
     def _passes(self, finding: Finding | None) -> Finding | None:
         """At the limit as the operator's verdicts left it."""
@@ -304,7 +348,14 @@ class Watch:
     def _tuned(self, findings: list[Finding]) -> list[Finding]:
         return [tuned for finding in findings if (tuned := self.tuning.tuned(finding)) is not None]
 
+    def _sound(self, baseline: Baseline) -> bool:
+        """Neither broken nor worn: its cuts may be learned from."""
+        return baseline.key not in self.state.bad and baseline.tool not in self.state.worn
+
     def _back(self, baseline: Baseline) -> bool:
+        told = self.signals.back(baseline.key, baseline.tool)
+        if told is not None:
+            return told
         limit = math.log1p(self._options.wear_limit)
         if len(baseline.ratios) < 2 or max(baseline.ratios[-2:]) > BACK * limit:
             return False
@@ -323,6 +374,7 @@ class Watch:
             del self.state.baselines[oldest.key]
             self.state.bad = [key for key in self.state.bad if key != oldest.key]
             self._drift.forget(oldest.key)
+            self.signals.forget(oldest.key)
 
 
 def _over(cut: Cut, kind: str) -> Finding:
