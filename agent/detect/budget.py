@@ -35,15 +35,14 @@ class Pace(msgspec.Struct):
     cuts: int = 0
     hours: float = 0.0
     """of automatic running: between cuts that follow each other within `STANDSTILL`"""
-    last: float = math.nan
+    last: float | None = None
 
     def cut(self, time: float) -> None:
         """One cut has closed at `time`, s."""
-        if 0.0 <= time - self.last <= STANDSTILL:
+        if self.last is not None and 0.0 <= time - self.last <= STANDSTILL:
             self.hours += (time - self.last) / 3600.0
             self.cuts += 1
-        if not time <= self.last:
-            self.last = time
+        self.last = time if self.last is None else max(self.last, time)
 
     def evaluations_per_hour(self) -> float:
         """As learned, in steps; the assumed rate before `ENOUGH` cuts, and where the machine is slower."""
