@@ -145,6 +145,8 @@ class MonitoringOptions(_Table, frozen=True, kw_only=True):
     """Seconds by which rows of different sources may arrive out of order."""
     wear_limit: float = 0.20
     """Rise of the work above idle against the new tool at which wear is alerted, as a fraction (log ratio ln(1 + x))."""
+    smallest_drift: float = 0.05
+    """Fall of the work below what an operation usually takes that is worth an alert, as a fraction: a smaller one asks for no action."""
     learn_cuts: int = 5
     """Good cuts before gross limits are set: PROVISIONAL."""
     monitor_cuts: int = 20

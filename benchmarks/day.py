@@ -4,6 +4,8 @@
   python -m benchmarks.day --hours 4            less of it
   python -m benchmarks.day --runs 3 --keep DIR  median of three; the recording is left in DIR and taken from there the next time
   python -m benchmarks.day --profile            where the time of the pass goes (cProfile, which itself slows it)
+  python -m benchmarks.day --fall 0.1 --at 12 --over 4    from the 12th hour on tool 2 takes up to 10 % less, slowly over 4 h (0: at
+                                                once), and every alert is printed: none before, drift after
   python -m benchmarks.day --json
 
 The recording is the simulated lathe's (drivers/simulate: parts, tools, cuts, no faults), one row each 0.1 s, every polled channel in every
@@ -47,6 +49,8 @@ from drivers.simulate.state import State
 
 POLL = 0.1
 """s"""
+FALLING = 2
+"""Tool whose cuts take less with --fall."""
 BLOCK = 6000
 """Rows that are written at once."""
 ROLES = {
@@ -68,7 +72,7 @@ def machine_text() -> str:
     return text
 
 
-def make(folder: Path, hours: float, seed: int, pace: float) -> int:
+def make(folder: Path, hours: float, seed: int, pace: float, fall: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> int:
     """Write the recording; number of rows."""
     folder.mkdir(parents=True)
     settings = {name: ChannelSettings(rate=1.0 / POLL) for name in POLLED} | {name: ChannelSettings(on_change=True) for name in CONTEXT}
@@ -82,7 +86,10 @@ def make(folder: Path, hours: float, seed: int, pace: float) -> int:
         states = [machine.advance(k * POLL / pace) for k in ticks.tolist()]
         machine.log.clear()
         machine.trace.clear()
+        share, at, over = fall
+        less = share * np.clip((ticks * POLL / 3600.0 - at) / over if over else np.sign(ticks * POLL / 3600.0 - at), 0.0, 1.0)
         values = _values(states, draw, words)
+        values[:, POLLED.index("load")] *= 1.0 - less * np.array([s.tool == FALLING for s in states])
         quality = np.full(values.shape, Quality.GOOD, dtype=np.uint8)
         writer.write(Readings("day", (*POLLED, *CONTEXT), np.round(ticks * POLL, 6), values, quality, words.seen()))
     writer.close()
@@ -142,15 +149,20 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--pace", type=float, default=8.0, help="times slower than the demonstration")
     parser.add_argument("--keep", type=Path, default=None, metavar="DIR")
     parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--fall", type=float, default=0.0, help="share by which the cuts of tool 2 fall; prints every alert")
+    parser.add_argument("--at", type=float, default=12.0, metavar="HOURS")
+    parser.add_argument("--over", type=float, default=0.0, metavar="HOURS")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args(argv)
     jit.prepare()
     importlib.import_module("agent.monitor")
     with tempfile.TemporaryDirectory(prefix="broche-day-") as temporary:
-        place = (args.keep or Path(temporary)) / f"day-{args.hours:g}-{args.seed}-{args.pace:g}"
+        place = (
+            args.keep or Path(temporary)
+        ) / f"day-{args.hours:g}-{args.seed}-{args.pace:g}{'' if not args.fall else f'-{args.fall:g}-{args.at:g}-{args.over:g}'}"
         if not place.is_dir():
             began = time.perf_counter()
-            make(place, args.hours, args.seed, args.pace)
+            make(place, args.hours, args.seed, args.pace, (args.fall, args.at, args.over))
             print(f"recording made in {time.perf_counter() - began:.0f} s", file=sys.stderr)
         file = Path(temporary) / "day.toml"
         file.write_text(machine_text(), encoding="utf-8")
@@ -162,6 +174,11 @@ def main(argv: list[str] | None = None) -> int:
             profile = cProfile.Profile()
             profile.runcall(once, recording, machine, texts)
             pstats.Stats(profile).sort_stats("tottime").print_stats(45)
+            return 0
+        if args.fall:
+            out = io.StringIO()
+            replay(recording, machine, texts, ("alert",), out)
+            print(out.getvalue(), end="")
             return 0
         done = [once(recording, machine, texts) for _ in range(args.runs)]
     summary, size = done[0]

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.cli import Say
+from agent.cli import Say, _check_budget
 
 if TYPE_CHECKING:
     from agent.machine_file import MachineFile
@@ -20,11 +20,6 @@ UNREADABLE = {"no_file", "folder", "not_a_file", "unreadable"}
 """Mistakes of the call rather than of the file: exit status 2."""
 BAND_RATE = 2106.0
 """Hz; velocity from 10 to 1000 Hz needs 2 x 1000 / 0.95 samples a second (field.md 2.1, trap 4)."""
-DETECTORS = 5
-"""missing, breakage, overload, wear, spindle"""
-TOOLS = 20
-PARTS_AN_HOUR = 25
-"""What the budget is shared by until a machine is known to be faster (DESIGN.md, decision 5: 4,000 parts in a month of 160 h)."""
 
 
 def add_arguments(parser: argparse.ArgumentParser, say: Say) -> None:
@@ -84,7 +79,7 @@ def _page(file: MachineFile, texts: Texts) -> str:
     for name, possible in _watch(file).items():
         word = "yes" if possible else "no"
         lines.append(f"  {say(f'check.mark.{word}')}  {say(f'check.watch.{name}.{word}')}")
-    lines += ["", say("check.heading.budget"), *(f"  {line}" for line in _budget_lines(file, texts))]
+    lines += ["", say("check.heading.budget"), *(f"  {line}" for line in _check_budget.lines(file, texts))]
     costs = tuple(warning for warning in file.warnings if warning.code.startswith("cost_"))
     notes = tuple(warning for warning in file.warnings if not warning.code.startswith("cost_"))
     for heading, warnings in (("costs", costs), ("notes", notes)):
@@ -231,38 +226,6 @@ def _resolution(file: MachineFile, channel: ChannelOptions) -> float:
     return max(channel.every or source.every, *slowness(source, device, register))
 
 
-def _budget(file: MachineFile) -> dict[str, float]:
-    """The arithmetic of the false-alarm budget."""
-    from agent.budget import alarms_per_hour
-    from agent.detect.budget import EVALUATIONS_PER_HOUR, prediction_factor, probability
-
-    monitoring = file.settings.monitoring
-    rate = alarms_per_hour(monitoring.false_alarms) or 0.0
-    p = probability(rate)
-    return {
-        "alarms_per_hour": rate,
-        "evaluations_per_hour": EVALUATIONS_PER_HOUR,
-        "evaluations_per_alarm": EVALUATIONS_PER_HOUR / rate,
-        "probability": p,
-        "factor_first": prediction_factor(monitoring.learn_cuts, monitoring.learn_cuts - 1, p),
-        "factor_known": prediction_factor(monitoring.monitor_cuts, monitoring.monitor_cuts - 1, p),
-    }
-
-
-def _budget_lines(file: MachineFile, texts: Texts) -> list[str]:
-    say = texts.say
-    monitoring = file.settings.monitoring
-    figures = _budget(file)
-    return [
-        say("check.budget.says", budget=monitoring.false_alarms, hours=1.0 / figures["alarms_per_hour"]),
-        say("check.budget.sum", tools=TOOLS, detectors=DETECTORS, parts=PARTS_AN_HOUR, product=figures["evaluations_per_hour"]),
-        say("check.budget.share", evaluations=1.0 / figures["probability"]),
-        say("check.budget.first", n=monitoring.learn_cuts, factor=figures["factor_first"], percent=figures["factor_first"]),
-        say("check.budget.known", n=monitoring.monitor_cuts, factor=figures["factor_known"], percent=figures["factor_known"]),
-        say("check.budget.wear", percent=100.0 * monitoring.wear_limit),
-    ]
-
-
 def _report(file: MachineFile, texts: Texts) -> dict[str, Any]:
     """What a program reads."""
     from agent.cli._cautions import cautions
@@ -297,7 +260,7 @@ def _report(file: MachineFile, texts: Texts) -> dict[str, Any]:
         "beacon": settings.beacon if settings.beacon.bus else None,
         "channels": [{"name": c.name, "role": c.role, "from": c.source, "unit": c.unit} for c in settings.channel],
         "watch": _watch(file),
-        "budget": _budget(file),
+        "budget": _check_budget.budget(file),
     }
 
 

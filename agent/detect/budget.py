@@ -11,12 +11,52 @@ from __future__ import annotations
 import functools
 import math
 
-EVALUATIONS_PER_HOUR = 2500.0
-"""20 tools x 5 detectors x 25 parts an hour: assumed until the machine's own rate is known to be higher."""
+import msgspec
+
+TOOLS, DETECTORS, PARTS_AN_HOUR = 20, 5, 25
+"""Detectors: missing, breakage, overload, wear, drift; spindle vibration is judged far more rarely."""
+EVALUATIONS_PER_HOUR = float(TOOLS * DETECTORS * PARTS_AN_HOUR)
+"""2,500: assumed until the machine's own rate is known to be higher (DESIGN.md, decision 5: 4,000 parts in a month of 160 h)."""
+ENOUGH = 200
+"""Cuts after which the machine's own pace counts."""
+STANDSTILL = 600.0
+"""s between two cuts from which on the time is no automatic running: a stop, a shift's end."""
+STEP = 1.1
+"""The pace counts in steps of this ratio, upwards: limits must not move with every cut."""
 
 WIDEN = 1.75
 """Good cuts of a production lathe have their p99.9 at 5.8 robust sigma where a Gaussian has 3.3 (detection.md 2.8, n = 4550): the Gaussian
 limit is widened by that ratio."""
+
+
+class Pace(msgspec.Struct):
+    """How often the machine gives its detectors something to judge: what the budget of an hour is shared by."""
+
+    cuts: int = 0
+    hours: float = 0.0
+    """of automatic running: between cuts that follow each other within `STANDSTILL`"""
+    last: float | None = None
+
+    def cut(self, time: float) -> None:
+        """One cut has closed at `time`, s."""
+        if self.last is not None and 0.0 <= time - self.last <= STANDSTILL:
+            self.hours += (time - self.last) / 3600.0
+            self.cuts += 1
+        self.last = time if self.last is None else max(self.last, time)
+
+    def evaluations_per_hour(self) -> float:
+        """As learned, in steps; the assumed rate before `ENOUGH` cuts, and where the machine is slower."""
+        if self.cuts < ENOUGH or self.hours <= 0.0:
+            return EVALUATIONS_PER_HOUR
+        own = self.cuts / self.hours * DETECTORS
+        if own <= EVALUATIONS_PER_HOUR:
+            return EVALUATIONS_PER_HOUR
+        return float(EVALUATIONS_PER_HOUR * STEP ** math.ceil(math.log(own / EVALUATIONS_PER_HOUR) / math.log(STEP)))
+
+
+def run_length(p: float) -> float:
+    """Mean number of evaluations of one chart between two false alarms of it."""
+    return 1.0 / p
 
 
 def probability(alarms_per_hour: float, evaluations_per_hour: float = EVALUATIONS_PER_HOUR) -> float:

@@ -1,9 +1,10 @@
 """Slow change of an operation that wear does not explain: its work sinks, cut by cut, below what it was.
 
-A self-starting chart per operation (Q-statistics into a CUSUM: `agent.kernels.charts`, Hawkins 1987) needs no teach-in. Upwards is the
-business of `wear`, which knows the new tool; here only the lower sum is judged. The limit comes from the budget by Siegmund's
-approximation of the run length of a one-sided CUSUM, ARL = (exp(2 k b) - 2 k b - 1) / (2 k^2) with b = h + 1.166 (Siegmund, Sequential
-Analysis, 1985, eq. 2.57), widened like every Gaussian limit (`budget.WIDEN`).
+The charts are `agent.kernels.drift`: whitened log(work) of closed good cuts, a CUSUM for a step and a slow EWMA for a creep, limits at the
+budget's run length, wider where few cuts tell. Upwards is the business of `wear`, which knows the new tool: only a fall is judged here.
+
+A fall below `smallest_drift` of [monitoring] is never told: it asks for no action (DESIGN.md, decision 8), the same 5 % within which a tool
+counts as not moving (`fusion.FLAT`). It is the shop's choice, not a statistical one: a cold machine warms up by 3 to 5 %.
 """
 
 from __future__ import annotations
@@ -12,19 +13,27 @@ import math
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.detect.baseline import SPREAD_FLOOR, Baseline
-from agent.detect.budget import WIDEN
-from agent.kernels import charts
+from agent.kernels import drift as charts
 from agent.model import Finding
 
 SLACK = 0.5
-"""k: a shift of one standard deviation is found fastest."""
+"""k: a shift of one standard deviation of the whitened value is found fastest, or `smallest_drift`, whichever is larger."""
+WEIGHT = 0.04
+"""Of the slow chart: a memory of 25 cuts."""
 CLIP = 3.0
 """Largest score that counts, so that one odd cut is not a drift."""
-WEIGHT = 0.2
 RECENT = 5
-"""Cuts over which the size of the drift is told."""
+"""Cuts over which it is told whether a drift is over."""
+BACK = 0.5
+"""... which it is when their mean has come back by so much of the fall."""
+POOLED_FROM = 20.0
+"""Weight from which on an operation tells the others of its autocorrelation: that of about 35 cuts."""
+WITHIN = int(charts.WITHIN)
+"""Cuts within which a shift of `SIGMAS` must be told, or the chart counts as not supported (issue 5, Show: the real run length)."""
+SIGMAS = 2.0
 
 
 class DriftState(msgspec.Struct):
@@ -33,19 +42,43 @@ class DriftState(msgspec.Struct):
     keys: list[str] = []
     state: bytes = b""
     told: list[str] = []
+    falls: dict[str, float] = {}
+    """Of what was told: the fall, log."""
 
 
-def limit(p: float) -> float:
-    """H of the lower sum whose mean run length is 1 / p evaluations."""
-    low, high = 0.0, 100.0
-    for _ in range(80):
-        middle = 0.5 * (low + high)
-        b = middle + 1.166
-        if (math.exp(2.0 * SLACK * b) - 2.0 * SLACK * b - 1.0) / (2.0 * SLACK**2) < 1.0 / p:
-            low = middle
-        else:
-            high = middle
-    return WIDEN * high
+def visible(n: int, phi: float, run_length: float, within: int = WITHIN, *, phi_known: bool = False) -> float:
+    """Smallest lasting shift, in standard deviations of a value, that the sum tells within so many cuts on average; inf: none.
+
+    The shift is learned as it lasts: after m cuts n / (n + m) of it is left, in all n ln(1 + m / n), and has to reach h + k m. Its first
+    value is whitened by one from before: that is worth phi / (1 - phi) values more.
+
+    Parameters
+    ----------
+    n: good cuts before it. phi: AR(1) coefficient of the values. run_length: T. within: m.
+    phi_known: whether the machine's other operations tell the coefficient, rather than these n cuts alone.
+    """
+    settings = charts.settings(run_length, 0, 0.0, slack=SLACK, weight=WEIGHT, clip=CLIP)
+    freedom = max(n - 3.0, 1.0)
+    error = 0.02 if phi_known else (1.0 + charts.SHORT / freedom) / math.sqrt(freedom)
+    used = min(max(phi, 0.0), charts.DEEPEST)
+    limit, _ = charts.limits(math.asin(phi), error, max(charts.HEAVY, freedom / 8.0), used, 1.0, 0.0, SLACK, settings)
+    seen = n * math.log1p(within / n) + used / (1.0 - used)
+    if not math.isfinite(limit) or seen < 1.0:
+        return math.inf
+    score = (limit + SLACK * within) / seen
+    # One standard deviation of the value moves the whitened one by (1 - used), whose own is sqrt(1 + used² - 2 used phi).
+    shift = score * math.sqrt(1.0 + used * used - 2.0 * used * phi) / (1.0 - used)
+    return shift if score < CLIP else math.inf
+
+
+def supported(n: int, phi: float, run_length: float) -> bool:
+    """Whether n good cuts support this run length: a shift of two standard deviations is told within 35 cuts. Else: PROVISIONAL."""
+    return visible(n, phi, run_length) <= SIGMAS
+
+
+def chart_settings(run_length: float, fewest: int, smallest: float) -> NDArray[np.float64]:
+    """What the charts of this file run with; `smallest`: the smallest fall that is told, as a fraction."""
+    return charts.settings(run_length, fewest, SPREAD_FLOOR, smallest=-math.log1p(-smallest), slack=SLACK, weight=WEIGHT, clip=CLIP)
 
 
 class Drift:
@@ -53,68 +86,103 @@ class Drift:
 
     Parameters
     ----------
-    p: chance that one evaluation may be a false alarm.
+    p: chance that one evaluation may be a false alarm: 1 / run length.
     fewest: good cuts of an operation before it is judged.
+    smallest: the smallest fall that is told, as a fraction.
     """
 
-    def __init__(self, p: float, fewest: int) -> None:
-        self._limit = limit(p)
-        self._fewest = fewest
+    def __init__(self, p: float, fewest: int, smallest: float = 0.05) -> None:
+        self._settings = chart_settings(1.0 / p, fewest, smallest)
         self._columns: dict[str, int] = {}
         self._state = charts.new(0)
-        self._told: set[str] = set()
+        self._told: dict[str, float] = {}
         self._free: list[int] = []
+
+    def retarget(self, p: float) -> None:
+        """Another share of the budget: the limits follow when they are next made anew."""
+        self._settings[charts.RUN_LENGTH] = 1.0 / p
 
     def take(self, baseline: Baseline, work: float, time: float, part: int, wider: float = 1.0) -> Finding | None:
         """A good cut's log(work); the finding is handed out once, and its end once. `wider`: the limit's width by the operator's word."""
-        column = self._column(baseline.key)
-        width = self._state.shape[1]
-        values = np.full((1, width), np.nan)
-        values[0, column] = work
-        out = np.empty((1, charts.OUTPUTS, width))
-        learn = np.full((1, width), baseline.key not in self._told, dtype=np.uint8)
-        charts.update(self._state, values, learn, np.full(width, SPREAD_FLOOR), SLACK, WEIGHT, CLIP, out)
-        if baseline.good < self._fewest:
-            return None
-        down = float(out[0, charts.DOWN, column])
-        change = self.change(baseline) or 0.0
-        if baseline.key in self._told:
-            if change < -baseline.work.sd:
+        key = baseline.key
+        column = self._column(key)
+        told = self._told.get(key)
+        one = np.ascontiguousarray(self._state[:, column : column + 1])
+        one[charts.PRIOR, 0], one[charts.PRIOR_VARIANCE, 0] = self._others(column)
+        out = np.empty((1, charts.OUTPUTS, 1))
+        learn = np.full((1, 1), told is None, dtype=np.uint8)
+        charts.update(one, np.full((1, 1), work), learn, self._settings, np.full(1, wider), out)
+        self._state[:, column] = one[:, 0]
+        if told is not None:
+            change = self.change(baseline) or 0.0
+            if change < -BACK * told:
                 return None
-            self._told.discard(baseline.key)
-            charts.restart(self._state, np.arange(width) == column)
-            return self._finding(baseline, time, part, down, change, wider, finished=True)
-        if down <= wider * self._limit:
+            del self._told[key]
+            charts.restart(self._state, column)
+            return _finding(baseline, time, part, 0.0, change, wider, 0, finished=True)
+        if out[0, charts.EVENT, 0] == 0.0:
             return None
-        self._told.add(baseline.key)
-        return self._finding(baseline, time, part, down, change, wider, finished=False)
+        change = float(out[0, charts.CHANGE, 0])
+        self._told[key] = -change
+        return _finding(
+            baseline, time, part, wider * float(out[0, charts.LEVEL, 0]), change, wider, int(out[0, charts.SINCE, 0]), finished=False
+        )
+
+    def renew(self, key: str) -> None:
+        """A new tool: its mean begins again; autocorrelation and spread are the machine's and stay."""
+        if key in self._columns:
+            charts.renew(self._state, self._columns[key])
+        self._told.pop(key, None)
 
     def change(self, baseline: Baseline) -> float | None:
         """Log of the recent work of an operation over what its chart knows as usual; None: it is not known yet."""
         column = self._columns.get(baseline.key)
-        if column is None or not baseline.work.values:
+        if column is None or not baseline.work.values or self._state[charts.N, column] < 1.0:
             return None
-        return float(np.mean(baseline.work.values[-RECENT:])) - float(self._state[charts.MEAN, column])
+        return float(np.mean(baseline.work.values[-RECENT:])) - float(self._state[charts.NOW, column])
 
     def tells(self, key: str) -> bool:
         """Whether this operation stands off by what was found, and has not come back."""
         return key in self._told
 
     def forget(self, key: str) -> None:
-        """A new tool, or an operation that is gone: its chart begins again, its column is free for another."""
+        """An operation that is gone: its column is free for another."""
         if key in self._columns:
-            charts.forget(self._state, np.arange(self._state.shape[1]) == self._columns[key])
-            self._free.append(self._columns.pop(key))
-        self._told.discard(key)
+            column = self._columns.pop(key)
+            self._state[:, column] = charts.new(1)[:, 0]
+            self._free.append(column)
+        self._told.pop(key, None)
 
     def unmark(self, key: str) -> None:
         """What was told of this operation was false: it may be told again, and its cuts are learned from."""
-        self._told.discard(key)
+        self._told.pop(key, None)
+
+    def supported(self, key: str) -> bool:
+        """Whether what is known of this operation supports the run length; False: its word for drift is PROVISIONAL."""
+        if key not in self._columns:
+            return False
+        one = self._state[:, self._columns[key]]
+        n = int(one[charts.N])
+        return n >= 1 and self._visible(one, n) <= SIGMAS
+
+    def smallest(self, key: str) -> float | None:
+        """Smallest fall, as a fraction, that is told of this operation within `WITHIN` cuts; None while none is."""
+        if key not in self._columns:
+            return None
+        one = self._state[:, self._columns[key]]
+        n = int(one[charts.N])
+        shift = self._visible(one, n) if n >= 1 else math.inf
+        if not math.isfinite(shift):
+            return None
+        phi = float(one[charts.PHI])
+        sd = float(one[charts.SPREAD]) / math.sqrt(1.0 - phi * phi)
+        return -math.expm1(-max(shift * sd, float(self._settings[charts.SMALLEST])))
 
     def saved(self) -> DriftState:
         """What survives a restart."""
         keys = list(self._columns)
-        return DriftState(keys, np.ascontiguousarray(self._state[:, [self._columns[key] for key in keys]]).tobytes(), sorted(self._told))
+        state = np.ascontiguousarray(self._state[:, [self._columns[key] for key in keys]]).tobytes()
+        return DriftState(keys, state, sorted(self._told), dict(sorted(self._told.items())))
 
     def restore(self, saved: DriftState) -> None:
         """Take back what `saved` gave; another layout of the charts is left alone."""
@@ -123,8 +191,31 @@ class Drift:
             return
         self._columns = {key: i for i, key in enumerate(saved.keys)}
         self._state = np.ascontiguousarray(state.reshape(charts.FIELDS, len(saved.keys)).copy())
-        self._told = set(saved.told)
+        self._told = {key: saved.falls.get(key, 0.0) for key in saved.told}
         self._free = []
+
+    def _visible(self, one: NDArray[np.float64], n: int) -> float:
+        """As `visible`, with the limit that stands, in standard deviations of the value."""
+        phi, limit = float(one[charts.PHI]), float(one[charts.LIMIT])
+        k = max(SLACK, 0.5 * float(self._settings[charts.SMALLEST]) * (1.0 - phi) / float(one[charts.SPREAD] or math.inf))
+        score = (limit + k * WITHIN) / (n * math.log1p(WITHIN / n) + phi / (1.0 - phi))
+        return score * math.sqrt(1.0 - phi * phi) / (1.0 - phi) if score < CLIP else math.inf
+
+    def _others(self, column: int) -> tuple[float, float]:
+        """Arcsin of the autocorrelation that the machine's other operations have, and its variance: their spread among themselves (the
+        moment estimate of R. DerSimonian and N. Laird, Controlled Clinical Trials 7 (1986) 177-188), and what so few of them leave open."""
+        weights = self._state[charts.TOLD].copy()
+        weights[column] = 0.0
+        known = weights >= POOLED_FROM
+        k = int(known.sum())
+        if k < 2:
+            return charts.PRIOR_MEAN, charts.PRIOR_SPREAD
+        w, own = weights[known], self._state[charts.OWN, known]
+        total = float(w.sum())
+        mean = float((w * own).sum()) / total
+        excess = float((w * (own - mean) ** 2).sum()) - (k - 1)
+        between = max(excess / (total - float((w * w).sum()) / total), 0.0)
+        return mean, min(between + 1.0 / total + charts.PRIOR_SPREAD / k, charts.PRIOR_SPREAD)
 
     def _column(self, key: str) -> int:
         column = self._columns.get(key)
@@ -135,22 +226,26 @@ class Drift:
             column = self._columns[key] = self._free.pop()
         return column
 
-    def _finding(self, baseline: Baseline, time: float, part: int, down: float, change: float, wider: float, *, finished: bool) -> Finding:
-        return Finding(
-            time=time,
-            kind="drift",
-            severity="warning",
-            channel="",
-            spindle=baseline.spindle,
-            operation=baseline.key,
-            tool=baseline.tool,
-            score=down,
-            threshold=wider * self._limit,
-            evidence={
-                "change_pct": 100.0 * math.expm1(change),
-                "n_baseline": baseline.good,
-                "since_part": max(part - int(self._state[charts.DOWN_RUN, self._columns[baseline.key]]) + 1, 0),
-                "part": part,
-            },
-            finished=finished,
-        )
+
+def _finding(
+    baseline: Baseline, time: float, part: int, score: float, change: float, wider: float, since: int, *, finished: bool
+) -> Finding:
+    """`score` and its threshold: the sum in limits of the budget, so 1 is what the budget allows."""
+    return Finding(
+        time=time,
+        kind="drift",
+        severity="warning",
+        channel="",
+        spindle=baseline.spindle,
+        operation=baseline.key,
+        tool=baseline.tool,
+        score=score,
+        threshold=wider,
+        evidence={
+            "change_pct": 100.0 * math.expm1(change),
+            "n_baseline": baseline.good,
+            "since_part": max(part - since + 1, 0),
+            "part": part,
+        },
+        finished=finished,
+    )

@@ -51,12 +51,13 @@ class Watch:
 
     def __init__(self, options: MonitoringOptions, alarms_per_hour: float) -> None:
         self._options = options
+        self._alarms_per_hour = alarms_per_hour
         self.p = probability(alarms_per_hour)
         self.state = WatchState()
         self.tuning = Tuning()
         self.signals = Signals(options.wear_limit)
         self._priors = Priors()
-        self._drift = Drift(self.p, options.monitor_cuts)
+        self._drift = Drift(self.p, options.monitor_cuts, options.smallest_drift)
         self._spoiled: dict[str, str] = {}
         self._over: dict[str, int] = {}
         self._order = Sequence(options.learn_cuts)
@@ -131,6 +132,7 @@ class Watch:
                 baseline.came = [*baseline.came, baseline.key in self._order.seen][-PARTS:]
         out.extend(self._absent(self._order.ended(known, whole=whole), self._time, part))
         self._priors = priors(self.state.baselines.values())
+        self._share_out()
         levels = of_tools(
             self.state.baselines.values(),
             self._order.program,
@@ -177,7 +179,7 @@ class Watch:
             if baseline.tool == tool and (not spindle or baseline.spindle == spindle):
                 baseline.new(time)
                 self.signals.new(baseline.key)
-                self._drift.forget(baseline.key)
+                self._drift.renew(baseline.key)
                 self.state.waiting = fusion.drop(self.state.waiting, (baseline.key,))
         self.state.worn = [t for t in self.state.worn if t != tool]
         self.state.bad = [key for key in self.state.bad if self.state.baselines[key].tool != tool]
@@ -234,7 +236,13 @@ class Watch:
         for key in forgotten:
             self._drift.forget(key)
         self._priors = priors(self.state.baselines.values())
+        self._share_out()
         self._order.whole = False
+
+    def _share_out(self) -> None:
+        """Each judgement's share of the budget, by the machine's own pace."""
+        self.p = probability(self._alarms_per_hour, self.state.pace.evaluations_per_hour())
+        self._drift.retarget(self.p)
 
     def _only_learn(self, cut: Cut, baseline: Baseline, noise: float) -> list[Finding | Indicator]:
         """An operation that cannot be judged is still learned: it may become visible (another drive setting, another load channel)."""
@@ -284,6 +292,7 @@ class Watch:
     def _closed(self, cut: Cut, baseline: Baseline, noise: float) -> list[Finding | Indicator]:
         self._over.pop(cut.id, None)
         self._envelope.look(cut, baseline, noise)
+        self.state.pace.cut(cut.time)
         spoiled = self._spoiled.pop(cut.id, None)
         baseline.seen += 1
         baseline.tool_cuts += 1

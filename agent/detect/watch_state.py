@@ -8,6 +8,7 @@ import msgspec
 
 from agent.detect.awaited import Wait
 from agent.detect.baseline import Baseline
+from agent.detect.budget import Pace
 from agent.detect.drift import DriftState
 from agent.detect.signals import Signal
 from agent.detect.tuning import TuningState
@@ -24,6 +25,7 @@ class WatchState(msgspec.Struct):
     drift: DriftState = msgspec.field(default_factory=DriftState)
     together: bool = False
     """All tools moved together at the end of the last part."""
+    pace: Pace = msgspec.field(default_factory=Pace)
     waiting: list[Finding] = []
     """Slow changes that were found in this part and wait for its end"""
     shared: list[str] = []

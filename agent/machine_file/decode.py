@@ -42,6 +42,7 @@ LIMITS: dict[tuple[str, str], tuple[float, float]] = {
     ("channel", "off_value"): (-1e9, 1e9),
     ("monitoring", "lateness"): (0.0, 10.0),
     ("monitoring", "wear_limit"): (0.01, 10.0),
+    ("monitoring", "smallest_drift"): (0.0, 0.9),
     ("monitoring", "learn_cuts"): (2, 1000),
     ("monitoring", "monitor_cuts"): (2, 10_000),
     ("broker", "keepalive"): (1, 10),

@@ -44,3 +44,38 @@ def test_the_unwidened_prediction_limit_is_passed_as_often_as_it_says(n: int) ->
     factor = budget.prediction_factor(n, n - 1, 0.01) / budget.WIDEN
     passed = np.mean(following > learned.mean(axis=1) + factor * learned.std(axis=1, ddof=1))
     assert passed == pytest.approx(0.01, abs=4.0 * math.sqrt(0.01 / 200_000))
+
+
+def test_the_pace_is_the_machines_own_once_it_is_faster_than_assumed() -> None:
+    pace = budget.Pace()
+    assert pace.evaluations_per_hour() == budget.EVALUATIONS_PER_HOUR == 2500.0
+    for i in range(budget.ENOUGH):
+        pace.cut(2.0 * i)
+    assert pace.evaluations_per_hour() == 2500.0, "199 gaps are too few"
+    pace.cut(2.0 * budget.ENOUGH)
+    assert 9000.0 <= pace.evaluations_per_hour() <= 1.1 * 9000.0
+    before = pace.evaluations_per_hour()
+    pace.cut(2.0 * budget.ENOUGH + 8 * 3600.0)
+    assert pace.evaluations_per_hour() == before, "a night is no automatic running"
+    pace.cut(5.0)
+    assert pace.last == 2.0 * budget.ENOUGH + 8 * 3600.0, "time does not go back"
+
+
+def test_a_slow_machine_gets_no_nearer_limits() -> None:
+    pace = budget.Pace()
+    for i in range(400):
+        pace.cut(60.0 * i)
+    assert pace.evaluations_per_hour() == 2500.0
+
+
+@given(st.lists(st.floats(-1e6, 1e6), max_size=30))
+def test_any_times_give_a_rate(times: list[float]) -> None:
+    pace = budget.Pace()
+    for time in times:
+        pace.cut(time)
+    assert pace.evaluations_per_hour() >= 2500.0
+    assert pace.hours >= 0.0
+
+
+def test_the_run_length_is_the_share_turned_over() -> None:
+    assert budget.run_length(budget.probability(1.0 / 160.0)) == pytest.approx(400_000)
