@@ -22,6 +22,7 @@ from agent.detect.overdue import Overdue
 from agent.detect.overload import overload
 from agent.detect.sequence import PARTS, Sequence
 from agent.detect.signals import Signals
+from agent.detect.slow import Slow
 from agent.detect.tuning import Tuning
 from agent.detect.watch_state import WatchState, without
 from agent.model import Alert, Cut, Finding, Indicator, Word
@@ -58,6 +59,7 @@ class Watch:
         self.signals = Signals(options.wear_limit)
         self._priors = Priors()
         self._drift = Drift(self.p, options.monitor_cuts, options.smallest_drift)
+        self._slow = Slow(self._drift)
         self._spoiled: dict[str, str] = {}
         self._over: dict[str, int] = {}
         self._order = Sequence(options.learn_cuts)
@@ -148,12 +150,12 @@ class Watch:
         found = self._tuned(self.signals.decide(good, found, self._order.program, self._order.seen, share, self._time, part))
         self.state.worn = [finding.tool for finding in found if finding.kind == "wear"]
         together = any(finding.kind == "process" for finding in found)
-        slow, shared = self._waited(part)
-        before = self.state.together or bool(self.state.shared)
+        before = self.state.together or bool(self._slow.shared)
+        slow = self._slow.ended(self._order.seen, known, self._time, part)
         # Together until only one of them, or none, is still half way to its limit.
         still = self.state.together and sum(level.level >= 0.5 * level.limit for level in levels.values()) >= 2
-        self.state.together, self.state.shared = together or still, shared
-        if before and not self.state.together and not shared:
+        self.state.together = together or still
+        if before and not self.state.together and not self._slow.shared:
             out.append(fusion.process_over(self._time))
         out.extend([*found, *slow])
         self._order.begin()
@@ -180,7 +182,7 @@ class Watch:
                 baseline.new(time)
                 self.signals.new(baseline.key)
                 self._drift.renew(baseline.key)
-                self.state.waiting = fusion.drop(self.state.waiting, (baseline.key,))
+                self._slow.drop((baseline.key,))
         self.state.worn = [t for t in self.state.worn if t != tool]
         self.state.bad = [key for key in self.state.bad if self.state.baselines[key].tool != tool]
 
@@ -221,7 +223,12 @@ class Watch:
         """What survives a restart."""
         baselines = {key: baseline.without_curves() for key, baseline in self.state.baselines.items()}
         return msgspec.structs.replace(
-            self.state, baselines=baselines, drift=self._drift.saved(), tuning=self.tuning.state, **self.signals.saved()
+            self.state,
+            baselines=baselines,
+            drift=self._drift.saved(),
+            tuning=self.tuning.state,
+            **self.signals.saved(),
+            **self._slow.saved(),
         )
 
     def restore(self, state: WatchState, anew: Collection[str] = ()) -> None:
@@ -231,6 +238,7 @@ class Watch:
         self._order.parts = self.state.sequences
         self.overdue.awaited.waits = self.state.waits
         self._drift.restore(state.drift)
+        self._slow.restore(self.state.waiting, self.state.shared)
         self.tuning.restore(state.tuning)
         self.signals.restore(self.state.signals, state.worn_by)
         for key in forgotten:
@@ -338,39 +346,8 @@ class Watch:
         if self._sound(baseline):
             baseline.learn(cut, noise)
             width = self.tuning.width("drift", baseline.key)
-            drift = self._drift.take(baseline, math.log(cut.features.work), cut.time, cut.part, width)
-            if drift is not None:
-                out.extend(self._slow(drift))
+            out.extend(self._slow.take(self._drift.take(baseline, math.log(cut.features.work), cut.time, cut.part, width)))
         return out
-
-    def _slow(self, drift: Finding) -> list[Finding]:
-        """A slow change waits for the end of the part; its end does not, and what nobody heard of needs none."""
-        if not drift.finished:
-            self.state.waiting = [*self.state.waiting, drift]
-            return []
-        heard = all(finding.operation != drift.operation for finding in self.state.waiting)
-        self.state.waiting = fusion.drop(self.state.waiting, (drift.operation,))
-        return [drift] if heard and drift.operation not in self.state.shared else []
-
-    def _waited(self, part: int) -> tuple[list[Finding], list[str]]:
-        """What waited for the end of the part, and the operations whose slow change is that of all tools."""
-        shared = [key for key in self.state.shared if self._drift.tells(key)]
-        if not self.state.waiting:
-            return [], shared
-        told, more = fusion.decide_drift(self.state.waiting, self._changes(), self._time, part)
-        self.state.waiting = []
-        return told, list(dict.fromkeys([*shared, *more]))
-
-    def _changes(self) -> dict[str, float]:
-        """By spindle and tool, of what was cut in this part: the largest slow change of its operations."""
-        changes: dict[str, float] = {}
-        for key in self._order.seen:
-            baseline = self.state.baselines.get(key)
-            change = self._drift.change(baseline) if baseline is not None else None
-            if baseline is not None and change is not None:
-                name = f"{baseline.spindle}|{baseline.tool}"
-                changes[name] = max(changes.get(name, 0.0), change, key=abs)
-        return changes
 
     def _passes(self, finding: Finding | None) -> Finding | None:
         """At the limit as the operator's verdicts left it."""
