@@ -18,6 +18,8 @@ SHARE = 0.7
 """Of the load above idle before it, by which the load must fall and stay away."""
 CONTRAST = 10.0
 """Load above idle before the fall, in standard deviations of the noise: twice what a known operation asks."""
+LEFT = 0.1
+"""Share of the load that may be left: what is more is a lighter stretch of the same cut."""
 TYPICAL = 0.5
 """The load just before the fall, as a share of the mean of the cut up to there: the last spark of a cut that has faded is no break."""
 STAYS, LONGER = 1.0, 0.25
@@ -34,7 +36,7 @@ def broken(cut: Cut, baseline: Baseline, noise: float) -> Finding | None:
     if share < SHARE or f.fall_before < CONTRAST * noise or f.fall_before < TYPICAL * usual:
         return None
     since = cut.time - (cut.opened + f.fall_at)
-    if f.level > (1.0 - SHARE) * min(f.fall_before, usual) or since < max(STAYS, LONGER * f.fall_at):
+    if f.level > LEFT * min(f.fall_before, usual) or since < max(STAYS, LONGER * f.fall_at):
         return None
     return Finding(
         time=cut.time,

@@ -110,5 +110,6 @@ def test_what_is_not_told_in_the_first_cut(change: dict[str, float]) -> None:
 
 def test_a_load_that_came_back_and_a_known_operation() -> None:
     assert first.broken(grown(3.5, 20.0, **FELL), NEW, NOISE) is None
+    assert first.broken(grown(3.5, 5.0, **FELL), NEW, NOISE) is None, "a lighter stretch"
     assert first.broken(grown(3.5, 0.5, **FELL), learned(), NOISE) is None
     assert first.broken(msgspec.structs.replace(grown(3.5, 0.5, **FELL), held="mode"), NEW, NOISE) is None
