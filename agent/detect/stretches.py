@@ -130,7 +130,7 @@ class Gatherer:
 
     def shaken(self, name: str, since: float) -> int:
         """Times that this spindle has started or stopped, and a cut of it began or ended."""
-        return sum(at > since for spindle in self._spindles if spindle.name == name for at in spindle.shakes)
+        return sum(sum(map(since.__lt__, spindle.shakes)) for spindle in self._spindles if spindle.name == name)
 
     def look(self, now: float) -> Stretch | None:
         """At one moment, all rows before it were taken: a stretch, if one ends here."""
