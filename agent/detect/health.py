@@ -22,6 +22,7 @@ from agent.model import Coverage, Cut, Finding, Indicator, Word
 from agent.segment import Frame
 from agent.settings import MachineSettings
 from agent.timeline import Rows, Timeline
+from drivers.model import Quality
 
 MOVING = frozenset({"spindle.load", "axis.load", "vibration"})
 """Roles that move while the machine works; a temperature may stand for hours."""
@@ -60,6 +61,7 @@ class Health:
     def __init__(self, settings: MachineSettings, timeline: Timeline, p: float) -> None:
         self._p = p
         self._channels = channels(settings)
+        self._columns = {channel.name: timeline.index[channel.name] for channel in self._channels}
         self._rows = Gatherer(settings, timeline, self._channels)
         self.faults: dict[str, str] = {}
         """Channel to the worst reason for which it is not believed now"""
@@ -85,6 +87,15 @@ class Health:
     def update_period_s(self, channel: str) -> float | None:
         """Mean s between two changes of a channel while its spindle turns or cuts; None: not known yet, or no such channel."""
         return next((c.habits.update_period for c in self._channels if c.name == channel), None)
+
+    def without(self, rows: Rows) -> Rows:
+        """Rows in which the channels that are not believed are BAD: for whoever learns or judges by rows."""
+        columns = [self._columns[name] for name, reason in self.faults.items() if reason in LYING | HOLDING]
+        if not columns:
+            return rows
+        quality = rows.quality.copy()
+        quality[:, columns] = np.maximum(quality[:, columns], int(Quality.BAD))
+        return dataclasses.replace(rows, quality=quality)
 
     def believed(self, spindle: str, frame: Frame) -> Frame:
         """The frame as far as its load and speed are to be believed: not at all, or neither to be judged nor learned from (`held`)."""

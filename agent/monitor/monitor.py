@@ -246,7 +246,7 @@ class Monitor:
         piece = rows.part(start, stop)
         self.latest.take(piece)
         self.health.take(piece)
-        out.extend(self.desk.take(self.conditions.take(piece, off=self.off)))
+        out.extend(self.desk.take(self.conditions.take(self.health.without(piece), off=self.off)))
         return out
 
     def _look_until(self, now: float) -> list[Event]:

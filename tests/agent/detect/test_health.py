@@ -11,6 +11,7 @@ from agent.commands import FalseAlarm
 from agent.model import Alert, Coverage, Cut, Event, Finding, Word
 from agent.monitor import Monitor
 from agent.settings import ChannelOptions, MachineOptions, MachineSettings
+from agent.timeline import Rows
 from drivers.model import Quality, Readings
 from tests.agent.test_monitor import PLAN
 
@@ -268,3 +269,15 @@ def test_a_false_alarm_is_learned_from_again() -> None:
     assert result.accepted
     assert monitor.health.faults == {}
     assert monitor.latest.doubted == frozenset()
+
+
+def test_rows_without_what_is_not_believed() -> None:
+    monitor, _ = run(30, stuck("x", 608.0, 2000.0))
+    assert monitor.health.faults == {"x": "sensor_stuck"}
+    n, width = 3, len(NAMES)
+    rows_ = Rows(np.arange(3.0), np.zeros((n, width)), np.zeros((n, width), dtype=np.uint8), np.ones((n, width), dtype=bool))
+    masked = monitor.health.without(rows_)
+    assert (masked.quality[:, NAMES.index("x")] == Quality.BAD).all()
+    assert np.delete(masked.quality, NAMES.index("x"), axis=1).max() == 0
+    assert rows_.quality.max() == 0
+    assert Monitor(settings(), PLAN).health.without(rows_) is rows_
