@@ -137,10 +137,14 @@ class Watch:
         found = self._tuned(self.signals.decide(good, found, self._order.program, self._order.seen, share, self._time, part))
         self.state.worn = [finding.tool for finding in found if finding.kind == "wear"]
         together = any(finding.kind == "process" for finding in found)
-        if self.state.together and not together and all(level.level < 0.5 * level.limit for level in levels.values()):
+        slow, shared = self._waited(part)
+        before = self.state.together or bool(self.state.shared)
+        # Together until only one of them, or none, is still half way to its limit.
+        still = self.state.together and sum(level.level >= 0.5 * level.limit for level in levels.values()) >= 2
+        self.state.together, self.state.shared = together or still, shared
+        if before and not self.state.together and not shared:
             out.append(fusion.process_over(self._time))
-        self.state.together = together
-        out.extend(found)
+        out.extend([*found, *slow])
         self._order.begin()
         return out
 
@@ -163,6 +167,7 @@ class Watch:
                 baseline.new(time)
                 self.signals.new(baseline.key)
                 self._drift.forget(baseline.key)
+                self.state.waiting = fusion.drop(self.state.waiting, (baseline.key,))
         self.state.worn = [t for t in self.state.worn if t != tool]
         self.state.bad = [key for key in self.state.bad if self.state.baselines[key].tool != tool]
 
@@ -295,8 +300,37 @@ class Watch:
             width = self.tuning.width("drift", baseline.key)
             drift = self._drift.take(baseline, math.log(cut.features.work), cut.time, cut.part, width)
             if drift is not None:
-                out.append(drift)
+                out.extend(self._slow(drift))
         return out
+
+    def _slow(self, drift: Finding) -> list[Finding]:
+        """A slow change waits for the end of the part; its end does not, and what nobody heard of needs none."""
+        if not drift.finished:
+            self.state.waiting = [*self.state.waiting, drift]
+            return []
+        heard = all(finding.operation != drift.operation for finding in self.state.waiting)
+        self.state.waiting = fusion.drop(self.state.waiting, (drift.operation,))
+        return [drift] if heard and drift.operation not in self.state.shared else []
+
+    def _waited(self, part: int) -> tuple[list[Finding], list[str]]:
+        """What waited for the end of the part, and the operations whose slow change is that of all tools."""
+        shared = [key for key in self.state.shared if self._drift.tells(key)]
+        if not self.state.waiting:
+            return [], shared
+        told, more = fusion.decide_drift(self.state.waiting, self._changes(), self._time, part)
+        self.state.waiting = []
+        return told, list(dict.fromkeys([*shared, *more]))
+
+    def _changes(self) -> dict[str, float]:
+        """By spindle and tool, of what was cut in this part: the largest slow change of its operations."""
+        changes: dict[str, float] = {}
+        for key in self._order.seen:
+            baseline = self.state.baselines.get(key)
+            change = self._drift.change(baseline) if baseline is not None else None
+            if baseline is not None and change is not None:
+                name = f"{baseline.spindle}|{baseline.tool}"
+                changes[name] = max(changes.get(name, 0.0), change, key=abs)
+        return changes
 
     def _passes(self, finding: Finding | None) -> Finding | None:
         """At the limit as the operator's verdicts left it."""

@@ -17,6 +17,7 @@ from agent.commands import Command, CommandResult
 from agent.conditions import Conditions
 from agent.context import Context, Seen
 from agent.detect import coverage
+from agent.detect.health import Health
 from agent.detect.sensor import Sensors
 from agent.detect.supply import Supply
 from agent.detect.watch import Watch
@@ -25,6 +26,7 @@ from agent.maintenance import MaintenancePlan
 from agent.model import Counters, Coverage, Cut, Event, Indicator, Snapshot
 from agent.monitor.calm import LOOK, Calm
 from agent.monitor.desk import Desk
+from agent.monitor.doubt import Doubt
 from agent.monitor.holds import holds
 from agent.monitor.lives import ToolLives
 from agent.monitor.orders import obey
@@ -60,6 +62,7 @@ class Monitor:
         }
         self.watch = Watch(settings.monitoring, alarms_per_hour(settings.monitoring.false_alarms) or 1.0 / 160.0)
         self.sensors = Sensors(settings)
+        self.health = Health(settings, self.timeline, self.watch.p)
         self.supply = Supply(settings)
         self.vibration = VibrationWatch(settings, self.watch.p, self.watch.tuning.width)
         self.conditions = Conditions(settings, self.timeline, self.watch.p, self.vibration.air, self.watch.tuning.width)
@@ -86,7 +89,9 @@ class Monitor:
         self._overview = Overview(self)
         first = settings.spindle[0].name
         loads = {c.spindle or first: c for c in reversed(settings.channel) if c.role == "spindle.load"}
-        self.desk = Desk(plan, {spindle: c.name for spindle, c in loads.items()}, Reasons(settings, self.watch, plan))
+        channels, known = {spindle: c.name for spindle, c in loads.items()}, settings.monitoring.monitor_cuts
+        self.desk = Desk(plan, channels, Reasons(settings, self.watch, plan), known)
+        self._doubt = Doubt(self.health, self.latest, self.segmenters, channels)
         self._spindle_loads = {spindle: basis(c, settings.spindle) for spindle, c in loads.items()}
         self._axis_loads = {c.name: basis(c, settings.spindle) for c in settings.channel if c.role == "axis.load"}
 
@@ -117,7 +122,12 @@ class Monitor:
 
     def do(self, command: Command, now: float) -> tuple[CommandResult, list[Event]]:
         """Obey one command of the page or of MQTT."""
-        return obey(command, now, desk=self.desk, watch=self.watch, vibration=self.vibration, conditions=self.conditions, lives=self.lives)
+        vibration, conditions, health = self.vibration, self.conditions, self.health
+        answer = obey(
+            command, now, desk=self.desk, watch=self.watch, vibration=vibration, conditions=conditions, lives=self.lives, health=health
+        )
+        self._doubt.carry_out()
+        return answer
 
     def snapshot(self) -> Snapshot:
         """Everything that an outlet shows, at this moment."""
@@ -146,6 +156,8 @@ class Monitor:
                 axis_loads=self._axis_loads,
                 reasons=self.desk.reasons.saved(),
                 lives=self.lives.saved(),
+                health=self.health.saved(),
+                episodes=self.desk.alerts.episodes,
             )
         )
 
@@ -175,8 +187,11 @@ class Monitor:
         self.axes.restore(state.axes, axes)
         self.watch.signals.forget_channels(axes)
         self.lives.restore(state.lives, spindles)
-        self.desk.alerts.restore(state.alerts)
-        self.sensors.resume(alert.channel for alert in state.alerts.values() if alert.kind == "sensor" and not alert.returned)
+        self.health.restore(state.health)
+        self._doubt.carry_out()
+        self.desk.alerts.restore(state.alerts, state.episodes)
+        told = (alert.channel for alert in state.alerts.values() if alert.kind == "sensor" and not alert.returned)
+        self.sensors.resume(channel for channel in told if channel not in self.health.faults)
         self.desk.checklists = dict(state.checklists)
         self.desk.reasons.restore(state.reasons)
         self.counters = state.counters
@@ -208,7 +223,8 @@ class Monitor:
             out.extend(self._look_until(float(rows.time[at])))
             if self._looked > before:
                 # The looks before `calm` would see nothing: they are left out.
-                calm = self._calm.until(rows, seen, ahead, at, self._looked)
+                due = self._looked if self.desk.alerts.episodes.ending else self.health.due
+                calm = self._calm.until(rows, seen, ahead, at, self._looked, due)
                 self._looked = max(self._looked, calm - LOOK)
             stop = max(int(np.searchsorted(rows.time, self._looked + LOOK, side="left")), at + 1)
             self.axes.take(axes, at, stop)
@@ -228,6 +244,7 @@ class Monitor:
                 out.extend(self._frame(name, frame))
         piece = rows.part(start, stop)
         self.latest.take(piece)
+        self.health.take(piece)
         out.extend(self.desk.take(self.conditions.take(piece, off=self.off)))
         return out
 
@@ -242,9 +259,12 @@ class Monitor:
             self._looked = last if self._looked >= ends else round((self._looked + LOOK) / LOOK) * LOOK
             cutting = any(segmenter.opened is not None for segmenter in self.segmenters.values())
             self.supply.look(self._looked, self._held, cutting=cutting)
-            out.extend(self.desk.take(self.sensors.look(self._looked, self._held, off=self.off, undecided=self.supply.undecided)))
+            out.extend(self._doubt.look(self._looked, self.vibration.validities, self.desk))
+            undecided, named = self.supply.undecided, self.health.faults
+            out.extend(self.desk.take(self.sensors.look(self._looked, self._held, off=self.off, undecided=undecided, named=named)))
             if self.sensors.lost():
                 self.watch.begin_again()
+            out.extend(self.desk.tick(self._looked))
             out.extend(self._cover(self._looked))
         return out
 
@@ -257,6 +277,7 @@ class Monitor:
     def _frame(self, name: str, frame: Frame) -> list[Event]:
         out: list[Event] = []
         segmenter = self.segmenters[name]
+        frame = self.health.believed(name, frame)
         for cut in segmenter.walk(frame):
             self._between(segmenter)
             key = cut.operation.key
@@ -266,7 +287,7 @@ class Monitor:
                     out.extend(self._end_part(self.counters.parts + 1))
                 self._part_seen.add(key)
             if cut.phase == "closed":
-                cut, indicators = self.axes.of_cut(name, self.vibration.of_cut(name, cut))
+                cut, indicators = self.axes.of_cut(name, self.vibration.of_cut(name, cut), self.health.faults)
                 self.last_cut[name] = cut
                 self.lives.on_cut(cut)
                 self.counters = msgspec.structs.replace(
@@ -274,6 +295,7 @@ class Monitor:
                     cuts=self.counters.cuts + 1,
                     cutting_time=self.counters.cutting_time + cut.features.duration,
                 )
+            self.health.on_cut(cut)
             self.desk.reasons.see(cut)
             out.append(cut)
             out.extend(self.desk.take(indicators))
@@ -313,7 +335,7 @@ class Monitor:
             operations,
             off=self.off,
             lost=self.sensors.lost() or ("no_signal" if self.context.lost else ""),
-            held=self.context.held,
+            held=self.context.held or self.health.holds(),
             unwatched="" if self.segmenters else "no_load_channel",
             time=now,
         )
