@@ -17,6 +17,15 @@ class Track(wear.Followed, Protocol):
     rise_since: int
 
 
+class Sensed(Track, Protocol):
+    """The figure of a sensor."""
+
+    @property
+    def alike(self) -> bool:
+        """Whether neighbouring cuts resemble each other."""
+        ...
+
+
 def of_tools(
     baselines: Iterable[Baseline],
     program: str,
@@ -25,7 +34,7 @@ def of_tools(
     step: Prior,
     p: float,
     wanted: float,
-    tracks: Mapping[str, Track] | None = None,
+    tracks: Mapping[str, Sensed] | None = None,
 ) -> dict[str, ToolLevel]:
     """By spindle and tool.
 
@@ -41,11 +50,12 @@ def of_tools(
     for baseline in baselines:
         if baseline.program != program or baseline.key in bad or baseline.key not in seen:
             continue
-        track: Track | None = baseline if tracks is None else tracks.get(baseline.key)
-        if track is None:
+        sensed = tracks.get(baseline.key) if tracks is not None else None
+        if tracks is not None and sensed is None:
             continue
+        track: Track = baseline if sensed is None else sensed
         level = wear.level(track)
-        limit = wear.wear_limit(track, step, p, wanted)
+        limit = wear.wear_limit(track, step, p, wanted, alike=sensed is not None and sensed.alike)
         if level is None or limit is None:
             continue
         name = f"{baseline.spindle}|{baseline.tool}"

@@ -32,23 +32,29 @@ class Followed(Protocol):
         ...
 
 
-def smallest_change(baseline: Followed, prior: Prior, p: float) -> float | None:
+def smallest_change(baseline: Followed, prior: Prior, p: float, *, alike: bool = False) -> float | None:
     """Smallest log ratio that the median of three cuts shows beyond chance; None where too little is known.
 
     A median of three independent values lies beyond a limit when two of them do: with probability 3 q^2, q that of one of them, so each
     may be beyond it with q = sqrt(p / 3). The anchor is a median of n cuts too; the variance of a median of Gaussian values is about
     pi / 2 of a mean's, so that one ratio has (1 + pi / (2 n)) times the variance of one cut.
+
+    `alike`: neighbouring cuts may resemble each other (a sensor that warms up, an oil film). Then three of them tell no more than one, and
+    the anchor, three neighbours too, is off by as much: twice the variance, and q is p itself.
     """
     sd, dof = baseline.spread_of_step(prior)
+    if alike:
+        factor = tail_factor(dof, p)
+        return factor * sd * math.sqrt(2.0) if len(baseline.anchor) >= ANCHOR_MINIMUM and math.isfinite(factor) else None
     factor = tail_factor(dof, math.sqrt(p / 3.0))
     if len(baseline.anchor) < ANCHOR_MINIMUM or not math.isfinite(factor):
         return None
     return factor * sd * math.sqrt(1.0 + 0.5 * math.pi / len(baseline.anchor))
 
 
-def wear_limit(baseline: Followed, prior: Prior, p: float, wanted: float) -> float | None:
+def wear_limit(baseline: Followed, prior: Prior, p: float, wanted: float, *, alike: bool = False) -> float | None:
     """Log ratio at which this operation's tool counts as worn; None while the anchor is not there."""
-    visible = smallest_change(baseline, prior, p)
+    visible = smallest_change(baseline, prior, p, alike=alike)
     return None if visible is None else max(math.log1p(wanted), visible)
 
 

@@ -169,7 +169,25 @@ def test_the_false_alarms_of_all_signals_together_stay_within_p(signals: int) ->
                 track.take(math.exp(0.05 * float(random.standard_normal())), k, 9.0, learn=True)
             if k >= 20:
                 looks += 1
-                limits = [smallest_change(track, Prior(), p / signals) for track in tracks]
+                limits = [smallest_change(track, Prior(), p / signals, alike=track.alike) for track in tracks]
                 levels = [float(np.median(track.ratios[-3:])) for track in tracks]
                 beyond += any(level > limit for level, limit in zip(levels, limits, strict=True) if limit is not None)
     assert beyond / looks <= p
+
+
+@pytest.mark.parametrize("heavy", [False, True], ids=["normal", "t4"])
+@pytest.mark.parametrize("phi", [0.0, 0.6])
+def test_no_wear_in_four_thousand_healthy_cuts_of_three_signals(phi: float, *, heavy: bool) -> None:
+    """Work, an axis and vibration that resemble their neighbours, at the default budget of one false alarm a month."""
+    lathe, random = Lathe(), np.random.default_rng(3)
+    state = {tool: [0.0, 0.0, 0.0] for tool in TOOLS}
+    for part in range(1334):
+        for tool, now in state.items():
+            for i, sd in enumerate((0.01, 0.03, 0.08)):
+                draw = float(random.standard_t(4)) / math.sqrt(2.0) if heavy else float(random.standard_normal())
+                now[i] = phi * now[i] + math.sqrt(1.0 - phi * phi) * sd * draw
+            one = cut(part, tool, 40.0 * math.exp(now[0]), 10.0 * math.exp(now[1]), 2.0 * math.exp(now[2]))
+            for phase in (msgspec.structs.replace(one, phase="opened"), one):
+                lathe.watch.on_cut(phase, 0.3)
+        lathe.found += [item for item in lathe.watch.on_part(part, whole=True) if isinstance(item, Finding)]
+    assert lathe.wears() == []
