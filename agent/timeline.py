@@ -78,6 +78,11 @@ class Latest:
         for i, value, quality, time in zip(*(part.tolist() for part in newest), strict=True):
             self._value[i], self._quality[i], self._time[i] = value, quality, time
 
+    def until(self) -> float:
+        """When the first of the values that are believed now grows too old, s; inf: none ever does."""
+        ends = zip(self._quality, self._time, self._holds, strict=True)
+        return min((time + hold for quality, time, hold in ends if quality <= UNCERTAIN), default=math.inf)
+
     def held(self, name: str, now: float) -> tuple[float, float, int]:
         """Value, time and quality of a channel at `now`; UNAVAILABLE when it is too old for that."""
         i = self._index[name]

@@ -123,7 +123,7 @@ def _wire() -> list[Case]:
         figures, table = segment.new_state()
         at = 0
         while at < n:
-            at, _ = segment.advance(time, load, ok, speed, at, 1, 1, 30.0, figures, table, air)
+            at, _ = segment.advance(time, load, ok, speed, at, 1, 1, 30.0, 0.0, figures, table, air)
 
     return [
         Case(

@@ -39,6 +39,11 @@ class Sensors:
         """Reason why the machine is not watched at all: '' or a key under [reason]."""
         return "no_signal" if any(name in self._gone for name, role, _ in self._channels if role in NEEDED) else ""
 
+    @property
+    def waits(self) -> bool:
+        """Whether a loss is known that was not told yet: a look later on may tell it."""
+        return bool(self._gone) and not self._gone.keys() <= {name for others in self._told.values() for name in others}
+
     def gone(self, channel: str) -> bool:
         """Whether this channel is lost now."""
         return channel in self._gone

@@ -18,6 +18,7 @@ from agent.detect.missing import absent, missing
 from agent.detect.overload import overload
 from agent.detect.sequence import Sequence
 from agent.detect.tuning import Tuning
+from agent.detect.visits import Visits
 from agent.detect.watch_state import WatchState, without
 from agent.model import Alert, Cut, Finding, Indicator, Word
 from agent.settings import MonitoringOptions
@@ -41,9 +42,10 @@ class Watch:
     ----------
     options: [monitoring].
     alarms_per_hour: the budget, of automatic running, for the whole machine.
+    parts_told: the control tells one part from the next.
     """
 
-    def __init__(self, options: MonitoringOptions, alarms_per_hour: float) -> None:
+    def __init__(self, options: MonitoringOptions, alarms_per_hour: float, *, parts_told: bool = True) -> None:
         self._options = options
         self.p = probability(alarms_per_hour)
         self.state = WatchState()
@@ -52,8 +54,10 @@ class Watch:
         self._drift = Drift(self.p, options.monitor_cuts)
         self._spoiled: dict[str, str] = {}
         self._over: dict[str, int] = {}
-        self._order = Sequence(options.learn_cuts)
+        self._order = Sequence(options.learn_cuts, told=parts_told)
         self._order.parts = self.state.sequences
+        self._visits = Visits(options.learn_cuts)
+        self._visits.past = self.state.visits
         self._part: int | None = None
         self._time = 0.0
 
@@ -134,6 +138,17 @@ class Watch:
     def begin_again(self) -> None:
         """The agent missed something (a lost signal, a restart): the part that runs now is not whole."""
         self._order.whole = False
+        self._visits.doubt()
+
+    def on_tool(self, program: str, tool: str, time: float, *, held: bool, runs: bool) -> list[Finding | Indicator]:
+        """What the control says from this time on, where it does not tell the parts: a tool that came and cut nothing is missing."""
+        known = self.state.baselines
+        out: list[Finding | Indicator] = []
+        for key in self._visits.at(program, tool, time, held=held, runs=runs, known=known):
+            if of_operation(known[key], self._options, time).word in (Word.PROVISIONAL, Word.MONITORING):
+                self._mark(key)
+                out.append(absent(known[key], self._priors.work, time, self._part or 0, self.p))
+        return out
 
     def tool_changed(self, tool: str, spindle: str, time: float) -> None:
         """A new tool or edge in this position, on the operator's word."""
@@ -178,6 +193,7 @@ class Watch:
         forgotten = [key for key, baseline in state.baselines.items() if baseline.spindle in anew]
         self.state = without(state, forgotten) if forgotten else state
         self._order.parts = self.state.sequences
+        self._visits.past = self.state.visits
         self._drift.restore(state.drift)
         self.tuning.restore(state.tuning)
         for key in forgotten:
@@ -198,6 +214,7 @@ class Watch:
     def _opened(self, cut: Cut) -> list[Finding | Indicator]:
         known = self.state.baselines
         out: list[Finding | Indicator] = []
+        self._visits.opened(cut.operation.key)
         for key in self._order.opened(cut.operation.key, cut.operation.program, known):
             self._mark(key)
             out.append(absent(known[key], self._priors.work, cut.opened, cut.part, self.p))
@@ -227,7 +244,8 @@ class Watch:
         out: list[Finding | Indicator] = []
         if cut.held:
             # A cut at an unknown idle was seen all the same: it came, in its place.
-            self._order.whole = self._order.whole and cut.held == "idle_unknown"
+            if cut.held != "idle_unknown":
+                self.begin_again()
             return out
         if spoiled is None:
             finding = self._passes(breakage(cut, baseline, noise)) or self._passes(

@@ -9,6 +9,7 @@ import msgspec
 from agent.detect.baseline import Baseline
 from agent.detect.drift import DriftState
 from agent.detect.tuning import TuningState
+from agent.detect.visits import Visit
 
 
 class WatchState(msgspec.Struct):
@@ -22,6 +23,7 @@ class WatchState(msgspec.Struct):
     together: bool = False
     """All tools moved together at the end of the last part."""
     tuning: TuningState = msgspec.field(default_factory=TuningState)
+    visits: dict[str, list[Visit]] = {}
 
 
 def without(state: WatchState, keys: Collection[str]) -> WatchState:

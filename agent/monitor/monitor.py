@@ -27,7 +27,7 @@ from agent.monitor.holds import holds
 from agent.monitor.orders import obey
 from agent.monitor.overview import Overview
 from agent.monitor.state import MonitorState
-from agent.segment import Frame, SpindleSegmenter
+from agent.segment import Fill, Frame, SpindleSegmenter
 from agent.settings import MachineSettings
 from agent.timeline import Rows, Timeline
 from agent.vibration import VibrationWatch
@@ -35,6 +35,8 @@ from drivers.model import Readings, Waveform
 
 LOOK = 0.5
 """s between two looks at sensors and coverage, on the axis of the readings."""
+RARE_LOOK = 2.0
+"""The same where every channel is told on change: nothing grows old, and a loss is told by the source."""
 SILENCE = 60.0
 """s after which a silence is no longer walked step by step: longer than any patience."""
 
@@ -53,10 +55,12 @@ class Monitor:
         self.timeline = Timeline(settings.channel, settings.monitoring.lateness, holds(settings), settings.spindle)
         self.latest = self.timeline.latest()
         self.context = Context(settings, self.timeline)
+        self._fill = Fill(settings, self.timeline)
         self.segmenters = {
             name: SpindleSegmenter(name, has_speed=has_speed, minimum_speed=minimum) for name, has_speed, minimum in self.context.spindles
         }
-        self.watch = Watch(settings.monitoring, alarms_per_hour(settings.monitoring.false_alarms) or 1.0 / 160.0)
+        budget = alarms_per_hour(settings.monitoring.false_alarms) or 1.0 / 160.0
+        self.watch = Watch(settings.monitoring, budget, parts_told=self.context.knows_parts)
         self.sensors = Sensors(settings)
         self.supply = Supply(settings)
         self.vibration = VibrationWatch(settings, self.watch.p, self.watch.tuning.width)
@@ -65,6 +69,7 @@ class Monitor:
         self.coverage: Coverage | None = None
         self._part: int | None = None
         self._looked = -math.inf
+        self._look = RARE_LOOK if all(math.isinf(hold) for hold in holds(settings)) else LOOK
         self._was_lost = False
         self._part_seen: set[str] = set()
         self.last_cut: dict[str, Cut] = {}
@@ -169,7 +174,7 @@ class Monitor:
         out: list[Event] = []
         for item in self.timeline.release(now, all_of_it=all_of_it):
             if isinstance(item, Rows):
-                out.extend(self._rows(item))
+                out.extend(self._rows(self._fill.rows(item)))
             else:
                 out.extend(self.desk.take(self.vibration.take(item)))
         return out
@@ -180,9 +185,13 @@ class Monitor:
         self.counters = msgspec.structs.replace(self.counters, rows=self.counters.rows + len(rows.time))
         at, n = 0, len(rows.time)
         seen, axes = self.context.see(rows), self.axes.see(rows)
+        told = np.append(np.flatnonzero(rows.fresh.any(axis=1)), n)
         while at < n:
-            out.extend(self._look_until(float(rows.time[at])))
-            stop = max(int(np.searchsorted(rows.time, self._looked + LOOK, side="left")), at + 1)
+            # A row that was filled in says nothing new: it belongs to the row before it.
+            if rows.fresh[at].any():
+                out.extend(self._look_until(float(rows.time[at])))
+            stop = max(int(np.searchsorted(rows.time, self._looked + self._look, side="left")), at + 1)
+            stop = int(told[np.searchsorted(told, stop)])
             self.axes.take(axes, at, stop)
             out.extend(self._piece(rows, seen, at, stop))
             at = stop
@@ -196,6 +205,8 @@ class Monitor:
             if self.context.lost or self._was_lost:
                 self.watch.begin_again()
             self._was_lost = self.context.lost
+            if frames and not self.context.knows_parts:
+                out.extend(self._follow_tool(float(frames[0][1].time[0])))
             for name, frame in frames:
                 out.extend(self._frame(name, frame))
         self.latest.take(rows.part(start, stop))
@@ -204,19 +215,24 @@ class Monitor:
     def _look_until(self, now: float) -> list[Event]:
         """Look at sensors and coverage at every multiple of `LOOK` up to `now`, at all of them or, after a long silence, at the first."""
         out: list[Event] = []
-        last = math.floor(now / LOOK) * LOOK
+        last = math.floor(now / self._look) * self._look
         if self._looked == -math.inf:
             self._looked = last
-        ends = self._looked + SILENCE
+        ends, still = self._looked + SILENCE, False
         while self._looked < last:
-            self._looked = last if self._looked >= ends else round((self._looked + LOOK) / LOOK) * LOOK
+            self._looked = last if still or self._looked >= ends else round((self._looked + self._look) / self._look) * self._look
             cutting = any(segmenter.opened is not None for segmenter in self.segmenters.values())
             self.supply.look(self._looked, self._held, cutting=cutting)
             out.extend(self.desk.take(self.sensors.look(self._looked, self._held, off=self.off, undecided=self.supply.undecided)))
             if self.sensors.lost():
                 self.watch.begin_again()
             out.extend(self._cover(self._looked))
+            still = still or self._still(last)
         return out
+
+    def _still(self, until: float) -> bool:
+        """Whether every look up to then finds what the one before found: no value grows too old, and no loss waits to be told."""
+        return not (self.vibration.names or self.supply.undecided or self.sensors.waits) and self.latest.until() >= until
 
     def _held(self, name: str, now: float) -> tuple[float, float, int]:
         """Value, time and quality of a channel now; of a waveform its latest block counts."""
@@ -256,6 +272,10 @@ class Monitor:
         if segmenter.dark:
             segmenter.dark = False
             self.watch.begin_again()
+
+    def _follow_tool(self, time: float) -> list[Event]:
+        said, context = self.context.now, self.context
+        return self.desk.take(self.watch.on_tool(said.text("program"), said.text("tool"), time, held=context.unfit, runs=context.runs))
 
     def _follow_part(self, part: int) -> list[Event]:
         if part == self._part:

@@ -41,6 +41,7 @@ class SegmenterState(msgspec.Struct):
     part: int = -1
     context: tuple[str, str, str] = ("", "", "")
     cuts: int = 0
+    quantum: float = 0.0
 
 
 @dataclass(slots=True)
@@ -77,6 +78,10 @@ class SpindleSegmenter:
         self._seen = -math.inf
         self._first: list[float] = []
         self._longest = LONGEST
+        self._period = 0.0
+        self._quantum = 0.0
+        """Smallest step that the load has made; 0: it has not moved"""
+        self._last_load = math.nan
         self.dark = False
         """The load was not seen for a while since this was last set to False: a cut may have come and gone."""
         self.air = np.zeros(0, dtype=bool)
@@ -85,8 +90,9 @@ class SpindleSegmenter:
 
     @property
     def noise(self) -> float:
-        """Standard deviation of the load reading in air, unit of the load."""
-        return float(self._state[kernel.NOISE])
+        """Standard deviation of the load reading in air, unit of the load; half a step of its register at the least: cut and idle are each
+        known to a twelfth root of a step (uniform error), and in air a coarse register stands still."""
+        return max(float(self._state[kernel.NOISE]), 0.5 * self._quantum)
 
     @property
     def opened(self) -> float | None:
@@ -117,6 +123,7 @@ class SpindleSegmenter:
         at, n = 0, len(frame.time)
         self.air = np.zeros(n, dtype=bool)
         times, loads, whole = frame.time.tolist(), frame.load.tolist(), bool(frame.ok.all())
+        self._step(frame)
         while at < n:
             before = at
             at, event = kernel.advance(
@@ -128,6 +135,7 @@ class SpindleSegmenter:
                 frame.gate,
                 int(self._has_speed),
                 self._minimum_speed,
+                self._period,
                 self._state,
                 self._table,
                 self.air,
@@ -170,7 +178,7 @@ class SpindleSegmenter:
         if self._open is not None and self._context[1] in ordinal:
             ordinal[self._context[1]] -= 1
         program, tool, section, _ = self._context
-        return SegmenterState(state.tobytes(), self._table.tobytes(), ordinal, self._part, (program, tool, section), self.cuts)
+        return SegmenterState(state.tobytes(), self._table.tobytes(), ordinal, self._part, (program, tool, section), self.cuts, self._quantum)
 
     def restore(self, saved: SegmenterState, *, anew: bool = False) -> None:
         """Take back what `saved` gave. `anew`: but idle and noise, to be learned again; the count of cuts, which names them, goes on."""
@@ -181,20 +189,36 @@ class SpindleSegmenter:
         if not anew:
             self._state = state.copy()
             self._table = table.reshape(self._table.shape).copy()
+            self._quantum = saved.quantum
         self._ordinal = dict(saved.ordinal)
         self._part = saved.part
         self._context = (*saved.context, saved.part)
         self.cuts = saved.cuts
+
+    def _step(self, frame: Frame) -> None:
+        good = frame.load[frame.ok]
+        if not len(good):
+            return
+        steps = np.abs(np.diff(good, prepend=self._last_load))
+        self._last_load = float(good[-1])
+        steps = steps[steps > 0.0]
+        if len(steps):
+            least = float(steps.min())
+            self._quantum = min(self._quantum, least) if self._quantum > 0.0 else least
 
     def _gaps(self, frame: Frame) -> list[float]:
         """Times at which the load is seen again after it was not seen for too long."""
         seen = frame.time[frame.ok]
         if not len(seen):
             return []
+        if len(self._first) == PERIOD_READINGS and math.isinf(frame.gap):
+            # On change: how often it is told may change with what reads it.
+            self._first = []
         if len(self._first) < PERIOD_READINGS:
             self._first.extend(seen[: PERIOD_READINGS - len(self._first)].tolist())
             if len(self._first) == PERIOD_READINGS:
-                self._longest = max(BLINK, PERIODS * float(np.median(np.diff(self._first))))
+                self._period = float(np.median(np.diff(self._first)))
+                self._longest = max(BLINK, PERIODS * self._period)
         limit = frame.gap if math.isinf(frame.gap) else self._longest
         before, self._seen = self._seen, float(seen[-1])
         dark = seen[1:][seen[1:] - seen[:-1] > limit].tolist()

@@ -143,7 +143,7 @@ def segment(k: Any, broken: bool) -> Told:
         air = np.zeros(rows, np.bool_)
         events, start = [], 0
         while start < rows:
-            start, event = k.advance(at * 0.02, load, ok, speed, start, gate, has_speed, 30.0, state, idle, air)
+            start, event = k.advance(at * 0.02, load, ok, speed, start, gate, has_speed, 30.0, 0.02, state, idle, air)
             events.append((start, event))
         name = f"{gate}_{has_speed}"
         told |= {f"events_{name}": np.array(events), f"state_{name}": state, f"idle_{name}": idle, f"air_{name}": air}
