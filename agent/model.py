@@ -75,6 +75,8 @@ class CutFeatures(_Noun, frozen=True, kw_only=True):
     """u above idle, just before it"""
     level: float = 0.0
     """u above idle, now (median of the latest three readings)"""
+    update: float = 0.0
+    """s between two changes of the reading in a closed cut, the shortest but one; 0: too few changes to say"""
     vibration_rms: float | None = None
     """mm/s 10-1000 Hz where a waveform covers the cut"""
     axis_load: dict[str, float] = {}
@@ -217,6 +219,30 @@ class Coverage(_Noun, frozen=True, kw_only=True):
     of: int = 0
 
 
+class Promise(_Noun, frozen=True, kw_only=True):
+    """What can be promised of an operation with this signal (`agent.detect.monitorability`)."""
+
+    operation: str
+    presence: float
+    """Mean load above idle in standard deviations of a reading's noise"""
+    contrast: float | None
+    """(cut mean - idle) / cut mean"""
+    readings: float
+    """Of a cut, on average; no more than the register changes"""
+    deviation: float | None
+    """P99.9 of the deviation of good cuts, as a share of their work above idle; None: too few so far"""
+    missing: bool
+    """A missing tool is told."""
+    breakage: bool
+    """A break within the cut is told, at the latest as the cut ends."""
+    until: float
+    """... if it comes before this share of the cut"""
+    smallest_change: float | None
+    """Smallest rise of the work that is told within 20 cuts at the budget, as a fraction"""
+    reason: str
+    """Key under [reason] why a missing tool is not told, '' where it is"""
+
+
 class EnvelopeView(_Noun, frozen=True, kw_only=True):
     """Band of good cuts of one operation, for the picture."""
 
@@ -281,6 +307,8 @@ class ToolView(_Noun, frozen=True, kw_only=True):
     """Remaining parts, an interval; None: the data support none."""
     parts_high: int | None
     alert: str
+    promise: Promise | None = None
+    """Of its operation that can promise least among those that are watched"""
 
 
 class VibrationView(_Noun, frozen=True, kw_only=True):
@@ -351,6 +379,8 @@ class Snapshot(_Noun, frozen=True, kw_only=True):
     counters: Counters
     tunings: tuple[Retuned, ...] = ()
     """Changes of limits by the operator's word that stand, the newest first"""
+    promises: tuple[Promise, ...] = ()
+    """Of every operation that was cut well three times"""
 
 
 Event = Cut | Indicator | Finding | Alert | Checklist | Coverage

@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import msgspec
 
-from agent.detect import coverage, fusion, wear
+from agent.detect import coverage, fusion, monitorability, wear
 from agent.detect.baseline import Baseline, Priors, priors
 from agent.detect.breakage import breakage
 from agent.detect.budget import probability
@@ -20,7 +20,7 @@ from agent.detect.sequence import Sequence
 from agent.detect.tuning import Tuning
 from agent.detect.visits import Visits
 from agent.detect.watch_state import WatchState, without
-from agent.model import Alert, Cut, Finding, Indicator, Word
+from agent.model import Alert, Cut, Finding, Indicator, Promise, Word
 from agent.settings import MonitoringOptions
 
 REPEATS = 2
@@ -31,6 +31,7 @@ FEWEST = 4
 """Readings below which a cut is too short to be learned from."""
 MOST = 400
 """Operations that are remembered."""
+WATCHED = (Word.PROVISIONAL, Word.MONITORING)
 BACK = 0.35
 """A worn tool's ratio that falls below this share of its limit twice in a row: a new edge was put in without telling."""
 
@@ -93,7 +94,7 @@ class Watch:
         word = of_operation(baseline, self._options, cut.time)
         # Idle that is not known may be known now: such cuts are judged as soon as they can be.
         if baseline.good >= coverage.SEEN and word.word is Word.NOT_MONITORABLE and word.reason != "idle_unknown":
-            return self._only_learn(cut, baseline, noise)
+            return self._opened(cut) if cut.phase == "opened" else self._only_learn(cut, baseline, noise)
         if cut.phase == "opened":
             return self._opened(cut)
         if cut.phase == "grown":
@@ -104,9 +105,7 @@ class Watch:
         """A part has ended: what did not come, what wears, what moved together. `whole`: nothing of it was missed by the agent."""
         known = self.state.baselines
         out: list[Finding | Indicator] = []
-        for key in self._order.ended(known, whole=whole):
-            self._mark(key)
-            out.append(absent(known[key], self._priors.work, self._time, part, self.p))
+        out.extend(self._absent(self._order.ended(known, whole=whole), self._time, part))
         self._priors = priors(self.state.baselines.values())
         levels = of_tools(
             self.state.baselines.values(),
@@ -143,12 +142,8 @@ class Watch:
     def on_tool(self, program: str, tool: str, time: float, *, held: bool, runs: bool) -> list[Finding | Indicator]:
         """What the control says from this time on, where it does not tell the parts: a tool that came and cut nothing is missing."""
         known = self.state.baselines
-        out: list[Finding | Indicator] = []
-        for key in self._visits.at(program, tool, time, held=held, runs=runs, known=known):
-            if of_operation(known[key], self._options, time).word in (Word.PROVISIONAL, Word.MONITORING):
-                self._mark(key)
-                out.append(absent(known[key], self._priors.work, time, self._part or 0, self.p))
-        return out
+        keys = self._visits.at(program, tool, time, held=held, runs=runs, known=known)
+        return self._absent([key for key in keys if of_operation(known[key], self._options, time).word in WATCHED], time, 0)
 
     def tool_changed(self, tool: str, spindle: str, time: float) -> None:
         """A new tool or edge in this position, on the operator's word."""
@@ -175,6 +170,10 @@ class Watch:
         """Smallest rise of the work that the trend of this operation would show at the budget, as a fraction."""
         change = wear.smallest_change(baseline, self._priors.step, self.p)
         return None if change is None else math.expm1(min(change, 5.0))
+
+    def promise(self, baseline: Baseline) -> Promise | None:
+        """What can be promised of this operation; None before three good cuts."""
+        return monitorability.promise(baseline, self.smallest_change(baseline))
 
     def wear_level(self, baseline: Baseline) -> tuple[float | None, float]:
         """Filtered rise against the new tool and its limit, as fractions."""
@@ -212,12 +211,18 @@ class Watch:
         return []
 
     def _opened(self, cut: Cut) -> list[Finding | Indicator]:
-        known = self.state.baselines
-        out: list[Finding | Indicator] = []
         self._visits.opened(cut.operation.key)
-        for key in self._order.opened(cut.operation.key, cut.operation.program, known):
-            self._mark(key)
-            out.append(absent(known[key], self._priors.work, cut.opened, cut.part, self.p))
+        keys = self._order.opened(cut.operation.key, cut.operation.program, self.state.baselines)
+        return self._absent(keys, cut.opened, cut.part)
+
+    def _absent(self, keys: list[str], time: float, part: int) -> list[Finding | Indicator]:
+        """What did not come, of the operations in which that can be told."""
+        out: list[Finding | Indicator] = []
+        for key in keys:
+            baseline = self.state.baselines[key]
+            if not monitorability.why_not(baseline):
+                self._mark(key)
+                out.append(absent(baseline, self._priors.work, time, part, self.p))
         return out
 
     def _grown(self, cut: Cut, baseline: Baseline, noise: float) -> list[Finding | Indicator]:

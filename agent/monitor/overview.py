@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from agent.detect import coverage
 from agent.detect.baseline import Baseline
+from agent.detect.monitorability import least
 from agent.load import shown_unit
 from agent.model import Coverage, Cut, CutView, Snapshot, SpindleView, ToolView, Word
 from agent.settings import ChannelOptions
@@ -52,6 +53,7 @@ class Overview:
             values=self._values(now),
             counters=monitor.counters,
             tunings=monitor.watch.tuning.standing(),
+            promises=tuple(p for b in monitor.watch.state.baselines.values() if (p := monitor.watch.promise(b)) is not None),
         )
 
     def _spindle(self, name: str, now: float) -> SpindleView:
@@ -120,6 +122,7 @@ class Overview:
             wear=level,
             wear_limit=limit,
             smallest_change=monitor.watch.smallest_change(leader),
+            promise=least([promise for b in watched if (promise := monitor.watch.promise(b)) is not None]),
             cuts=max(b.tool_cuts for b in group),
             cutting_time=sum(b.cutting_time for b in group),
             parts_low=None,

@@ -1,7 +1,7 @@
 // All tools, and the one that was picked: how much it wore, how small a change would be seen, 'tool changed'.
 
 import { button, h, mark, put, refill, show } from "./dom.js";
-import { toolLabel, toolName, toolState } from "./facts.js";
+import { toolLabel, toolName, toolState, sees } from "./facts.js";
 import { Pager } from "./pager.js";
 import { fillCards } from "./toolcard.js";
 
@@ -68,6 +68,7 @@ export class Tools {
       ["tool.row.wear", tool.wear === null ? words.t("tool.no_wear") : words.percent(tool.wear, true)],
       ["tool.row.limit", words.percent(tool.wear_limit, true)],
       ["tool.row.smallest", tool.smallest_change === null ? words.t("tool.unknown") : words.percent(tool.smallest_change, true)],
+      ["tool.row.sees", tool.promise ? sees(tool, words) : ""],
       ["tool.row.cuts", words.number(tool.cuts)],
       ["tool.row.time", words.duration(tool.cutting_time)],
       ["tool.row.spindle", this._app.snapshot.spindles.length > 1 ? tool.spindle : ""],
