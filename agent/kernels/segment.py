@@ -50,12 +50,9 @@ LOOK_BACK = 0.11
 UNSTEADY = 0.03
 """Relative change of speed within LOOK_BACK seconds above which the spindle is accelerating; constant surface speed stays below."""
 SLOW_UNSTEADY, SLOW_MOST = 0.08, 0.3
-"""Where readings come further apart than that: relative change of speed a second, and between two readings at the most. Facing at
-constant surface speed with 0.2 mm a revolution at 1,000 rpm and 40 mm radius gains 8 % a second; a run-up gains more."""
-COUNTED = 1.0
-"""s between two readings over which what the load does may be counted, or three periods of its source where they are longer."""
-BRIDGE = 1.5
-"""Periods below the lower threshold that end a cut, where they are longer than `LOW_HOLD`: one reading is an interrupted cut."""
+"""Where readings come further apart: change a second, and between two. Facing (0.2 mm/rev, 1,000 rpm, 40 mm radius) gains 8 % a second."""
+COUNTED, BRIDGE = 1.0, 1.5
+"""s between two readings over which the load may be counted, or three periods of its source; periods for `LOW_HOLD` where it is shorter."""
 RUN_UP = 1.2
 """s; a rise of the load that ends within this time because the speed begins to change was the drive accelerating."""
 THRESHOLD_RANGE = 0.01
@@ -230,9 +227,7 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
     """
     n = len(time)
     i = start
-    counted = max(COUNTED, 3.0 * period)
-    low_hold = max(LOW_HOLD, BRIDGE * period)
-    slow = period > LOOK_BACK
+    counted, low_hold, slow = max(COUNTED, 3.0 * period), max(LOW_HOLD, BRIDGE * period), period > LOOK_BACK
     while i < n:
         t = time[i]
         air[i] = False
@@ -262,9 +257,8 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
             for k in range(1, filled):
                 j = (c - k) % RING
                 if t - state[base + 2 * RING + j] > LOOK_BACK:
-                    if k == 1 and slow:
-                        moved = abs(v - state[base + RING + j]) / max(abs(v), abs(state[base + RING + j]), 100.0)
-                        steady = moved <= max(UNSTEADY, min(SLOW_UNSTEADY * dt, SLOW_MOST))
+                    moved = abs(v - state[base + RING + j]) / max(abs(v), abs(state[base + RING + j]), 100.0)
+                    steady = k > 1 or not slow or moved <= max(UNSTEADY, min(SLOW_UNSTEADY * dt, SLOW_MOST))
                     break
                 if abs(v - state[base + RING + j]) > UNSTEADY * max(abs(v), 100.0):
                     steady = False
@@ -333,11 +327,8 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
             state[N] += 1.0
             state[SUM] += x
             state[LEVEL] = m - level
-            if x > state[PEAK]:
-                state[PEAK2] = state[PEAK]
-                state[PEAK] = x
-            elif x > state[PEAK2]:
-                state[PEAK2] = x
+            state[PEAK2] = max(state[PEAK2], min(x, state[PEAK]))
+            state[PEAK] = max(state[PEAK], x)
             if settled and turning:
                 state[SETTLED] += 1.0
                 if idle_is_sure(table, v if has_speed else 0.0):
@@ -350,8 +341,7 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
             if state[N] >= 6.0 and settled and oldest > -np.inf and (not has_speed or oldest >= state[STEADY_SINCE] + TRANSIENT):
                 old = before if rough else median3(state[base + (c - 3) % RING], state[base + (c - 4) % RING], state[base + (c - 5) % RING])
                 step = m - old
-                if step > state[RISE]:
-                    state[RISE] = step
+                state[RISE] = max(state[RISE], step)
                 if -step > state[FALL]:
                     state[FALL] = -step
                     state[T_FALL] = t
@@ -360,13 +350,11 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
             if state[SECTIONED] == 1.0 and ready:
                 state[base + 3 * RING + slot] = now
             if state[OPEN] == 1.0 and state[SECTIONED] == 0.0:
-                if below:
-                    if state[T_LOW] != state[T_LOW]:
-                        state[T_LOW] = t
-                        for kept, taken in KEPT:
-                            state[kept] = state[taken]
-                else:
-                    state[T_LOW] = np.nan
+                if below and state[T_LOW] != state[T_LOW]:
+                    state[T_LOW] = t
+                    for kept, taken in KEPT:
+                        state[kept] = state[taken]
+                state[T_LOW] = state[T_LOW] if below else np.nan
         else:
             if filled >= 2 and dt <= counted and settled and c <= 50:
                 state[NOISE] += (abs(x - state[LAST_LOAD]) / 1.128 - state[NOISE]) / (c + 1.0)
@@ -385,8 +373,8 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
         state[LAST_LOAD] = x
         state[LAST_TIME] = t
         state[COUNT] = c + 1.0
-        # One reading is no cut: a section that a control shows for one poll only has no length.
-        long = t > state[T_OPEN] if state[SECTIONED] == 1.0 else t - state[T_CAND] >= 0.04
+        # One reading is no cut: a section that a control shows for one poll only has no length. Slowly read, two may be a run-up.
+        long = t > state[T_OPEN] if state[SECTIONED] == 1.0 else t - state[T_CAND] >= 0.04 and (state[N] >= 3.0 or not slow)
         if state[OPEN] == 0.0 and state[T_CAND] == state[T_CAND] and state[N] >= 2.0 and long:
             state[OPEN] = 1.0
             state[T_CAND] = np.nan

@@ -258,7 +258,7 @@ class SpindleSegmenter:
         assert now is not None
         features = cut_features(self._state)
         if phase == "closed":
-            features = msgspec.structs.replace(features, update=update_period(now.times, now.loads))
+            features = msgspec.structs.replace(features, update=update_period(now.times, now.loads), step=self._quantum)
         curve = cut_curve(now.times, now.loads, now.opened, now.opened + features.duration) if phase == "closed" or picture else ()
         return Cut(
             id=now.id,

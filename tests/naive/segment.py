@@ -226,7 +226,8 @@ class Segmenter:
         if settled:
             self._learn(t, v, 0.5 * high)
         waited = t - self.candidate.opened if self.candidate is not None else 0.0
-        if self.cut is None and self.candidate is not None and self.candidate.n >= 2 and (waited > 0 if self.sectioned else waited >= 0.04):
+        few = 3 if self.slow and not self.sectioned else 2
+        if self.cut is None and self.candidate is not None and self.candidate.n >= few and (waited > 0 if self.sectioned else waited >= 0.04):
             self.cut, self.candidate = self.candidate, None
             self.events.append(("opened", self.cut.opened))
         elif self.cut is not None:
