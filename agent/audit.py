@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.commands import Acknowledge, Command, CommandResult, Correct, FalseAlarm, TickStep, ToolChanged, UndoTuning
+from agent.commands import Acknowledge, Command, CommandResult, Correct, FalseAlarm, Measure, StillGood, TickStep, ToolChanged, UndoTuning
 from agent.store import Audit
 
 
@@ -18,7 +18,11 @@ def audit(command: Command, result: CommandResult, time: float, door: str) -> Au
         case UndoTuning():
             action, subject = "undo_tuning", command.tuning
         case ToolChanged():
-            action, subject = "tool_changed", command.tool
+            action, subject = "tool_changed", " ".join(filter(None, (command.tool, command.reason)))
+        case Measure():
+            action, subject = "measure", f"{command.tool} {command.vb:g} mm"
+        case StillGood():
+            action, subject = "still_good", command.tool
         case TickStep():
             action, subject = f"tick_{command.result}", f"{command.checklist}/{command.step}"
     detail = door if result.accepted else f"{door} {result.reason}"

@@ -7,9 +7,7 @@ A worn edge pushes back along the feed before it takes more power: feed-axis cur
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Collection, Iterator, Sequence
-from itertools import islice
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -20,6 +18,7 @@ from agent.model import Cut, Indicator
 from agent.segment import Frame, believed
 from agent.settings import MachineSettings
 from agent.timeline import Rows, Timeline
+from drivers.model import Floats
 
 AIR = 256
 """Readings in air of which the median is the idle of an axis: 13 s at 20 Hz. Rapids are fewer than half of them, and standing counts."""
@@ -47,9 +46,47 @@ class AxisState(msgspec.Struct):
 class AxisRows(NamedTuple):
     """Of one axis in released rows: time and value (NaN: not believed) of its readings, and how many of them come before each row."""
 
-    times: list[float]
-    values: list[float]
+    times: Floats
+    values: Floats
     places: list[int]
+
+
+class _Trail:
+    """The latest readings, in order of time; at most `most`."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._data = np.empty((2, 1024))
+        self._first = self._end = 0
+
+    def __len__(self) -> int:
+        return self._end - self._first
+
+    @property
+    def times(self) -> Floats:
+        """(n,) ascending, s."""
+        return self._data[0, self._first : self._end]
+
+    @property
+    def values(self) -> Floats:
+        """(n,) NaN where the reading is not believed."""
+        return self._data[1, self._first : self._end]
+
+    def extend(self, times: Floats, values: Floats) -> None:
+        """Younger readings."""
+        new, n = len(times), len(self)
+        if self._end + new > self._data.shape[1]:
+            data = np.empty((2, max(1024, 2 * (n + new))))
+            data[:, :n] = self._data[:, self._first : self._end]
+            self._data, self._first, self._end = data, 0, n
+        self._data[0, self._end : self._end + new] = times
+        self._data[1, self._end : self._end + new] = values
+        self._end += new
+        self._first = max(self._first, self._end - self._most)
+
+    def forget(self, before: float) -> None:
+        """Readings older than this."""
+        self._first += int(self.times.searchsorted(before, side="left"))
 
 
 class _Axis:
@@ -58,30 +95,38 @@ class _Axis:
         self.column = column
         self.spindle = spindle
         self.unit = unit
-        self.air: deque[tuple[float, float]] = deque(maxlen=2 * AIR)
-        self.times: deque[float] = deque(maxlen=MOST)
-        self.values: deque[float] = deque(maxlen=MOST)
-        """NaN where the reading is not believed."""
+        self.air = _Trail(2 * AIR)
+        self.read = _Trail(MOST)
 
     def idle(self, opened: float) -> float | None:
         """Median in air before a cut; None: not known yet."""
-        before = sorted(islice((value for time, value in reversed(self.air) if time <= opened - BEFORE), AIR))
+        known = int(self.air.times.searchsorted(opened - BEFORE, side="right"))
+        before = np.sort(self.air.values[max(known - AIR, 0) : known]).tolist()
         half = len(before) // 2
         if len(before) < FEWEST_AIR:
             return None
-        return before[half] if len(before) % 2 else (before[half - 1] + before[half]) / 2.0
+        return float(before[half] if len(before) % 2 else (before[half - 1] + before[half]) / 2.0)
 
     def above_idle(self, opened: float, closed: float) -> float | None:
         """Mean of the readings within a cut above idle; None: too few, or some of its beginning is gone."""
         idle = self.idle(opened)
-        if idle is None or (len(self.times) == MOST and self.times[0] > opened):
+        time = self.read.times
+        if idle is None or (len(time) == MOST and time[0] > opened):
             return None
-        time, value = np.array(self.times), np.array(self.values)
-        inside = value[(time >= opened) & (time <= closed)]
+        inside = self.read.values[time.searchsorted(opened, side="left") : time.searchsorted(closed, side="right")]
         good = inside[np.isfinite(inside)]
         if len(good) < FEWEST or len(good) < SOUND * len(inside):
             return None
         return float(np.mean(good)) - idle
+
+    def listen(self, frame: Frame, air: np.ndarray[tuple[int], np.dtype[np.bool_]], since: float, *, before: bool) -> None:
+        """What it took in air between `since` and the end of a frame; `before`: whether the row at `since` was one in air."""
+        times = self.read.times
+        first, last = times.searchsorted((since, frame.time[-1]), side="right").tolist()
+        new, values = times[first:last], self.read.values[first:last]
+        row = frame.time.searchsorted(new, side="right") - 1
+        kept = (values == values) & np.where(row >= 0, air[row], before)
+        self.air.extend(new[kept], values[kept])
 
 
 class AxisWatch:
@@ -100,8 +145,8 @@ class AxisWatch:
             for c in settings.channel
             if c.role == "axis.load"
         ]
-        self._heard: dict[str, float] = {}
-        """Of each spindle: up to when its frames told cutting from air."""
+        self._heard: dict[str, tuple[float, bool]] = {}
+        """Of each spindle: up to when its frames told cutting from air, and whether it was in air then."""
 
     def see(self, rows: Rows) -> list[AxisRows]:
         """What `take` needs of released rows, of each axis, worked out for all of them at once."""
@@ -110,15 +155,14 @@ class AxisWatch:
             fresh = rows.fresh[:, axis.column]
             ok = believed(rows.quality[fresh, axis.column])
             values = np.where(ok, rows.values[fresh, axis.column], math.nan)
-            out.append(AxisRows(rows.time[fresh].tolist(), values.tolist(), [0, *np.cumsum(fresh).tolist()]))
+            out.append(AxisRows(rows.time[fresh], values, [0, *np.cumsum(fresh).tolist()]))
         return out
 
     def take(self, seen: Sequence[AxisRows], start: int, stop: int) -> None:
         """Readings of the axes in rows start..stop; before the frames of the same rows. `seen`: what `see` said of the rows."""
         for axis, rows in zip(self._axes, seen, strict=True):
             first, last = rows.places[start], rows.places[stop]
-            axis.times.extend(rows.times[first:last])
-            axis.values.extend(rows.values[first:last])
+            axis.read.extend(rows.times[first:last], rows.values[first:last])
 
     def listen(self, spindle: str, frame: Frame, air: np.ndarray[tuple[int], np.dtype[np.bool_]], opened: float | None) -> None:
         """What the axes took while the spindle turned steadily without a cut.
@@ -127,19 +171,15 @@ class AxisWatch:
         """
         if not len(frame.time):
             return
-        since, until = self._heard.get(spindle, -math.inf), float(frame.time[-1])
-        self._heard[spindle] = until
+        since, before = self._heard.get(spindle, (-math.inf, False))
+        until = float(frame.time[-1])
+        self._heard[spindle] = until, bool(air[-1])
         for axis in self._axes:
             if axis.spindle != spindle:
                 continue
-            if air.any():
-                new = [(t, v) for t, v in _latest(axis.times, axis.values, since) if t <= until and v == v]
-                at = np.searchsorted(frame.time, [t for t, _ in new], side="right") - 1
-                axis.air.extend(reading for reading, row in zip(new, at.tolist(), strict=True) if row >= 0 and air[row])
-            keep = min(until - BACK, opened if opened is not None else math.inf)
-            while axis.times and axis.times[0] < keep:
-                axis.times.popleft()
-                axis.values.popleft()
+            if before or air.any():
+                axis.listen(frame, air, since, before=before)
+            axis.read.forget(min(until - BACK, opened if opened is not None else math.inf))
 
     def of_cut(self, spindle: str, cut: Cut) -> tuple[Cut, list[Indicator]]:
         """A closed cut with the load of each axis above its idle; and the same as indicators, unless the cut is held."""
@@ -164,21 +204,12 @@ class AxisWatch:
 
     def saved(self) -> dict[str, AxisState]:
         """What survives a restart."""
-        return {axis.name: AxisState(list(axis.air)) for axis in self._axes}
+        return {axis.name: AxisState(list(zip(axis.air.times.tolist(), axis.air.values.tolist(), strict=True))) for axis in self._axes}
 
     def restore(self, saved: dict[str, AxisState], anew: Collection[str] = ()) -> None:
         """Take back what `saved` gave, but for the channels in `anew`."""
         for axis in self._axes:
             if axis.name in saved and axis.name not in anew:
-                axis.air = deque(saved[axis.name].air, maxlen=2 * AIR)
-
-
-def _latest(times: deque[float], values: deque[float], since: float) -> Iterator[tuple[float, float]]:
-    """Readings younger than `since`, oldest first."""
-    n = 0
-    for time in reversed(times):
-        if time <= since:
-            break
-        n += 1
-    for i in range(len(times) - n, len(times)):
-        yield times[i], values[i]
+                axis.air = _Trail(2 * AIR)
+                if air := saved[axis.name].air:
+                    axis.air.extend(*np.array(air).T)

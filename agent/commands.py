@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+
+MOST_VB = 5.0
+"""mm: no flank is worn so far; a larger figure was typed in another unit."""
 
 
 class Acknowledge(msgspec.Struct, frozen=True, kw_only=True, tag="acknowledge", tag_field="command", forbid_unknown_fields=True):
@@ -40,7 +43,27 @@ class UndoTuning(msgspec.Struct, frozen=True, kw_only=True, tag="undo_tuning", t
 
 
 class ToolChanged(msgspec.Struct, frozen=True, kw_only=True, tag="tool_changed", tag_field="command", forbid_unknown_fields=True):
-    """A new tool or edge stands in this position: its new-tool anchor starts again."""
+    """A new tool or edge stands in this position: its new-tool anchor and its clock start again. `reason`: why the old one went out."""
+
+    tool: str
+    spindle: str = ""
+    reason: Literal["", "worn", "broken", "planned"] = ""
+    by: str = ""
+    id: str = ""
+
+
+class Measure(msgspec.Struct, frozen=True, kw_only=True, tag="measure", tag_field="command", forbid_unknown_fields=True):
+    """Flank wear of the tool in this position, as somebody measured it. `vb`: mm."""
+
+    tool: str
+    vb: Annotated[float, msgspec.Meta(ge=0.0, le=MOST_VB)]
+    spindle: str = ""
+    by: str = ""
+    id: str = ""
+
+
+class StillGood(msgspec.Struct, frozen=True, kw_only=True, tag="still_good", tag_field="command", forbid_unknown_fields=True):
+    """The operator looked at the tool in this position: it is not worn yet."""
 
     tool: str
     spindle: str = ""
@@ -59,7 +82,7 @@ class TickStep(msgspec.Struct, frozen=True, kw_only=True, tag="tick_step", tag_f
     id: str = ""
 
 
-Command = Acknowledge | FalseAlarm | Correct | UndoTuning | ToolChanged | TickStep
+Command = Acknowledge | FalseAlarm | Correct | UndoTuning | ToolChanged | Measure | StillGood | TickStep
 
 
 class CommandResult(msgspec.Struct, frozen=True, kw_only=True):

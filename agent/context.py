@@ -188,9 +188,13 @@ class Context:
         """
         seen = self.see(rows) if seen is None else seen
         stop = len(rows.time) if stop is None else stop
-        changes = seen.changes[bisect_right(seen.changes, start) : bisect_left(seen.changes, stop)]
+        after = bisect_right(seen.changes, start)
+        changes = seen.changes[after : bisect_left(seen.changes, stop)]
+        # At a row before which the control said the same, it was heard already.
+        heard = self._heard is not None and start > 0 and (after == 0 or seen.changes[after - 1] != start)
         for a, b in pairwise((start, *changes, stop)):
-            self._listen(rows, a)
+            if a > start or not heard:
+                self._listen(rows, a)
             self._doubt_off(rows, a, b)
             frames: list[tuple[str, Frame]] = []
             for load in seen.loads:

@@ -51,7 +51,18 @@ END = 5.0
 
 
 class DaemonFailed(Exception):
-    """The daemon cannot go on and must be started again: its message says what failed."""
+    """The daemon cannot go on and must be started again.
+
+    Attributes
+    ----------
+    part: what has ended, a key under [run.ended] of the text catalogue.
+    detail: what it said of itself, for a developer; ''.
+    """
+
+    def __init__(self, part: str, failure: BaseException | None = None) -> None:
+        self.part = part
+        self.detail = "" if failure is None else repr(failure)
+        super().__init__(f"{part}: {self.detail}" if self.detail else part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +233,7 @@ class Daemon:
         while True:
             await self._clock.sleep(LOOK)
             if not self._compute.alive:
-                raise DaemonFailed(f"the compute thread has ended: {self._compute.failure!r}")
+                raise DaemonFailed("compute", self._compute.failure)
             if dead := outlets.dead():
                 raise DaemonFailed(dead)
             outlets.say()
@@ -258,5 +269,5 @@ def _fail(tasks: Sequence[asyncio.Task[None]]) -> NoReturn:
             failure = None if task.cancelled() else task.exception()
             if isinstance(failure, DaemonFailed):
                 raise failure
-            raise DaemonFailed(f"{task.get_name()} has ended: {failure!r}") from failure
-    raise DaemonFailed("nothing is left to do")
+            raise DaemonFailed(task.get_name(), failure) from failure
+    raise DaemonFailed("nothing")

@@ -11,6 +11,9 @@ from typing import Literal
 
 import msgspec
 
+from agent.explained import Explanation, OperationView
+from agent.promise import Promise
+
 Scalar = float | int | str | bool | None
 Evidence = dict[str, Scalar]
 """Keys are those of the text catalogue under [evidence]; values are numbers or short words, never sentences."""
@@ -221,30 +224,6 @@ class Coverage(_Noun, frozen=True, kw_only=True):
     of: int = 0
 
 
-class Promise(_Noun, frozen=True, kw_only=True):
-    """What can be promised of an operation with this signal (`agent.detect.monitorability`)."""
-
-    operation: str
-    presence: float
-    """Mean load above idle in standard deviations of a reading's noise"""
-    contrast: float | None
-    """(cut mean - idle) / cut mean"""
-    readings: float
-    """Of a cut, on average; no more than the register changes"""
-    deviation: float | None
-    """P99.9 of the deviation of good cuts, as a share of their work above idle; None: too few so far"""
-    missing: bool
-    """A missing tool is told."""
-    breakage: bool
-    """A break within the cut is told, at the latest as the cut ends."""
-    until: float
-    """... if it comes before this share of the cut"""
-    smallest_change: float | None
-    """Smallest rise of the work that is told within 20 cuts at the budget, as a fraction"""
-    reason: str
-    """Key under [reason] why a missing tool is not told, '' where it is"""
-
-
 class EnvelopeView(_Noun, frozen=True, kw_only=True):
     """Band of good cuts of one operation, for the picture."""
 
@@ -311,6 +290,24 @@ class ToolView(_Noun, frozen=True, kw_only=True):
     alert: str
     promise: Promise | None = None
     """Of its operation that can promise least among those that are watched"""
+    basis: Literal["", "measures", "lives", "trend"] = ""
+    """What the interval rests on: typed flank wear, lives of earlier tools here, the slope of the work"""
+    basis_n: int = 0
+    """How many of them"""
+    basis_level: float | None = None
+    """Chance that the interval claims, 0 to 1"""
+    parts: int = 0
+    """In which this tool cut"""
+    new_known: bool = False
+    """Its change was told: cuts and time count from new, not only since Broche saw it first"""
+    lives: int = 0
+    """Earlier tools here that were seen from new to change"""
+    vb: float | None = None
+    """mm, flank wear as it was last typed in"""
+    vb_parts: int = 0
+    """Parts that it made since"""
+    vb_limit: float = 0.0
+    """mm"""
 
 
 class VibrationView(_Noun, frozen=True, kw_only=True):
@@ -381,6 +378,10 @@ class Snapshot(_Noun, frozen=True, kw_only=True):
     counters: Counters
     tunings: tuple[Retuned, ...] = ()
     """Changes of limits by the operator's word that stand, the newest first"""
+    explanations: tuple[Explanation, ...] = ()
+    """Of the alerts above"""
+    operations: tuple[OperationView, ...] = ()
+    """Those of the programs that are remembered, the latest cut first"""
     promises: tuple[Promise, ...] = ()
     """Of every operation that was cut well three times"""
 

@@ -140,11 +140,11 @@ class Outlets:
         self.store.submit(Commit(audit=(Audit(time=self._clock.wall(), by="broche", action="state_refused", subject="state"),)))
 
     def dead(self) -> str:
-        """What has ended that may not; '' if all runs."""
+        """What has ended that may not, a key under [run.ended] of the text catalogue; '' if all runs."""
         if not self.store.alive:
-            return "the thread of the store has ended"
+            return "store"
         if self._publishers and not self._publishers[0].alive:
-            return "the thread of the publisher has ended"
+            return "publisher"
         return ""
 
     def moving(self) -> bool:

@@ -52,6 +52,28 @@ class MachineOptions(_Table, frozen=True, kw_only=True):
     timezone: str = "Europe/Paris"
 
 
+class BearingOptions(_Table, frozen=True, kw_only=True):
+    """One of `bearings` of a [[spindle]]: its geometry, or passages a turn as its maker gives them."""
+
+    name: str = ""
+    n: int | None = None
+    """Balls or rollers of a row."""
+    d: float | None = None
+    """mm, of a ball."""
+    D: float | None = None
+    """mm, of the circle on which their centres run."""
+    angle: float = 0.0
+    """Degrees, of contact."""
+    bpfo: float | None = None
+    """Passages a turn over a point of the outer race."""
+    bpfi: float | None = None
+    """... of the inner race."""
+    bsf: float | None = None
+    """Turns of a ball about itself a turn of the shaft."""
+    ftf: float | None = None
+    """Turns of the cage a turn of the shaft; nothing is judged by it."""
+
+
 class SpindleOptions(_Table, frozen=True, kw_only=True):
     """[[spindle]]"""
 
@@ -62,6 +84,11 @@ class SpindleOptions(_Table, frozen=True, kw_only=True):
     """rpm above which the drive holds the power instead of the torque."""
     minimum_speed: float = 30.0
     """rpm below which the spindle counts as standing."""
+    bearings: tuple[BearingOptions, ...] = ()
+    """Whose races are looked for in raw vibration of 10 kHz and more."""
+    iso_group: Literal[1, 2] | None = None
+    """ISO 20816-3: 1 above 300 kW, 2 from 15 to 300 kW. Declared, never inferred."""
+    iso_support: Literal["", "rigid", "flexible"] = ""
 
 
 class ToolOptions(_Table, frozen=True, kw_only=True):
@@ -71,6 +98,8 @@ class ToolOptions(_Table, frozen=True, kw_only=True):
     name: str = ""
     name_en: str = ""
     life_parts: int | None = None
+    vb_limit: float | None = None
+    """mm of flank wear at which it is changed."""
 
 
 class ChannelOptions(_Table, frozen=True, kw_only=True):
@@ -93,6 +122,18 @@ class ChannelOptions(_Table, frozen=True, kw_only=True):
     """Seconds for which a value may stand until the next; default: three periods of its source, at least 1 s. `inf` for on-change."""
     off_value: float | None = None
     """role power_on only: the value that means that the machine's own supply is off (default 0)."""
+
+
+class GroupOptions(_Table, frozen=True, kw_only=True):
+    """[[group]]: slow channels of one unit (coolant, hydraulics, lubrication) that are judged together."""
+
+    name: str
+    channels: tuple[str, ...]
+    """One to sixteen; numbers all."""
+    every: float = 1.0
+    """s between two looks."""
+    learn: int = 1800
+    """Looks of the teach-in, while the machine runs well."""
 
 
 class MonitoringOptions(_Table, frozen=True, kw_only=True):
@@ -176,6 +217,7 @@ class MachineSettings(_Table, frozen=True, kw_only=True):
     bus: tuple[BusOptions, ...] = ()
     source: tuple[SourceOptions, ...] = ()
     channel: tuple[ChannelOptions, ...] = ()
+    group: tuple[GroupOptions, ...] = ()
     monitoring: MonitoringOptions = MonitoringOptions()
     broker: tuple[BrokerOptions, ...] = ()
     display: DisplayOptions = DisplayOptions()

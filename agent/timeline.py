@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.load import Loads
 from agent.settings import ChannelOptions, SpindleOptions
@@ -78,11 +79,6 @@ class Latest:
         for i, value, quality, time in zip(*(part.tolist() for part in newest), strict=True):
             self._value[i], self._quality[i], self._time[i] = value, quality, time
 
-    def until(self) -> float:
-        """When the first of the values that are believed now grows too old, s; inf: none ever does."""
-        ends = zip(self._quality, self._time, self._holds, strict=True)
-        return min((time + hold for quality, time, hold in ends if quality <= UNCERTAIN), default=math.inf)
-
     def held(self, name: str, now: float) -> tuple[float, float, int]:
         """Value, time and quality of a channel at `now`; UNAVAILABLE when it is too old for that."""
         i = self._index[name]
@@ -90,6 +86,11 @@ class Latest:
         if quality <= UNCERTAIN and now - time > self._holds[i]:
             return math.nan, time, _UNAVAILABLE
         return self._value[i], time, quality
+
+    def of(self, columns: Sequence[int]) -> tuple[Marks, Floats, Floats]:
+        """Quality as it was read, its time, and for how long it may stand, of some channels."""
+        quality = np.array([self._quality[i] for i in columns], dtype=np.uint8)
+        return quality, np.array([self._time[i] for i in columns]), np.array([self._holds[i] for i in columns])
 
 
 class Timeline:
@@ -229,20 +230,27 @@ class Timeline:
     def _hold(self, time: Floats, values: Floats, quality: Marks) -> Rows:
         """Fill what was not read with what still holds, and derive the loads."""
         fresh = quality != Quality.ABSENT
-        n, width = values.shape
-        values = np.vstack([self._value[None, :], values])
-        quality = np.vstack([self._quality[None, :], quality])
-        seen = np.vstack([np.ones((1, width), dtype=bool), fresh])
-        last = np.maximum.accumulate(np.where(seen, np.arange(n + 1)[:, None], 0), axis=0)
-        columns = np.arange(width)[None, :]
-        values = values[last, columns]
-        quality = quality[last, columns]
-        times = np.where(last == 0, self._time[None, :], np.concatenate([[0.0], time])[last])
-        stale = (time[:, None] - times[1:] > self._holds[None, :]) & (quality[1:] <= Quality.UNCERTAIN)
-        self._value, self._quality, self._time = values[-1].copy(), quality[-1].copy(), times[-1].copy()
-        out, marks = values[1:], quality[1:]
-        if stale.any():
-            out, marks = out.copy(), marks.copy()
-            out[stale] = np.nan
-            marks[stale] = Quality.UNAVAILABLE
-        return Rows(time, *self._loads.derive(out, marks), fresh)
+        some = np.flatnonzero(~fresh.all(axis=0))
+        if len(some):
+            self._fill(some, time, values, quality, fresh)
+        rare = np.ones(len(self.names), dtype=bool)
+        rare[some] = False
+        every = np.flatnonzero(rare)
+        self._value[every], self._quality[every], self._time[every] = values[-1, every], quality[-1, every], time[-1]
+        return Rows(time, *self._loads.derive(values, quality), fresh)
+
+    def _fill(self, some: NDArray[np.intp], time: Floats, values: Floats, quality: Marks, fresh: NDArray[np.bool_]) -> None:
+        """In place, the columns that were not read in every row."""
+        held = np.vstack([self._value[None, some], values[:, some]])
+        marks = np.vstack([self._quality[None, some], quality[:, some]])
+        last = np.where(fresh[:, some], np.arange(1, len(time) + 1)[:, None], 0)
+        last = np.vstack([np.zeros((1, len(some)), dtype=last.dtype), np.maximum.accumulate(last, axis=0)])
+        columns = np.arange(len(some))[None, :]
+        held, marks = held[last, columns], marks[last, columns]
+        times = np.where(last == 0, self._time[None, some], np.concatenate([[0.0], time])[last])
+        self._value[some], self._quality[some], self._time[some] = held[-1], marks[-1], times[-1]
+        held, marks = held[1:], marks[1:]
+        stale = (time[:, None] - times[1:] > self._holds[None, some]) & (marks <= Quality.UNCERTAIN)
+        held[stale] = np.nan
+        marks[stale] = _UNAVAILABLE
+        values[:, some], quality[:, some] = held, marks

@@ -7,17 +7,18 @@ from collections.abc import Callable
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from agent.detect.spindle import SpeedBaseline, SpindleVibration
+from agent.air import Air
+from agent.detect.chatter import Chatter, ChatterState
 from agent.features import VibrationFigures, vibration_figures
 from agent.kernels.vibration import Meter
-from agent.model import Cut, Finding, Indicator, VibrationView
+from agent.looks import Looks, LooksState
+from agent.model import Coverage, Cut, Finding, Indicator, VibrationView
 from agent.segment import Frame
-from agent.settings import MachineSettings
+from agent.settings import MachineSettings, SpindleOptions
 from drivers.model import Quality, Waveform
 
-DARK = 0.5
-"""s between two readings of the load beyond which a cut may have come and gone."""
 FRESH = 2.0
 """s after its end for which a block is shown as live."""
 SHORTEST = 1024
@@ -27,28 +28,23 @@ SHORTEST = 1024
 class VibrationState(msgspec.Struct):
     """Of one channel; survives a restart."""
 
-    speeds: dict[str, SpeedBaseline]
-    lost: int
+    looks: LooksState = msgspec.field(default_factory=LooksState)
+    chatter: ChatterState = msgspec.field(default_factory=ChatterState)
+    lost: int = 0
 
 
 class _Channel:
-    def __init__(self, name: str, spindle: str, p: float) -> None:
+    def __init__(self, name: str, spindle: SpindleOptions, p: float) -> None:
         self.name = name
-        self.spindle = spindle
-        self.judge = SpindleVibration(name, spindle, p)
+        self.spindle = spindle.name
+        self.looks = Looks(name, spindle, p)
+        self.chatter = Chatter(name, spindle.name)
         self.meter = Meter()
         self.figures: VibrationFigures | None = None
         self.time: float | None = None
         self.quality = int(Quality.UNAVAILABLE)
         self.lost = 0
         self.blocks: list[tuple[float, float, float]] = []
-
-
-class _Spindle:
-    def __init__(self) -> None:
-        self.quiet_since = math.inf
-        self.speed = math.nan
-        self.time = -math.inf
 
 
 class VibrationWatch:
@@ -59,66 +55,73 @@ class VibrationWatch:
     settings: whose channels have the role `vibration`.
     p: chance that one judgement may be a false alarm.
     width: by how much the operator's word widened the limit of a kind of finding at a place (`detect.tuning`).
+
+    Attributes
+    ----------
+    air: since when each spindle has turned without a cut.
     """
 
     def __init__(self, settings: MachineSettings, p: float, width: Callable[[str, str], float] | None = None) -> None:
         self._width = width
+        spindles = {spindle.name: spindle for spindle in settings.spindle}
         first = settings.spindle[0].name
-        self._channels = {c.name: _Channel(c.name, c.spindle or first, p) for c in settings.channel if c.role == "vibration"}
-        self._spindles = {spindle.name: _Spindle() for spindle in settings.spindle}
+        self._channels = {c.name: _Channel(c.name, spindles[c.spindle or first], p) for c in settings.channel if c.role == "vibration"}
+        self.names = frozenset(self._channels)
         self._standing = {spindle.name: spindle.minimum_speed for spindle in settings.spindle}
+        self._speeds = {c.spindle or first for c in settings.channel if c.role == "spindle.speed"}
+        self.air = Air(spindles)
 
     def unmark(self, channel: str) -> None:
         """What was told of this channel was false."""
         if channel in self._channels:
-            self._channels[channel].judge.unmark()
+            self._channels[channel].looks.unmark()
+            self._channels[channel].chatter.unmark()
 
     def listen(self, spindle: str, frame: Frame, air: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
         """Note since when the spindle has turned steadily without a cut; `air`: (n,) at which rows of the frame it did."""
-        now = self._spindles[spindle]
-        if not len(frame.time):
-            return
-        other = ~air
-        other[1:] |= frame.time[1:] - frame.time[:-1] > DARK
-        other[0] |= frame.time[0] - now.time > DARK
-        starts = np.flatnonzero(other)
-        if len(starts):
-            # A run begins at the row after the last that was no air, or at one that came after a gap.
-            last = int(starts[-1])
-            first = last if air[last] else last + 1
-            now.quiet_since = float(frame.time[first]) if first < len(frame.time) else math.inf
-        elif now.quiet_since == math.inf:
-            now.quiet_since = float(frame.time[0])
-        now.time = float(frame.time[-1])
-        good = frame.speed[frame.ok]
-        if len(good):
-            now.speed = float(good[-1])
+        self.air.listen(spindle, frame, air)
+
+    def follow(self, spindle: str, cut: Cut) -> list[Finding | Indicator]:
+        """A cut opened, grew or closed; at its end, what its vibration says."""
+        self.air.follow(spindle, cut)
+        out: list[Finding | Indicator] = []
+        for channel in self._channels.values():
+            if channel.spindle == spindle and cut.phase == "closed":
+                out.extend(channel.chatter.closed(cut))
+        return out
 
     def take(self, wave: Waveform) -> list[Finding | Indicator]:
-        """Figures of a block; judged when it was taken without a cut at one speed."""
+        """Figures of a block; judged when it was taken without a cut at one speed, or within a cut."""
         channel = self._channels.get(wave.channel)
         if channel is None:
             return []
         end = wave.start + len(wave.samples) / wave.rate
         channel.time, channel.quality = end, int(wave.quality)
         channel.lost += wave.lost
+        width = self._width("spindle", channel.name) if self._width is not None else 1.0
         if wave.quality > Quality.UNCERTAIN or len(wave.samples) < SHORTEST:
             channel.figures = None
-            return []
-        spindle = self._spindles[channel.spindle]
-        turning = abs(spindle.speed) >= self._standing[channel.spindle]
-        figures = channel.figures = vibration_figures(channel.meter, wave, spindle.speed if turning else math.nan)
-        if figures.velocity_rms is None:
-            return []
-        channel.blocks = [*channel.blocks, (wave.start, end, figures.velocity_rms)][-256:]
-        if spindle.quiet_since > wave.start or figures.validity:
-            return []
-        out: list[Finding | Indicator] = [
-            Indicator(time=end, channel=channel.name, operation="", tool="", name="velocity_rms", value=figures.velocity_rms, unit="mm/s")
-        ]
-        width = self._width("spindle", channel.judge.channel) if self._width is not None else 1.0
-        finding = channel.judge.judge(end, abs(spindle.speed), figures.velocity_rms, width)
-        return [*out, finding] if finding is not None else out
+            return channel.looks.stop(width)
+        speed = self.air.speed(channel.spindle)
+        turning = abs(speed) >= self._standing[channel.spindle]
+        figures = channel.figures = vibration_figures(channel.meter, wave, speed if turning else math.nan)
+        if figures.velocity_rms is not None:
+            channel.blocks = [*channel.blocks, (wave.start, end, figures.velocity_rms)][-256:]
+        sound = figures.validity in ("", "record_too_short")
+        if self.air.since(channel.spindle) > wave.start or not sound:
+            out = channel.looks.stop(width)
+            cut = self.air.cut(channel.spindle)
+            if cut is not None and cut.opened <= wave.start and not cut.held and sound and turning:
+                wider = self._width("chatter", cut.operation.key) if self._width is not None else 1.0
+                out.extend(channel.chatter.cutting(wave, cut, abs(speed), wider))
+            return out
+        channel.chatter.air(wave)
+        velocity = None if figures.validity else figures.velocity_rms
+        out = channel.looks.air(wave, abs(speed), velocity, width)
+        if velocity is None:
+            return out
+        indicator = Indicator(time=end, channel=channel.name, operation="", tool="", name="velocity_rms", value=velocity, unit="mm/s")
+        return [indicator, *out]
 
     def of_cut(self, spindle: str, cut: Cut) -> Cut:
         """The cut with the mean velocity RMS of the blocks that lie wholly within it."""
@@ -133,25 +136,39 @@ class VibrationWatch:
         """For the page; a block older than two seconds is not shown as live."""
         return tuple(self._view(channel, now) for channel in self._channels.values())
 
+    def words(self, now: float) -> tuple[Coverage, ...]:
+        """How well spindle, bearings and chatter are watched by each channel that brings samples."""
+        out: list[Coverage] = []
+        for channel in self._channels.values():
+            if channel.time is not None:
+                out.extend(channel.looks.words(now, speed_known=channel.spindle in self._speeds))
+                out.extend(channel.chatter.words(now, speed_known=channel.spindle in self._speeds))
+        return tuple(out)
+
     def saved(self) -> dict[str, VibrationState]:
         """What survives a restart."""
-        return {name: VibrationState(channel.judge.speeds, channel.lost) for name, channel in self._channels.items()}
+        return {
+            name: VibrationState(channel.looks.saved(), channel.chatter.saved(), channel.lost) for name, channel in self._channels.items()
+        }
 
     def restore(self, saved: dict[str, VibrationState]) -> None:
         """Take back what `saved` gave."""
         for name, state in saved.items():
             if name in self._channels:
-                self._channels[name].judge.speeds = state.speeds
+                self._channels[name].looks.restore(state.looks)
+                self._channels[name].chatter.restore(state.chatter)
                 self._channels[name].lost = state.lost
-
-    @property
-    def names(self) -> frozenset[str]:
-        """Of the channels."""
-        return frozenset(self._channels)
 
     def fed(self, name: str) -> bool:
         """Whether a block of this channel was ever taken."""
         return self._channels[name].time is not None
+
+    def known(self, name: str, moments: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """(n,) whether what was taken last of a channel, which was fed, is believed at these moments."""
+        channel = self._channels[name]
+        end = channel.time if channel.time is not None else -math.inf
+        known: NDArray[np.bool_] = (moments - end <= FRESH) & (channel.quality <= Quality.UNCERTAIN)
+        return known
 
     def held(self, name: str, now: float) -> tuple[float, float, int]:
         """Velocity RMS, end and quality of the latest block; UNAVAILABLE when it is older than `FRESH`."""
@@ -164,7 +181,7 @@ class VibrationWatch:
     def _view(self, channel: _Channel, now: float) -> VibrationView:
         alive = channel.time is not None and now - channel.time <= FRESH and channel.quality <= Quality.UNCERTAIN
         figures = channel.figures if alive else None
-        speed = self._spindles[channel.spindle].speed
+        speed = self.air.speed(channel.spindle)
         return VibrationView(
             channel=channel.name,
             time=channel.time,
@@ -175,6 +192,6 @@ class VibrationWatch:
             crest=figures.crest if figures else None,
             kurtosis=figures.kurtosis if figures else None,
             lost=channel.lost,
-            baseline_rms=channel.judge.baseline(speed) if speed == speed else None,
+            baseline_rms=channel.looks.velocity.baseline(speed) if speed == speed else None,
             validity=figures.validity if figures else "no_signal",
         )

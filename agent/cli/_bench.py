@@ -121,9 +121,10 @@ def _wire() -> list[Case]:
 
     def walk() -> None:
         figures, table = segment.new_state()
+        looks = segment.every_look()
         at = 0
         while at < n:
-            at, _ = segment.advance(time, load, ok, speed, at, 1, 1, 30.0, 0.0, figures, table, air)
+            at, _ = segment.advance(time, load, ok, speed, at, 1, 1, 30.0, 0.0, figures, table, air, looks)
 
     return [
         Case(

@@ -83,7 +83,7 @@ def serve(
     try:
         fine_loop.run(_until_stopped(daemon, beside))
     except DaemonFailed as error:
-        print(f"broche: {say('run.failed', what=str(error))}", file=sys.stderr)
+        print(f"broche: {say('run.failed', what=say(f'run.ended.{error.part}'), detail=error.detail)}", file=sys.stderr)
         return 1
     except _store_unusable() as error:
         raise CommandError(say(f"run.store.{error.trouble.kind}", folder=str(folder), detail=error.trouble.detail)) from error

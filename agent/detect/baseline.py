@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import msgspec
 import numpy as np
 
+from agent.detect.middle import Curve, band, winsorised
 from agent.model import Cut, EnvelopeView
 
 CURVES = 25
@@ -30,7 +31,8 @@ BAND_FLOOR = 0.03
 """Half-width of the band, at least, as a fraction of the largest load of the band (field.md 5, P0-3: +-3 % of learned)."""
 MEDIAN_EFFICIENCY = 0.37
 """Of the median absolute deviation for Gaussian values (Rousseeuw & Croux 1993, JASA 88, 1273): so many degrees of freedom a value."""
-RECENT = 8
+RECENT = 40
+"""Latest log ratios that are kept: of them the slope is taken."""
 
 
 class Spread(msgspec.Struct):
@@ -50,12 +52,7 @@ class Spread(msgspec.Struct):
         """Take one value in; no spread below `floor` is believed."""
         self.n += 1
         self.values = [*self.values, value][-MEMORY:]
-        latest = np.array(self.values)
-        middle = float(np.median(latest))
-        self.robust = scale = max(1.4826 * float(np.median(np.abs(latest - middle))), floor)
-        latest = np.clip(latest, middle - 3.0 * scale, middle + 3.0 * scale)
-        self.mean = float(latest.mean())
-        self.sd = max(float(latest.std(ddof=1)) if len(latest) > 1 else 0.0, floor)
+        self.mean, self.sd, self.robust = winsorised(self.values, floor)
 
 
 class Prior(msgspec.Struct, frozen=True):
@@ -113,6 +110,8 @@ class Baseline(msgspec.Struct):
     """s between two changes of the register that is read, mean over cuts; 0: not known"""
     idle: float = 0.0
     """Mean idle load in its cuts, unit of the load"""
+    came: list[bool] = msgspec.field(default_factory=list)
+    """Of the latest whole parts of its program since it was first seen: whether it came in them"""
     contrast: float = 0.0
     """Mean load above idle in standard deviations of the reading noise: is the cut there at all."""
     anchor: list[float] = msgspec.field(default_factory=list)
@@ -130,7 +129,7 @@ class Baseline(msgspec.Struct):
     steps: Spread = msgspec.field(default_factory=Spread)
     """of the second difference of log(work) over neighbouring cuts: repeatability, which a steady rise does not touch"""
     last_works: list[float] = msgspec.field(default_factory=list)
-    curves: list[tuple[float, ...]] = msgspec.field(default_factory=list)
+    curves: list[Curve] = msgspec.field(default_factory=list)
     """Of good cuts, on `grid`; not kept over a restart, the band is"""
     grid: float = 0.0
     """s between two points of the band, fixed by the first curve"""
@@ -236,27 +235,16 @@ class Baseline(msgspec.Struct):
             while len(cut.curve) * cut.grid > POINTS * self.grid:
                 self.grid *= 2.0
         step = max(1, round(self.grid / cut.grid))
-        self.curves = [*self.curves, cut.curve[::step]][-CURVES:]
+        self.curves = [*self.curves, np.array(cut.curve[::step])][-CURVES:]
         if len(self.curves) >= (FRESH_BAND if self.banded > len(self.curves) else FIRST_BAND):
             self._band()
 
     def _band(self) -> None:
         """Median +- 3 robust standard deviations per position (1.4826 MAD), at least `BAND_FLOOR` of the largest median."""
-        length = int(np.median([len(curve) for curve in self.curves]))
-        matrix = np.full((len(self.curves), length), np.nan)
-        for row, curve in zip(matrix, self.curves, strict=True):
-            n = min(length, len(curve))
-            row[:n] = curve[:n]
-        known = np.isfinite(matrix).sum(axis=0) >= 3
-        matrix = matrix[:, : int(known.sum())]
-        if matrix.shape[1] < 2:
-            return
-        middle = np.nanmedian(matrix, axis=0)
-        spread = 1.4826 * np.nanmedian(np.abs(matrix - middle), axis=0)
-        half = np.maximum(3.0 * spread, BAND_FLOOR * float(np.max(np.abs(middle))))
-        self.banded = len(self.curves)
-        self.low = tuple(np.round(middle - half, 3).tolist())
-        self.high = tuple(np.round(middle + half, 3).tolist())
+        found = band(self.curves, BAND_FLOOR)
+        if found is not None:
+            self.banded = len(self.curves)
+            self.low, self.high = found
 
 
 def priors(baselines: Iterable[Baseline]) -> Priors:

@@ -17,12 +17,15 @@ ball, and a race was named in a tenth: it is called uncertain.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+
+from agent.model import Finding, Indicator
+from agent.passages import Passages
 
 SLIP = 0.02
 HARMONICS = 3
@@ -65,19 +68,6 @@ class BearingState(msgspec.Struct):
     clear: int = 0
 
 
-def orders(balls: int, ball: float, pitch: float, angle: float = 0.0) -> tuple[float, float, float]:
-    """Strikes a turn of the shaft on the outer race, the inner race, and of a ball on both (field.md 2.4), the outer race standing.
-
-    Raises
-    ------
-    ValueError: figures that no bearing has.
-    """
-    if balls < 3 or not 0.0 < ball < pitch or not 0.0 <= angle < 90.0:
-        raise ValueError(f"no bearing has {balls} balls of {ball:g} on a circle of {pitch:g} at {angle:g} degrees")
-    q = ball / pitch * math.cos(math.radians(angle))
-    return balls / 2.0 * (1.0 - q), balls / 2.0 * (1.0 + q), pitch / ball * (1.0 - q * q)
-
-
 def bands(rate: float) -> list[tuple[float, float]]:
     """Seven bands of a quarter of what is believed, each over half of its neighbour, and the whole; Hz."""
     top = rate / OF_RATE
@@ -85,32 +75,47 @@ def bands(rate: float) -> list[tuple[float, float]]:
     return [*((max(k * step, 0.02 * top), (k + 2) * step) for k in range(7)), (0.05 * top, top)]
 
 
-def verdict(record: NDArray[np.floating], rate: float, rpm: float, passages: tuple[float, float, float]) -> Verdict:
+def verdict(
+    record: NDArray[np.floating], rate: float, rpm: float, passages: Passages, named: float = NAMED, apart: float = APART
+) -> Verdict:
     """Judge a record of one axis.
 
     Parameters
     ----------
     record: (n,) acceleration, any unit; at least `SECONDS`.
-    rate: Hz. rpm: of the shaft. passages: of `orders`.
+    rate: Hz. rpm: of the shaft. passages: of `agent.passages`. named, apart: nats.
     """
+    return verdicts(record, rate, rpm, [passages], named, apart)[0]
+
+
+def verdicts(
+    record: NDArray[np.floating], rate: float, rpm: float, bearings: Sequence[Passages], named: float = NAMED, apart: float = APART
+) -> list[Verdict]:
+    """The same for all bearings of a shaft: the record is taken apart once."""
     nothing = Verdict("", (0.0, 0.0, 0.0), math.nan, (math.nan, math.nan))
     seconds = len(record) / rate
-    if seconds < 0.99 * SECONDS or not np.isfinite(record).all() or not math.isfinite(rpm) or rpm == 0.0:
-        return nothing
+    if seconds < 0.99 * SECONDS or not np.isfinite(record).all() or not math.isfinite(rpm) or rpm == 0.0 or not bearings:
+        return [nothing] * len(bearings)
     turning = abs(rpm) / 60.0 * seconds
-    best = [0.0, 0.0, 0.0]
-    where = [(math.nan, (math.nan, math.nan))] * 3
+    best = [[0.0, 0.0, 0.0] for _ in bearings]
+    where = [[(math.nan, (math.nan, math.nan))] * 3 for _ in bearings]
+    highest = max(max(passages) for passages in bearings)
     for band, power in _envelopes(record, rate):
-        top = min(len(power) - 1, math.ceil((HARMONICS + 1) * max(passages) * turning) + AROUND)
+        top = min(len(power) - 1, math.ceil((HARMONICS + 1) * highest * turning) + AROUND)
         worth = _worth(power[:top])
-        for d, order in enumerate(passages):
-            score, at = _comb(worth, order * turning)
-            if score > best[d]:
-                best[d], where[d] = score, (at / seconds, band)
+        for b, passages in enumerate(bearings):
+            for d, order in enumerate(passages):
+                score, at = _comb(worth, order * turning)
+                if score > best[b][d]:
+                    best[b][d], where[b][d] = score, (at / seconds, band)
+    return [_named(best[b], where[b], named, apart) for b in range(len(bearings))]
+
+
+def _named(best: Sequence[float], where: Sequence[tuple[float, tuple[float, float]]], named: float, apart: float) -> Verdict:
     ranked = sorted(range(3), key=lambda d: best[d], reverse=True)
     first, second = ranked[0], ranked[1]
-    named = best[first] > NAMED and best[first] - best[second] > APART
-    return Verdict(DEFECTS[first] if named else "", (best[0], best[1], best[2]), *where[first])
+    clear = best[first] > named and best[first] - best[second] > apart
+    return Verdict(DEFECTS[first] if clear else "", (best[0], best[1], best[2]), *where[first])
 
 
 def follow(state: BearingState, found: str) -> tuple[str, str]:
@@ -166,3 +171,83 @@ def _comb(worth: NDArray[np.float64], line: float) -> tuple[float, float]:
         total += np.where(inside, here, 0.0)
     k = int(np.argmax(total))
     return float(total[k]), float(tried[k])
+
+
+class Bearings:
+    """Follows the bearings of one spindle in the records of one sensor.
+
+    Parameters
+    ----------
+    channel, spindle: names.
+    bearings: name and passages of each.
+    """
+
+    def __init__(self, channel: str, spindle: str, bearings: Sequence[tuple[str, Passages]]) -> None:
+        self.channel = channel
+        self.spindle = spindle
+        self._bearings = tuple(bearings)
+        self.states: dict[str, BearingState] = {name: BearingState() for name, _ in bearings}
+
+    @property
+    def told(self) -> bool:
+        """Whether a name stands."""
+        return any(state.told for state in self.states.values())
+
+    def take(self, time: float, record: NDArray[np.floating], rate: float, rpm: float, width: float = 1.0) -> list[Finding | Indicator]:
+        """Judge a record (n, axes) in air at a steady speed; of the axes the one that shows most. `width`: of the limit."""
+        seen = [verdicts(record[:, a], rate, rpm, [p for _, p in self._bearings], NAMED * width) for a in range(record.shape[1])]
+        out: list[Finding | Indicator] = []
+        most = [0.0, 0.0, 0.0]
+        for b, (name, _) in enumerate(self._bearings):
+            axis, best = max(enumerate(its[b] for its in seen), key=lambda pair: max(pair[1].scores))
+            most = [max(pair) for pair in zip(most, best.scores, strict=True)]
+            state = self.states[name]
+            # What is certain is not taken back by what is not.
+            found = state.told if best.defect == "ball" and state.told else best.defect
+            change, defect = follow(state, found)
+            if change == "begun" or (change == "over" and not self.told):
+                out.append(self._finding(time, name, defect, best, rpm, "xyz"[axis : axis + 1], NAMED * width, finished=change == "over"))
+        return [*(self._indicator(time, defect, score) for defect, score in zip(DEFECTS, most, strict=True)), *out]
+
+    def unmark(self) -> None:
+        """What was told was false: it may be told again."""
+        for state in self.states.values():
+            state.told = ""
+            state.run = 0
+
+    def restore(self, states: dict[str, BearingState]) -> None:
+        """Take back what `states` was; of bearings that are not there any more nothing."""
+        self.states.update({name: state for name, state in states.items() if name in self.states})
+
+    def _indicator(self, time: float, defect: str, score: float) -> Indicator:
+        return Indicator(time=time, channel=self.channel, operation="", tool="", name=f"bearing_{defect}", value=score)
+
+    def _finding(
+        self, time: float, bearing: str, defect: str, seen: Verdict, rpm: float, axis: str, limit: float, *, finished: bool
+    ) -> Finding:
+        score = max(seen.scores)
+        return Finding(
+            time=time,
+            kind="spindle",
+            severity="advice" if defect == "ball" else "warning",
+            channel=self.channel,
+            spindle=self.spindle,
+            operation="",
+            tool="",
+            # Nats are logarithms, as the operator's word takes them (`detect.tuning`).
+            score=math.exp(score),
+            threshold=math.exp(limit),
+            evidence={
+                defect: True,
+                "indicator": "bearing",
+                "bearing": bearing,
+                "axis": axis,
+                "hz": seen.found,
+                "order": seen.found * 60.0 / abs(rpm),
+                "band_low": seen.band[0],
+                "band_high": seen.band[1],
+                "rpm": abs(rpm),
+                "records": PERSIST,
+            },
+            finished=finished,
+        )

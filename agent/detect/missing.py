@@ -11,7 +11,9 @@ from agent.model import Cut, Finding
 HIGHEST = 0.6
 """The undercut limit lies at this share of the usual work at the most: a small part is not a missing tool."""
 LOWEST = 0.3
-"""Where the budget asks for a lower one, good cuts differ by too much and nothing is told by the work alone: idle is never known better."""
+"""... and not below this one: idle is never known better."""
+HOPELESS = 0.1
+"""Where the budget asks for one below this, good cuts differ by so much that nothing is told by the work alone."""
 
 
 def undercut(baseline: Baseline, prior: Prior, p: float) -> float:
@@ -21,7 +23,7 @@ def undercut(baseline: Baseline, prior: Prior, p: float) -> float:
     if not math.isfinite(factor):
         return 0.0
     share = math.exp(-factor * sd)
-    return 0.0 if share < LOWEST else min(share, HIGHEST)
+    return 0.0 if share < HOPELESS else min(max(share, LOWEST), HIGHEST)
 
 
 def missing(cut: Cut, baseline: Baseline, prior: Prior, p: float, learn_cuts: int) -> Finding | None:

@@ -24,7 +24,7 @@ import numpy as np
 
 from agent.detect import breakage
 from agent.detect.baseline import SPREAD_FLOOR, Baseline
-from agent.model import Promise
+from agent.promise import Promise
 
 SEEN = 3
 """Good cuts after which anything can be said."""
@@ -37,7 +37,10 @@ FAR = 5.8
 THIRD = 1.0 / 3.0
 """Of the work: contrast at least three times the p99.9."""
 JUDGED = 8
-"""Good cuts after which their repeatability is known well enough to say that it is too poor."""
+"""Good cuts after which their repeatability is known well enough to promise anything, or to say that it is too poor."""
+PARTS, CAME = 5, 0.8
+"""Whole parts after which an operation that came in a smaller share of them counts as irregular: where the load barely shows a cut, pieces
+of it come and go, and that one does not come means nothing."""
 LATEST = 0.5
 """Share of a cut up to which a break must be seen for breakage to be promised at all."""
 
@@ -82,6 +85,8 @@ def why_not(baseline: Baseline) -> str:
         return "register_slow" if baseline.samples >= READINGS else "rate_too_low"
     if deviation(baseline) > THIRD:
         return "too_noisy"
+    if len(baseline.came) >= PARTS and sum(baseline.came) < CAME * len(baseline.came):
+        return "irregular"
     return ""
 
 
@@ -108,7 +113,7 @@ def promise(baseline: Baseline, smallest_change: float | None) -> Promise | None
     """
     if baseline.good < SEEN:
         return None
-    reason = why_not(baseline)
+    reason = why_not(baseline) or ("too_few_cuts" if baseline.good < JUDGED else "")
     latest = 0.0 if reason else last_seen_break(baseline)
     strayed = deviation(baseline)
     return Promise(

@@ -110,6 +110,14 @@ class Multivariate:
         self.state = state
         self._made = None
 
+    def accept(self) -> None:
+        """What stands now is what is usual: the place moves there, and nothing is told any more."""
+        state = self.state
+        if state.place and state.smooth:
+            state.place = list(state.smooth)
+            state.told, state.above, state.below = False, 0, 0
+            self._made = None
+
     def take(self, vector: Sequence[float]) -> Verdict:
         """One vector of all channels, the unit of each; one with a value that is not finite is left out."""
         values = np.array(vector, dtype=np.float64)

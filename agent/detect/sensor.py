@@ -35,14 +35,19 @@ class Sensors:
         """Channel that speaks for a loss, and all that went with it and are not back"""
         self._seen: set[str] = set()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the channels that are looked after."""
+        return tuple(name for name, _, _ in self._channels)
+
+    @property
+    def settled(self) -> bool:
+        """Whether a look at which all channels are there would change nothing."""
+        return not self._gone and not self._told and len(self._seen) == len(self._channels)
+
     def lost(self) -> str:
         """Reason why the machine is not watched at all: '' or a key under [reason]."""
         return "no_signal" if any(name in self._gone for name, role, _ in self._channels if role in NEEDED) else ""
-
-    @property
-    def waits(self) -> bool:
-        """Whether a loss is known that was not told yet: a look later on may tell it."""
-        return bool(self._gone) and not self._gone.keys() <= {name for others in self._told.values() for name in others}
 
     def gone(self, channel: str) -> bool:
         """Whether this channel is lost now."""
@@ -62,6 +67,8 @@ class Sensors:
         """Judge at one moment; `held` gives value, time and quality of a channel at that moment. While `undecided`, no new loss is told."""
         findings: list[Finding] = []
         quality = {name: held(name, now)[2] for name, _, _ in self._channels}
+        if self.settled and max(quality.values(), default=0) <= Quality.UNCERTAIN:
+            return findings
         for name, grade in quality.items():
             if grade <= Quality.UNCERTAIN:
                 self._seen.add(name)

@@ -56,6 +56,11 @@ class SpindleVibration:
         known = self.speeds.get(_bin(rpm))
         return math.exp(known.level.mean) if known is not None and known.level.n >= LEARN else None
 
+    @property
+    def told(self) -> bool:
+        """Whether a rise stands at any speed."""
+        return any(speed.told for speed in self.speeds.values())
+
     def unmark(self) -> None:
         """What was told was false: it may be told again."""
         for speed in self.speeds.values():
@@ -83,7 +88,7 @@ class SpindleVibration:
             return self._finding(time, known, change, limit, finished=False)
         if change <= 0.5 * limit and known.told:
             known.told = False
-            if not any(other.told for other in self.speeds.values()):
+            if not self.told:
                 return self._finding(time, known, change, limit, finished=True)
         return None
 
@@ -112,3 +117,25 @@ class SpindleVibration:
 
 def _bin(rpm: float) -> str:
     return str(round(math.log(max(abs(rpm), 1.0)) / WIDTH))
+
+
+TELLING = ("velocity", "trend", "bearing")
+"""What may speak for a spindle, from the least to the most telling."""
+
+
+class Spoken:
+    """One cause, one alert: all that speaks of one sensor is one episode, which ends when nothing speaks any more.
+
+    What is less telling is silent while something more telling stands: that the velocity rises as well says nothing new of a damaged race.
+    """
+
+    def __init__(self) -> None:
+        self.standing: list[str] = []
+
+    def pass_on(self, by: str, finding: Finding) -> Finding | None:
+        """The finding, or None where nobody needs to hear of it. `by`: one of `TELLING`."""
+        others = [other for other in self.standing if other != by]
+        self.standing = others if finding.finished else [*others, by]
+        if finding.finished:
+            return None if others else finding
+        return finding if all(TELLING.index(other) <= TELLING.index(by) for other in others) else None

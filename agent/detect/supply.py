@@ -63,6 +63,16 @@ class Supply:
         self.off = False
         self.undecided = False
 
+    @property
+    def groups(self) -> list[list[str]]:
+        """The channels of each source that is followed."""
+        return [*self._fed.values(), *self._own.values()] if self._fed else []
+
+    @property
+    def settled(self) -> bool:
+        """Whether a look at which each source is there tells no more than the next such look."""
+        return not (self.off or self.undecided or self._asleep or self._since is not None)
+
     def resume(self) -> None:
         """A restart: the machine was off, and is until something is heard."""
         self.off = bool(self._fed)

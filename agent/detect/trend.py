@@ -7,7 +7,7 @@ however well the figure repeats. What is judged is its EWMA (Roberts, Technometr
 run to failure; they were chosen there with sight of all.
 
 It judges from `FIRST` looks on and goes on learning up to `MOST` while it is calm, so that a short history is not taken for the whole
-truth: until then the limit is wider by sqrt(1 + (MOST / n - 1) / 10).
+truth: until then the limit is wider by sqrt(1 + (MOST / n - 1) / 10). Then the looks themselves are forgotten: place and width stand.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.detect.budget import tail_factor
 
@@ -39,7 +40,12 @@ MAD = 1.4826
 class TrendState(msgspec.Struct):
     """What survives a restart."""
 
-    learned: list[list[float]] = []
+    learned: bytes = b""
+    """float32, (looks, figures), as long as it learns: a figure is known to far less than that"""
+    n: int = 0
+    """Looks that were learned"""
+    middle: list[float] = []
+    width: list[float] = []
     smooth: list[float] = []
     above: int = 0
     below: int = 0
@@ -55,6 +61,7 @@ class Rise(NamedTuple):
     score, limit: `AGREE`-th largest EWMA and its limit, in widths; NaN, inf while it learns.
     changed: 'begun' or 'over' at the look at which it does, else ''.
     leading: index of the figure that leads. change: its log ratio to the baseline.
+    high: how many figures are above half the limit.
     """
 
     score: float
@@ -62,6 +69,7 @@ class Rise(NamedTuple):
     changed: str
     leading: int
     change: float
+    high: int = 0
 
 
 class Trend:
@@ -79,35 +87,42 @@ class Trend:
         self._limit = limit
         self._first = first
         self.state = TrendState()
-        self._known: tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int], np.dtype[np.float64]]] | None = None
+        self._known: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
 
     @property
     def ready(self) -> bool:
         """Whether it judges."""
-        return len(self.state.learned) >= self._first
+        return self.state.n >= self._first
 
     def restore(self, state: TrendState) -> None:
         """Take a saved state back."""
         self.state = state
         self._known = None
 
-    def baseline(self) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int], np.dtype[np.float64]]]:
+    def baseline(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Median and width of each figure; of at least one look."""
         if self._known is None:
-            learned = np.array(self.state.learned)
-            middle = np.median(learned, axis=0)
-            width = MAD * np.median(np.abs(learned - middle), axis=0)
-            self._known = middle, np.maximum(width, FLOOR)
+            state = self.state
+            if not state.learned:
+                self._known = np.array(state.middle), np.array(state.width)
+            else:
+                learned = self._looks()
+                middle = np.median(learned, axis=0)
+                width = MAD * np.median(np.abs(learned - middle), axis=0)
+                self._known = middle, np.maximum(width, FLOOR)
         return self._known
 
-    def take(self, figures: Sequence[float]) -> Rise:
-        """One look: logarithms of the figures. One with a figure that is not finite, or of another length, is left out."""
+    def take(self, figures: Sequence[float], wider: float = 1.0) -> Rise:
+        """One look: logarithms of the figures. One with a figure that is not finite, or of another length, is left out.
+
+        `wider`: the limit's width by the operator's word.
+        """
         state = self.state
         values = np.array(figures, dtype=np.float64)
         nothing = Rise(math.nan, math.inf, "", -1, 0.0)
         if not len(values) or not np.isfinite(values).all():
             return nothing
-        if state.learned and len(state.learned[0]) != len(values):
+        if state.n and self._figures() != len(values):
             # Another sensor, or another number of axes: what was learned says nothing of it.
             self.restore(TrendState())
             state = self.state
@@ -117,14 +132,13 @@ class Trend:
             return nothing
         middle, width = self.baseline()
         if len(state.smooth) != len(values):
-            state.smooth = np.median(np.array(state.learned[-10:]), axis=0).tolist()
+            state.smooth = np.median(self._looks()[-10:], axis=0).tolist()
         smooth = np.array(state.smooth)
         smooth += WEIGHT * (values - smooth)
         state.smooth = smooth.tolist()
         z = (smooth - middle) / width
         score = float(np.sort(z)[-min(AGREE, len(z))])
-        n = len(state.learned)
-        limit = max(self._limit, _tail(n, self._p)) * math.sqrt(1.0 + 0.1 * (MOST / n - 1.0))
+        limit = wider * max(self._limit, _tail(state.n, self._p)) * math.sqrt(1.0 + 0.1 * (MOST / state.n - 1.0))
         state.above = state.above + 1 if score > limit else 0
         state.below = state.below + 1 if score < 0.5 * limit else 0
         leading = int(np.argmax(z))
@@ -135,13 +149,27 @@ class Trend:
         elif state.told and state.below >= PERSIST:
             state.told = False
             changed = "over"
-        if not state.told and n < MOST and score < 0.5 * limit:
+        if not state.told and state.n < MOST and score < 0.5 * limit:
             self._learn(values)
-        return Rise(score, limit, changed, leading, float(smooth[leading] - middle[leading]))
+        return Rise(score, limit, changed, leading, float(smooth[leading] - middle[leading]), int((z > 0.5 * limit).sum()))
 
-    def _learn(self, values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
-        self.state.learned = [*self.state.learned, values.tolist()]
+    def _figures(self) -> int:
+        state = self.state
+        return len(state.learned) // (4 * state.n) if state.learned else len(state.middle)
+
+    def _looks(self) -> NDArray[np.float64]:
+        return np.frombuffer(self.state.learned, dtype=np.float32).reshape(self.state.n, -1).astype(np.float64)
+
+    def _learn(self, values: NDArray[np.float64]) -> None:
+        state = self.state
+        state.learned += values.astype(np.float32).tobytes()
+        state.n += 1
         self._known = None
+        if state.n >= MOST:
+            middle, width = self.baseline()
+            if not state.smooth:
+                state.smooth = np.median(self._looks()[-10:], axis=0).tolist()
+            state.middle, state.width, state.learned = middle.tolist(), width.tolist(), b""
 
 
 def _tail(n: int, p: float) -> float:

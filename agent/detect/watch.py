@@ -6,22 +6,29 @@ import math
 from collections.abc import Collection
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
-from agent.detect import coverage, fusion, monitorability, wear
+from agent.detect import coverage, first, fusion, looks, monitorability, wear
+from agent.detect.awaited import Awaited
 from agent.detect.baseline import Baseline, Priors, priors
 from agent.detect.breakage import breakage
 from agent.detect.budget import probability
 from agent.detect.coverage import of_operation
 from agent.detect.drift import Drift
+from agent.detect.envelope import Envelope
 from agent.detect.levels import of_tools
+from agent.detect.life import Rise
 from agent.detect.missing import absent, missing
 from agent.detect.overload import overload
-from agent.detect.sequence import Sequence
+from agent.detect.sequence import PARTS, Sequence
 from agent.detect.tuning import Tuning
 from agent.detect.visits import Visits
 from agent.detect.watch_state import WatchState, without
-from agent.model import Alert, Cut, Finding, Indicator, Promise, Word
+from agent.model import Alert, Cut, Finding, Indicator, Word
+from agent.promise import Promise
 from agent.settings import MonitoringOptions
+from drivers.model import Floats
 
 REPEATS = 2
 """Looks in a row for which a load must stay above its limit: 0.2 s, so that the spike of a breaking edge is told as a break."""
@@ -59,6 +66,9 @@ class Watch:
         self._order.parts = self.state.sequences
         self._visits = Visits(options.learn_cuts)
         self._visits.past = self.state.visits
+        self._envelope = Envelope(self.p)
+        self._awaited = Awaited()
+        self._awaited.waits = self.state.waits
         self._part: int | None = None
         self._time = 0.0
 
@@ -101,10 +111,29 @@ class Watch:
             return self._grown(cut, baseline, noise)
         return self._closed(cut, baseline, noise)
 
+    def bounds(self, cut: str, key: str) -> tuple[float, float]:
+        """Which looks at an open cut of this operation need not be told (`agent.detect.looks`)."""
+        baseline = self.state.baselines.get(key)
+        if baseline is None:
+            return looks.EVERY
+        return looks.NONE if cut in self._spoiled else looks.bounds(baseline, self._priors.peak, self.p, self._options.learn_cuts)
+
+    def untold(self, cut: str, key: str, time: float) -> None:
+        """Looks at an open cut, the latest at `time`, at which there was nothing to judge."""
+        self._time = max(self._time, time)
+        if cut in self._over:
+            self._over[cut] = 0
+        if (baseline := self.state.baselines.get(key)) is not None:
+            baseline.used = max(baseline.used, time)
+
     def on_part(self, part: int, *, whole: bool) -> list[Finding | Indicator]:
         """A part has ended: what did not come, what wears, what moved together. `whole`: nothing of it was missed by the agent."""
         known = self.state.baselines
         out: list[Finding | Indicator] = []
+        for baseline in known.values():
+            watched = whole and self._order.whole and baseline.key not in self.state.bad
+            if watched and baseline.program == self._order.program:
+                baseline.came = [*baseline.came, baseline.key in self._order.seen][-PARTS:]
         out.extend(self._absent(self._order.ended(known, whole=whole), self._time, part))
         self._priors = priors(self.state.baselines.values())
         levels = of_tools(
@@ -124,7 +153,29 @@ class Watch:
         self.state.together = together
         out.extend(found)
         self._order.begin()
+        self._awaited.begin()
         return out
+
+    def on_air(self, spindle: str, tool: str, time: Floats, air: NDArray[np.bool_], part: int, *, held: bool) -> list[Finding | Indicator]:
+        """Rows of a spindle; `air`: it turned steadily without cutting. What the tool that has just left should have cut."""
+        left = self._awaited.turn(spindle, tool, time, air, held=held)
+        if not left:
+            return []
+        known = self.state.baselines
+        gone = self._awaited.skipped(spindle, left, self._order.untold(known), known)
+        self._order.told(gone)
+        return self._absent(gone, float(time[0]), part)
+
+    def awaits(self, time: float) -> float:
+        """The moment up to which `on_look` has nothing to do, if it has been done at `time`."""
+        return time + self._awaited.due_in(self._order.untold(self.state.baselines), self.state.baselines)
+
+    def on_look(self, time: float, part: int) -> list[Finding | Indicator]:
+        """Twice a second: cuts that should have begun by now."""
+        known = self.state.baselines
+        gone = self._awaited.overdue(self._order.untold(known), known)
+        self._order.told(gone)
+        return self._absent(gone, time, part)
 
     def current(self) -> list[Baseline]:
         """Of the operations that the program makes now: those of its last two whole parts and of this one; before that, all."""
@@ -137,6 +188,7 @@ class Watch:
     def begin_again(self) -> None:
         """The agent missed something (a lost signal, a restart): the part that runs now is not whole."""
         self._order.whole = False
+        self._awaited.doubt()
         self._visits.doubt()
 
     def on_tool(self, program: str, tool: str, time: float, *, held: bool, runs: bool) -> list[Finding | Indicator]:
@@ -182,6 +234,11 @@ class Watch:
         wide = self.tuning.width("wear", baseline.key) * (math.log1p(self._options.wear_limit) if limit is None else limit)
         return None if level is None else math.expm1(level), math.expm1(min(wide, 5.0))
 
+    def rise(self, baseline: Baseline) -> Rise | None:
+        """How the work of this operation climbs to its limit; None before it can be told."""
+        limit = wear.wear_limit(baseline, self._priors.step, self.p, self._options.wear_limit)
+        return None if limit is None else wear.rise(baseline, limit * self.tuning.width("wear", baseline.key))
+
     def saved(self) -> WatchState:
         """What survives a restart."""
         baselines = {key: baseline.without_curves() for key, baseline in self.state.baselines.items()}
@@ -193,6 +250,7 @@ class Watch:
         self.state = without(state, forgotten) if forgotten else state
         self._order.parts = self.state.sequences
         self._visits.past = self.state.visits
+        self._awaited.waits = self.state.waits
         self._drift.restore(state.drift)
         self.tuning.restore(state.tuning)
         for key in forgotten:
@@ -212,6 +270,8 @@ class Watch:
 
     def _opened(self, cut: Cut) -> list[Finding | Indicator]:
         self._visits.opened(cut.operation.key)
+        if cut.operation.key not in self._order.seen:
+            self._awaited.opened(cut.operation.key, cut.operation.spindle, cut.opened)
         keys = self._order.opened(cut.operation.key, cut.operation.program, self.state.baselines)
         return self._absent(keys, cut.opened, cut.part)
 
@@ -228,7 +288,8 @@ class Watch:
     def _grown(self, cut: Cut, baseline: Baseline, noise: float) -> list[Finding | Indicator]:
         if cut.id in self._spoiled:
             return []
-        finding = self._passes(breakage(cut, baseline, noise))
+        band = self._envelope.look(cut, baseline, noise)
+        finding = self._passes(breakage(cut, baseline, noise) or first.broken(cut, baseline, noise)) or self._passes(band)
         if finding is None:
             over = self._passes(overload(cut, baseline, self._priors.peak, self.p, self._options.learn_cuts))
             self._over[cut.id] = self._over.get(cut.id, 0) + 1 if over is not None else 0
@@ -242,15 +303,17 @@ class Watch:
 
     def _closed(self, cut: Cut, baseline: Baseline, noise: float) -> list[Finding | Indicator]:
         self._over.pop(cut.id, None)
+        self._envelope.look(cut, baseline, noise)
         spoiled = self._spoiled.pop(cut.id, None)
         baseline.seen += 1
         baseline.tool_cuts += 1
         baseline.cutting_time += cut.features.duration
         out: list[Finding | Indicator] = []
         if cut.held:
-            # A cut at an unknown idle was seen all the same: it came, in its place.
-            if cut.held != "idle_unknown":
-                self.begin_again()
+            # A cut at an unknown idle was seen all the same: it came, in its place. The run-up of a spindle is no cut at all.
+            if cut.held not in ("idle_unknown", "run_up"):
+                self._order.whole = False
+                self._visits.doubt()
             return out
         if spoiled is None:
             finding = self._passes(breakage(cut, baseline, noise)) or self._passes(
@@ -315,6 +378,7 @@ class Watch:
             oldest = min(self.state.baselines.values(), key=lambda baseline: baseline.used)
             del self.state.baselines[oldest.key]
             self.state.bad = [key for key in self.state.bad if key != oldest.key]
+            self._awaited.forget([oldest.key])
             self._drift.forget(oldest.key)
 
 

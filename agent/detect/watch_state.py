@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 import msgspec
 
+from agent.detect.awaited import Wait
 from agent.detect.baseline import Baseline
 from agent.detect.drift import DriftState
 from agent.detect.tuning import TuningState
@@ -24,6 +25,8 @@ class WatchState(msgspec.Struct):
     """All tools moved together at the end of the last part."""
     tuning: TuningState = msgspec.field(default_factory=TuningState)
     visits: dict[str, list[Visit]] = {}
+    waits: dict[str, list[Wait]] = {}
+    """By operation: see `agent.detect.awaited`"""
 
 
 def without(state: WatchState, keys: Collection[str]) -> WatchState:
@@ -35,6 +38,7 @@ def without(state: WatchState, keys: Collection[str]) -> WatchState:
         state,
         baselines=kept,
         sequences={program: parts for program, parts in sequences.items() if any(parts)},
+        waits={key: waits for key, waits in state.waits.items() if key not in keys},
         bad=[key for key in state.bad if key not in keys],
         worn=[tool for tool in state.worn if tool not in lost],
     )

@@ -7,11 +7,13 @@ disagree. The limit is the shop's own, or what the repeatability of this operati
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from agent.detect.baseline import ANCHOR_MINIMUM, RECENT, Baseline, Prior
 from agent.detect.budget import tail_factor
+from agent.detect.life import Rise
 from agent.model import Cut
 
 FILTER = 3
@@ -57,3 +59,31 @@ def level(baseline: Baseline) -> float | None:
     if len(baseline.ratios) < 2:
         return None
     return float(np.median(baseline.ratios[-FILTER:]))
+
+
+SLOPE_CUTS = 8
+"""Cuts below which no slope is taken."""
+
+
+def rise(baseline: Baseline, limit: float) -> Rise | None:
+    """How the work climbs to its limit: only while its slope is known, and the tool's parts are counted by `agent.detect.clock`."""
+    now, slope = level(baseline), theil_sen(baseline.ratios)
+    if now is None or slope is None:
+        return None
+    return Rise(level=now, limit=limit, slope=(slope[0], slope[2]), cuts=len(baseline.ratios), cuts_a_part=float(baseline.tool_cuts))
+
+
+def theil_sen(values: Sequence[float]) -> tuple[float, float, float] | None:
+    """Slope a step of equally spaced values: lower 95 % bound, median of the slopes between all pairs, upper bound; None below eight.
+
+    The bounds are order statistics of the pairwise slopes (Sen 1968, J. Am. Stat. Assoc. 63, 1379).
+    """
+    n = len(values)
+    if n < SLOPE_CUTS:
+        return None
+    first, second = np.triu_indices(n, 1)
+    y = np.array(values)
+    slopes = np.sort((y[second] - y[first]) / (second - first))
+    half = 1.959964 * math.sqrt(n * (n - 1) * (2 * n + 5) / 18.0)
+    low = max(int((len(slopes) - half) / 2.0), 0)
+    return float(slopes[low]), float(np.median(slopes)), float(slopes[len(slopes) - 1 - low])

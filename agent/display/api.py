@@ -18,6 +18,7 @@ from agent.display.guard import Guard
 from agent.display.hub import Hub
 from agent.display.said import Speakers
 from agent.display.stream import EventStream
+from agent.plot import Size
 from agent.settings import MachineOptions
 
 MOST_BYTES = 4096
@@ -57,6 +58,9 @@ class Api:
             Route("/static/{name}", self.static),
             Route("/api/snapshot", self.snapshot),
             Route("/api/texts/{language}", self.texts),
+            Route("/api/alerts/{alert}", self.explained),
+            Route("/api/alerts/{alert}/picture.svg", self.picture),
+            Route("/api/operations", self.operations),
             Route("/api/command", self.command, methods=["POST"]),
             Route("/events", self.events),
         ]
@@ -83,6 +87,34 @@ class Api:
         if self._hub.snapshot is None:
             return self._refuse(request, 503, "no_snapshot")
         return _json(self._hub.snapshot)
+
+    async def explained(self, request: Request) -> Response:
+        """Why one alert may be believed, in words."""
+        known = self._hub.explained(request.path_params["alert"])
+        if known is None:
+            return self._refuse(request, 404, "not_found")
+        return _json(self._speakers[self._language(request)].explain(*known))
+
+    async def picture(self, request: Request) -> Response:
+        """What a detector saw when it spoke, as SVG of the size asked for: `w`, `h` and `font`, px."""
+        known = self._hub.explained(request.path_params["alert"])
+        size = Size(
+            _within(request, "w", 640.0, (160.0, 4000.0)),
+            _within(request, "h", 240.0, (90.0, 2500.0)),
+            _within(request, "font", 16.0, (8.0, 60.0)),
+        )
+        drawn = self._speakers[self._language(request)].picture(*known, size) if known is not None else ""
+        if not drawn:
+            return self._refuse(request, 404, "not_found")
+        return Response(drawn, media_type="image/svg+xml", headers={"cache-control": "no-store"})
+
+    async def operations(self, request: Request) -> Response:
+        """How well each operation is watched: figures, and words in the same order."""
+        snapshot = self._hub.snapshot
+        if snapshot is None:
+            return self._refuse(request, 503, "no_snapshot")
+        said = self._speakers[self._language(request)].operations(snapshot)
+        return _json([{"view": view, "said": words} for view, words in zip(snapshot.operations, said, strict=True)])
 
     async def texts(self, request: Request) -> Response:
         """Every string of the page in one language."""
@@ -141,6 +173,15 @@ class Api:
     def _language(self, request: Request) -> str:
         wanted = request.query_params.get("lang", "")
         return wanted if wanted in self._speakers else self._machine.language
+
+
+def _within(request: Request, name: str, usual: float, limits: tuple[float, float]) -> float:
+    """A number of the query, within limits; `usual` where it is none."""
+    try:
+        value = float(request.query_params.get(name, usual))
+    except ValueError:
+        return usual
+    return min(max(value, limits[0]), limits[1]) if value == value else usual
 
 
 async def _body(request: Request) -> bytes | None:

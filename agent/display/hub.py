@@ -9,7 +9,8 @@ import msgspec
 from agent.display.health import Health
 from agent.display.memory import Memory
 from agent.display.said import Speakers, topic
-from agent.display.slim import slim, slim_cut
+from agent.display.slim import slim
+from agent.explained import Explanation
 from agent.model import Alert, Snapshot
 from drivers.clock import Clock
 
@@ -20,7 +21,7 @@ BEAT = 4
 HEALTH_EVERY = 10
 """Periods between two tables of the installation."""
 MOST_VIEWERS = 16
-PARTS = ("said", "history", "pictures", "health", "state")
+PARTS = ("said", "history", "health", "state")
 """Words before the state that they belong to."""
 
 
@@ -94,6 +95,10 @@ class Hub:
         self._memory.note(alert)
         self._new = True
 
+    def explained(self, identity: str) -> tuple[Alert, Explanation] | None:
+        """An alert that is open or was since the start, and why it may be believed."""
+        return self._memory.explained(identity)
+
     def join(self, language: str) -> Viewer | None:
         """A new viewer, or None if there are as many as may be."""
         if self.closed or len(self._viewers) >= MOST_VIEWERS:
@@ -159,7 +164,6 @@ class Hub:
         self._present = self.snapshot
         self._versions["state"] += 1
         self._versions["history"] = self._memory.history_version
-        self._versions["pictures"] = self._memory.pictures_version
         now = topic(self._present)
         if now != self._topic:
             self._topic = now
@@ -173,9 +177,7 @@ class Hub:
             return {"build": self._build, "snapshot": slim(snapshot)}
         if part == "said":
             return self._speakers[language].say(snapshot)
-        if part == "history":
-            return self._history(language)
-        return {alert: slim_cut(cut) for alert, cut in self._memory.pictures().items()}
+        return self._history(language)
 
     def _history(self, language: str) -> list[dict[str, object]]:
         episodes = self._memory.history()

@@ -6,10 +6,14 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from agent.explained import Explanation, OperationView
 from agent.load import shown_unit
-from agent.model import Alert, Checklist, Coverage, Snapshot, ToolView
+from agent.model import Alert, Checklist, Coverage, Snapshot, ToolView, Word
+from agent.plot import Size, picture_svg
 from agent.settings import MachineSettings
 from agent.texts import Texts
+from agent.texts.alerts import evidence_rows
+from agent.texts.explanation import TOLD, CauseText
 
 
 class AlertSaid(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +24,31 @@ class AlertSaid(msgspec.Struct, frozen=True, kw_only=True):
     others: str
     todo: str
     evidence: list[tuple[str, str]]
+
+
+class Explained(msgspec.Struct, frozen=True, kw_only=True):
+    """One alert explained, in words; `version` changes with its picture."""
+
+    alert: str
+    version: str
+    text: str
+    rows: list[tuple[str, str]]
+    evidence: list[tuple[str, str]]
+    chance: list[str]
+    first: str
+    causes: list[CauseText]
+    unseen: list[str]
+    picture: str
+
+
+class OperationSaid(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the installer's table, in words."""
+
+    name: str
+    about: str
+    word: str
+    means: str
+    helps: str
 
 
 class CoverageSaid(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +83,7 @@ class Speaker:
     def __init__(self, texts: Texts, settings: MachineSettings) -> None:
         self.texts = texts
         self._tools = settings.tool
+        self._zone = settings.machine.timezone
         self._units = {channel.name: shown_unit(channel, settings.spindle) for channel in settings.channel}
 
     def say(self, snapshot: Snapshot) -> Said:
@@ -69,6 +99,47 @@ class Speaker:
     def alerts(self, alerts: Iterable[Alert]) -> dict[str, AlertSaid]:
         """By alert id."""
         return {alert.id: self._alert(alert) for alert in alerts}
+
+    def explain(self, alert: Alert, known: Explanation) -> Explained:
+        """Why an alert may be believed, in words."""
+        told = self.texts.explanation(alert, known, self._zone)
+        rows = evidence_rows(self.texts, alert, "", self._units.get(alert.channel, ""), without=TOLD)
+        return Explained(
+            alert=alert.id,
+            version=f"{known.time:.3f}-{len(known.picture.y) if known.picture is not None else 0}",
+            rows=told.rows,
+            evidence=rows,
+            chance=told.chance,
+            first=told.first,
+            causes=told.causes,
+            unseen=told.unseen,
+            picture=told.picture,
+            text=self.texts.alert(alert, self._tools, self._units).text,
+        )
+
+    def picture(self, alert: Alert, known: Explanation, size: Size) -> str:
+        """What the detector saw, as SVG; '' where there is none."""
+        if known.picture is None:
+            return ""
+        told = self.explain(alert, known)
+        unit = self._units.get(alert.channel, "")
+        urgent = alert.severity == "urgent"
+        return picture_svg(known.picture, self.texts, told.picture, told.text, unit, size, self._zone, urgent=urgent)
+
+    def operations(self, snapshot: Snapshot) -> list[OperationSaid]:
+        """How well each operation is watched, in words; in the order of the snapshot."""
+        return [self._operation(view) for view in snapshot.operations]
+
+    def _operation(self, view: OperationView) -> OperationSaid:
+        cover = Coverage(time=0.0, scope=f"operation/{view.key}", word=Word(view.word), reason=view.reason, n=view.n, of=view.of)
+        word, means = self.texts.coverage(cover)
+        return OperationSaid(
+            name=self.texts.tool(view.tool, self._tools) or self.texts.say("common.none"),
+            about=self.texts.scope(f"operation/{view.key}"),
+            word=word,
+            means=means,
+            helps=self.texts.helps(cover),
+        )
 
     def _alert(self, alert: Alert) -> AlertSaid:
         told = self.texts.alert(alert, self._tools, self._units)

@@ -1,4 +1,5 @@
-"""A snapshot for the wire: figures of four digits, because sixteen of them cost the Pi three times the bytes and no eye sees them."""
+"""A snapshot for the stream: figures of four digits, because sixteen of them cost the Pi three times the bytes and no eye sees them, and
+without what a view asks for by itself (explanations, the table of operations)."""
 
 from __future__ import annotations
 
@@ -8,11 +9,12 @@ from agent.model import CutView, EnvelopeView, Snapshot, SpindleView
 
 
 def slim(snapshot: Snapshot) -> Snapshot:
-    """The same snapshot with curves of four significant digits."""
-    return msgspec.structs.replace(snapshot, spindles=tuple(_spindle(s) for s in snapshot.spindles))
+    """The same snapshot with curves of four significant digits, and no more than every view needs ten times a second."""
+    spindles = tuple(_spindle(s) for s in snapshot.spindles)
+    return msgspec.structs.replace(snapshot, spindles=spindles, explanations=(), operations=(), coverages=())
 
 
-def slim_cut(cut: CutView) -> CutView:
+def _cut(cut: CutView) -> CutView:
     """The same cut with curves of four significant digits."""
     envelope = cut.envelope
     if envelope is not None:
@@ -21,7 +23,7 @@ def slim_cut(cut: CutView) -> CutView:
 
 
 def _spindle(spindle: SpindleView) -> SpindleView:
-    return spindle if spindle.cut is None else msgspec.structs.replace(spindle, cut=slim_cut(spindle.cut))
+    return spindle if spindle.cut is None else msgspec.structs.replace(spindle, cut=_cut(spindle.cut))
 
 
 def _envelope(envelope: EnvelopeView) -> EnvelopeView:

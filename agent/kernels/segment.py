@@ -27,6 +27,12 @@ the noise that counts at this speed."""
 
 NONE, OPENED, GROWN, CLOSED, RUN_UP_ENDED = 0, 1, 2, 3, 4
 
+TOP, SHARE, LOOKS, LOOKED = range(4)
+"""Of `looks`: load above idle above which a look at a growing cut is told, largest fall as a share of the load before it from which on it
+is; how many looks were not told since that was last set to 0, and the time of the latest of them."""
+EQUAL = 1e-9
+"""A fall that is this much (relative) below the share is told all the same: whoever judges divides, and rounds, for himself."""
+
 CONFIRMED = 4.0
 """Readings of idle at a speed that must agree before it counts as known."""
 GROW = 0.1
@@ -52,17 +58,15 @@ UNSTEADY = 0.03
 SLOW_UNSTEADY, SLOW_MOST = 0.08, 0.3
 """Where readings come further apart: change a second, and between two. Facing (0.2 mm/rev, 1,000 rpm, 40 mm radius) gains 8 % a second."""
 COUNTED, BRIDGE = 1.0, 1.5
-"""s between two readings over which the load may be counted, or three periods of its source; periods for `LOW_HOLD` where it is shorter."""
+"""s between readings over which the load may be counted, or three periods of its source; periods that stand for `LOW_HOLD` if longer."""
 RUN_UP = 1.2
 """s; a rise of the load that ends within this time because the speed begins to change was the drive accelerating."""
-THRESHOLD_RANGE = 0.01
-"""Upper threshold above idle, as a fraction of the largest steady load seen."""
+THRESHOLD_RANGE, THRESHOLD_NOISE = 0.01, 5.0
+"""Upper threshold above idle: a fraction of the largest steady load seen, standard deviations of the noise, whichever is larger."""
 SAME_NOISE, SAME_RANGE = 3.0, 0.02
 """Difference within which two readings of idle say the same: in standard deviations of the noise, as a fraction of the largest load."""
 TWICE = 2.0
 """Within a section, a load above this many times the idle of neighbouring speeds is not taken for the idle of a speed not seen before."""
-THRESHOLD_NOISE = 5.0
-"""... and in standard deviations of the reading noise, whichever is larger."""
 
 
 @numba.njit("i8(f8)", **jit.options())
@@ -84,8 +88,7 @@ def idle_at(table, speed):  # type: ignore[no-untyped-def]
         return table[0, centre]
     if centre == 0:
         return np.nan
-    below = -1
-    above = -1
+    below, above = -1, -1
     for d in range(1, 16):
         if below < 0 and centre - d >= 1 and table[1, centre - d] > 0.0:
             below = centre - d
@@ -96,9 +99,7 @@ def idle_at(table, speed):  # type: ignore[no-untyped-def]
         return table[0, below] + share * (table[0, above] - table[0, below])
     if below >= 0 and centre - below <= 4:
         return table[0, below]
-    if above >= 0 and above - centre <= 4:
-        return table[0, above]
-    return np.nan
+    return table[0, above] if above >= 0 and above - centre <= 4 else np.nan
 
 
 @numba.njit("b1(f8[:, ::1], f8)", **jit.options())
@@ -109,8 +110,7 @@ def idle_is_sure(table, speed):  # type: ignore[no-untyped-def]
         return True
     if centre == 0:
         return False
-    below = False
-    above = False
+    below, above = False, False
     for d in range(1, 16):
         below = below or (centre - d >= 1 and table[2, centre - d] >= CONFIRMED)
         above = above or (centre + d < BINS and table[2, centre + d] >= CONFIRMED)
@@ -119,18 +119,13 @@ def idle_is_sure(table, speed):  # type: ignore[no-untyped-def]
 
 @numba.njit("f8(f8[:, ::1], f8)", **jit.options())
 def ripple_at(table, speed):  # type: ignore[no-untyped-def]
-    """Standard deviation of the ripple at a speed: of its bin, else the larger of the nearest known ones (within 15 bins), else 0."""
+    """Standard deviation of the ripple at a speed: of its bin, else the largest known within 15 bins, else 0."""
     centre = speed_bin(speed)
-    if table[4, centre] > 0.0 or centre == 0:
-        return ROUGH * table[3, centre]
-    below = 0.0
-    above = 0.0
-    for d in range(1, 16):
-        if below == 0.0 and centre - d >= 1 and table[4, centre - d] > 0.0:
-            below = table[3, centre - d]
-        if above == 0.0 and centre + d < BINS and table[4, centre + d] > 0.0:
-            above = table[3, centre + d]
-    return ROUGH * max(below, above)
+    widest = table[3, centre]
+    if table[4, centre] == 0.0 and centre != 0:
+        for b in range(max(centre - 15, 1), min(centre + 16, BINS)):
+            widest = max(widest, table[3, b])
+    return ROUGH * widest
 
 
 @numba.njit("void(f8[:, ::1], i8, f8)", **jit.options())
@@ -205,8 +200,8 @@ def _learn_idle(state, table, b, low, near, free):  # type: ignore[no-untyped-de
         table[1, b] += 1.0
 
 
-@numba.njit("UniTuple(i8, 2)(f8[::1], f8[::1], b1[::1], f8[::1], i8, i8, i8, f8, f8, f8[::1], f8[:, ::1], b1[::1])", **jit.options())
-def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period, state, table, air):  # type: ignore[no-untyped-def]
+@numba.njit("UniTuple(i8, 2)(f8[::1], f8[::1], b1[::1], f8[::1], i8, i8, i8, f8, f8, f8[::1], f8[:, ::1], b1[::1], f8[::1])", **jit.options())
+def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period, state, table, air, looks):  # type: ignore[no-untyped-def]
     """Walk rows from `start` until something happens.
 
     Parameters
@@ -219,14 +214,14 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
     period: s between two readings as the source usually gives them; 0: not known.
     state, table: as initialised by `new_state`, changed in place.
     air: (n,) is filled for the rows that are walked: the spindle turns steadily and its load is that of idling.
+    looks: (4,) TOP, SHARE, LOOKS, LOOKED. A look at which the load is not above TOP and has not fallen by SHARE is counted and not told.
 
     Returns
     -------
     (index of the next row to look at, NONE | OPENED | GROWN | CLOSED | RUN_UP_ENDED: closed, and it was no cut). When a cut closes because
     of what this row says, the row is looked at again.
     """
-    n = len(time)
-    i = start
+    n, i = len(time), start
     counted, low_hold, slow = max(COUNTED, 3.0 * period), max(LOW_HOLD, BRIDGE * period), period > LOOK_BACK
     while i < n:
         t = time[i]
@@ -246,8 +241,7 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
         dt = dt if dt >= 0.0 and dt < 1.0e6 else 0.0
         if dt > 2.0 * counted and state[OPEN] == 0.0 and state[SECTIONED] == 0.0:
             state[T_CAND] = np.nan
-        slot = c % RING
-        base = 32
+        slot, base = c % RING, 32
         state[base + slot] = x
         state[base + RING + slot] = v
         state[base + 2 * RING + slot] = t
@@ -257,8 +251,8 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
             for k in range(1, filled):
                 j = (c - k) % RING
                 if t - state[base + 2 * RING + j] > LOOK_BACK:
-                    moved = abs(v - state[base + RING + j]) / max(abs(v), abs(state[base + RING + j]), 100.0)
-                    steady = k > 1 or not slow or moved <= max(UNSTEADY, min(SLOW_UNSTEADY * dt, SLOW_MOST))
+                    allowed = max(UNSTEADY, min(SLOW_UNSTEADY * dt, SLOW_MOST)) * max(abs(v), abs(state[base + RING + j]), 100.0)
+                    steady = k > 1 or not slow or abs(v - state[base + RING + j]) <= allowed
                     break
                 if abs(v - state[base + RING + j]) > UNSTEADY * max(abs(v), 100.0):
                     steady = False
@@ -284,8 +278,7 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
         idle = idle_at(table, v if has_speed else 0.0)
         if has_speed and settled and inside >= 3.0:
             _learn_ripple(table, speed_bin(v), abs(x - mean))
-        if settled and filled >= 3 and abs(m) > state[RANGE]:
-            state[RANGE] = abs(m)
+        state[RANGE] = max(state[RANGE], abs(m)) if settled and filled >= 3 else state[RANGE]
         ripple = ripple_at(table, v) if has_speed else 0.0
         rough = ripple > ROUGH_RANGE * state[RANGE]
         known = table[5, speed_bin(v)] if rough else state[NOISE]
@@ -331,8 +324,7 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
             state[PEAK] = max(state[PEAK], x)
             if settled and turning:
                 state[SETTLED] += 1.0
-                if idle_is_sure(table, v if has_speed else 0.0):
-                    state[SURE] += 1.0
+                state[SURE] += 1.0 if idle_is_sure(table, v if has_speed else 0.0) else 0.0
             if not fresh and dt <= counted:
                 state[WORK] += (x - level) * dt if settled or state[SECTIONED] == 0.0 else 0.0
                 state[IDLE] += level * dt
@@ -340,10 +332,9 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
             oldest = -np.inf if rough and (before != before or t - 2.0 * SMOOTH < state[T_OPEN]) else oldest
             if state[N] >= 6.0 and settled and oldest > -np.inf and (not has_speed or oldest >= state[STEADY_SINCE] + TRANSIENT):
                 old = before if rough else median3(state[base + (c - 3) % RING], state[base + (c - 4) % RING], state[base + (c - 5) % RING])
-                step = m - old
-                state[RISE] = max(state[RISE], step)
-                if -step > state[FALL]:
-                    state[FALL] = -step
+                state[RISE] = max(state[RISE], m - old)
+                if old - m > state[FALL]:
+                    state[FALL] = old - m
                     state[T_FALL] = t
                     state[BEFORE] = old - level
             state[T_LAST] = t
@@ -373,7 +364,7 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
         state[LAST_LOAD] = x
         state[LAST_TIME] = t
         state[COUNT] = c + 1.0
-        # One reading is no cut: a section that a control shows for one poll only has no length. Slowly read, two may be a run-up.
+        # One reading is no cut (a section that a control shows for one poll has no length); slowly read, two may be a run-up.
         long = t > state[T_OPEN] if state[SECTIONED] == 1.0 else t - state[T_CAND] >= 0.04 and (state[N] >= 3.0 or not slow)
         if state[OPEN] == 0.0 and state[T_CAND] == state[T_CAND] and state[N] >= 2.0 and long:
             state[OPEN] = 1.0
@@ -388,9 +379,18 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
             if t >= state[NEXT_GROW]:
                 while state[NEXT_GROW] <= t:
                     state[NEXT_GROW] += GROW
-                return i + 1, GROWN
+                fallen = state[BEFORE] > 0.0 and state[FALL] >= (1.0 - EQUAL) * looks[SHARE] * state[BEFORE]
+                if fallen or not state[LEVEL] <= looks[TOP]:
+                    return i + 1, GROWN
+                looks[LOOKS] += 1.0
+                looks[LOOKED] = t
         i += 1
     return i, NONE
+
+
+def every_look() -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """`looks` by which each look is told."""
+    return np.array([-np.inf, 0.0, 0.0, np.nan])
 
 
 def new_state() -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int, int], np.dtype[np.float64]]]:

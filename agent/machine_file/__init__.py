@@ -9,6 +9,7 @@ import msgspec
 
 from agent.machine_file.beacon import check_beacon
 from agent.machine_file.checks import check_machine, check_names, check_outlets, check_roles
+from agent.machine_file.condition import check_condition
 from agent.machine_file.costs import costs
 from agent.machine_file.decode import LIMITS, decode
 from agent.machine_file.fit import check_time
@@ -76,6 +77,7 @@ def load(path: Path, *, paths: DataPaths | None = None, replay: bool = False) ->
     check_names(document, found)
     check_machine(settings, found)
     check_roles(settings, document, found)
+    check_condition(settings, document, found)
     # Of a replay the wires do not count; they are looked at all the same, for the units that the device maps know.
     wires = Found(path) if replay else found
     wires.lines, wires.partial = found.lines, found.partial

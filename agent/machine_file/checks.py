@@ -46,7 +46,7 @@ _PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 def check_names(document: dict[str, Any], found: Found) -> None:
     """Every name is there once, and can stand in a topic, a recording's header and 'source.register'."""
-    for table in ("spindle", "bus", "source", "channel", "tool"):
+    for table in ("spindle", "bus", "source", "channel", "tool", "group"):
         key = "number" if table == "tool" else "name"
         items = document.get(table)
         seen: dict[Any, int] = {}

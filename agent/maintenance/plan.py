@@ -42,6 +42,16 @@ class TreeStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Tree to go on with where the sentence is not true."""
 
 
+class OtherCause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[[tree.other]]: what else may look like this. Its texts belong to `agent.texts`."""
+
+    id: str
+    fr: str
+    en: str
+    shared: bool = False
+    """It would move every tool: not likely where the others are flat."""
+
+
 class Tree(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[[tree]]: first-level diagnosis of one symptom."""
 
@@ -54,6 +64,8 @@ class Tree(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     signs: tuple[str, ...] = ()
     """What the monitor can see of it."""
     step: tuple[TreeStep, ...] = ()
+    other: tuple[OtherCause, ...] = ()
+    """What else may look like this, the likeliest first."""
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -181,7 +193,11 @@ def _check_tree(tree: Tree, twice: bool, found: Found) -> None:
             found.wrong_line(0, "id_twice", name=f"{tree.id}.{step.id}")
         if step.kind != "escalate" and step.safety not in (None, *OPERATOR):
             found.wrong_line(0, "not_operator", name=f"{tree.id}.{step.id}", safety=str(step.safety))
-    for text in (tree.fr, tree.en, *(text for step in tree.step for text in (step.fr, step.en))):
+    lines: tuple[TreeStep | OtherCause, ...] = (*tree.step, *tree.other)
+    for other in tree.other:
+        if sum(one.id == other.id for one in tree.other) > 1:
+            found.wrong_line(0, "id_twice", name=f"{tree.id}.{other.id}")
+    for text in (tree.fr, tree.en, *(text for line in lines for text in (line.fr, line.en))):
         if not text.strip():
             found.wrong_line(0, "no_text", name=tree.id)
     if not any(step.kind == "escalate" for step in tree.step):

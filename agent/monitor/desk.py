@@ -9,6 +9,7 @@ import msgspec
 from agent.alerts.book import AlertBook
 from agent.maintenance import MaintenancePlan
 from agent.model import Checklist, Event, Finding, Indicator
+from agent.monitor.reasons import Reasons
 
 KEEP_CHECKLISTS = 50
 """Checklists that are kept: open ones and the latest done."""
@@ -21,19 +22,22 @@ class Desk:
     ----------
     plan: which checklist goes with which alert.
     loads: by spindle, its load channel: what a finding about a spindle without a channel was seen in.
+    reasons: gathers why each alert may be believed.
     """
 
-    def __init__(self, plan: MaintenancePlan, loads: Mapping[str, str]) -> None:
+    def __init__(self, plan: MaintenancePlan, loads: Mapping[str, str], reasons: Reasons) -> None:
         self.plan = plan
         self.alerts = AlertBook()
         self.checklists: dict[str, Checklist] = {}
         self._loads = loads
+        self.reasons = reasons
 
     def take(self, items: Iterable[Finding | Indicator]) -> list[Event]:
         """Findings and indicators in; these and what they made known out."""
         out: list[Event] = []
         for item in items:
             if isinstance(item, Indicator):
+                self.reasons.follow(item)
                 out.append(item)
                 continue
             if not item.channel and item.spindle:
@@ -50,6 +54,9 @@ class Desk:
                 out.extend([alert, checklist])
             else:
                 out.append(alert)
+            if not item.finished:
+                self.reasons.explain(item, alert, self.checklists.get(alert.checklist))
+                self.reasons.trim(self.alerts.open)
         return out
 
     def _trim(self) -> None:

@@ -14,6 +14,7 @@ from agent import __version__
 from agent.axes import AxisWatch
 from agent.budget import alarms_per_hour
 from agent.commands import Command, CommandResult
+from agent.conditions import Conditions
 from agent.context import Context, Seen
 from agent.detect import coverage
 from agent.detect.sensor import Sensors
@@ -22,10 +23,13 @@ from agent.detect.watch import Watch
 from agent.load import basis
 from agent.maintenance import MaintenancePlan
 from agent.model import Counters, Coverage, Cut, Event, Indicator, Snapshot
+from agent.monitor.calm import LOOK, Calm
 from agent.monitor.desk import Desk
 from agent.monitor.holds import holds
+from agent.monitor.lives import ToolLives
 from agent.monitor.orders import obey
 from agent.monitor.overview import Overview
+from agent.monitor.reasons import Reasons
 from agent.monitor.state import MonitorState
 from agent.segment import Fill, Frame, SpindleSegmenter
 from agent.settings import MachineSettings
@@ -33,10 +37,6 @@ from agent.timeline import Rows, Timeline
 from agent.vibration import VibrationWatch
 from drivers.model import Readings, Waveform
 
-LOOK = 0.5
-"""s between two looks at sensors and coverage, on the axis of the readings."""
-RARE_LOOK = 2.0
-"""The same where every channel is told on change: nothing grows old, and a loss is told by the source."""
 SILENCE = 60.0
 """s after which a silence is no longer walked step by step: longer than any patience."""
 
@@ -64,19 +64,31 @@ class Monitor:
         self.sensors = Sensors(settings)
         self.supply = Supply(settings)
         self.vibration = VibrationWatch(settings, self.watch.p, self.watch.tuning.width)
+        self.conditions = Conditions(settings, self.timeline, self.watch.p, self.vibration.air, self.watch.tuning.width)
         self.axes = AxisWatch(settings, self.timeline)
+        self.lives = ToolLives(settings)
         self.counters = Counters(parts=0, cuts=0, cutting_time=0.0, rows=0, dropped=0)
         self.coverage: Coverage | None = None
         self._part: int | None = None
         self._looked = -math.inf
-        self._look = RARE_LOOK if all(math.isinf(hold) for hold in holds(settings)) else LOOK
         self._was_lost = False
         self._part_seen: set[str] = set()
         self.last_cut: dict[str, Cut] = {}
+        self._calm = Calm(
+            self.timeline,
+            self.latest,
+            self.context,
+            self.segmenters,
+            sensors=self.sensors,
+            supply=self.supply,
+            vibration=self.vibration,
+        )
+        for segmenter in self.segmenters.values():
+            segmenter.listened(self.watch.bounds)
         self._overview = Overview(self)
         first = settings.spindle[0].name
         loads = {c.spindle or first: c for c in reversed(settings.channel) if c.role == "spindle.load"}
-        self.desk = Desk(plan, {spindle: c.name for spindle, c in loads.items()})
+        self.desk = Desk(plan, {spindle: c.name for spindle, c in loads.items()}, Reasons(settings, self.watch, plan))
         self._spindle_loads = {spindle: basis(c, settings.spindle) for spindle, c in loads.items()}
         self._axis_loads = {c.name: basis(c, settings.spindle) for c in settings.channel if c.role == "axis.load"}
 
@@ -107,7 +119,7 @@ class Monitor:
 
     def do(self, command: Command, now: float) -> tuple[CommandResult, list[Event]]:
         """Obey one command of the page or of MQTT."""
-        return obey(command, now, desk=self.desk, watch=self.watch, vibration=self.vibration)
+        return obey(command, now, desk=self.desk, watch=self.watch, vibration=self.vibration, conditions=self.conditions, lives=self.lives)
 
     def snapshot(self) -> Snapshot:
         """Everything that an outlet shows, at this moment."""
@@ -131,8 +143,11 @@ class Monitor:
                 counters=self.counters,
                 off=self.off,
                 axes=self.axes.saved(),
+                conditions=self.conditions.saved(),
                 spindle_loads=self._spindle_loads,
                 axis_loads=self._axis_loads,
+                reasons=self.desk.reasons.saved(),
+                lives=self.lives.saved(),
             )
         )
 
@@ -158,10 +173,13 @@ class Monitor:
                 segmenter.restore(state.segmenters[name], anew=name in spindles)
         self.watch.restore(state.watch, spindles)
         self.vibration.restore(state.vibration)
+        self.conditions.restore(state.conditions)
         self.axes.restore(state.axes, axes)
+        self.lives.restore(state.lives, spindles)
         self.desk.alerts.restore(state.alerts)
         self.sensors.resume(alert.channel for alert in state.alerts.values() if alert.kind == "sensor" and not alert.returned)
         self.desk.checklists = dict(state.checklists)
+        self.desk.reasons.restore(state.reasons)
         self.counters = state.counters
         if state.off and not self.context.knows_power:
             self.supply.resume()
@@ -185,13 +203,15 @@ class Monitor:
         self.counters = msgspec.structs.replace(self.counters, rows=self.counters.rows + len(rows.time))
         at, n = 0, len(rows.time)
         seen, axes = self.context.see(rows), self.axes.see(rows)
-        told = np.append(np.flatnonzero(rows.fresh.any(axis=1)), n)
+        ahead = self._calm.see(rows, seen)
         while at < n:
-            # A row that was filled in says nothing new: it belongs to the row before it.
-            if rows.fresh[at].any():
-                out.extend(self._look_until(float(rows.time[at])))
-            stop = max(int(np.searchsorted(rows.time, self._looked + self._look, side="left")), at + 1)
-            stop = int(told[np.searchsorted(told, stop)])
+            before = self._looked
+            out.extend(self._look_until(float(rows.time[at])))
+            if self._looked > before:
+                # The looks before `calm` would see nothing: they are left out.
+                calm = min(self._calm.until(rows, seen, ahead, at, self._looked), self.watch.awaits(self._looked))
+                self._looked = max(self._looked, calm - LOOK)
+            stop = max(int(np.searchsorted(rows.time, self._looked + LOOK, side="left")), at + 1)
             self.axes.take(axes, at, stop)
             out.extend(self._piece(rows, seen, at, stop))
             at = stop
@@ -209,30 +229,28 @@ class Monitor:
                 out.extend(self._follow_tool(float(frames[0][1].time[0])))
             for name, frame in frames:
                 out.extend(self._frame(name, frame))
-        self.latest.take(rows.part(start, stop))
+        piece = rows.part(start, stop)
+        self.latest.take(piece)
+        out.extend(self.desk.take(self.conditions.take(piece, off=self.off)))
         return out
 
     def _look_until(self, now: float) -> list[Event]:
         """Look at sensors and coverage at every multiple of `LOOK` up to `now`, at all of them or, after a long silence, at the first."""
         out: list[Event] = []
-        last = math.floor(now / self._look) * self._look
+        last = math.floor(now / LOOK) * LOOK
         if self._looked == -math.inf:
             self._looked = last
-        ends, still = self._looked + SILENCE, False
+        ends = self._looked + SILENCE
         while self._looked < last:
-            self._looked = last if still or self._looked >= ends else round((self._looked + self._look) / self._look) * self._look
+            self._looked = last if self._looked >= ends else round((self._looked + LOOK) / LOOK) * LOOK
             cutting = any(segmenter.opened is not None for segmenter in self.segmenters.values())
             self.supply.look(self._looked, self._held, cutting=cutting)
             out.extend(self.desk.take(self.sensors.look(self._looked, self._held, off=self.off, undecided=self.supply.undecided)))
             if self.sensors.lost():
                 self.watch.begin_again()
+            out.extend(self.desk.take(self.watch.on_look(self._looked, self.context.part)))
             out.extend(self._cover(self._looked))
-            still = still or self._still(last)
         return out
-
-    def _still(self, until: float) -> bool:
-        """Whether every look up to then finds what the one before found: no value grows too old, and no loss waits to be told."""
-        return not (self.vibration.names or self.supply.undecided or self.sensors.waits) and self.latest.until() >= until
 
     def _held(self, name: str, now: float) -> tuple[float, float, int]:
         """Value, time and quality of a channel now; of a waveform its latest block counts."""
@@ -244,7 +262,7 @@ class Monitor:
         out: list[Event] = []
         segmenter = self.segmenters[name]
         for cut in segmenter.walk(frame):
-            self._in_the_dark(segmenter)
+            self._between(segmenter)
             key = cut.operation.key
             indicators: list[Indicator] = []
             if cut.phase == "opened":
@@ -254,21 +272,31 @@ class Monitor:
             if cut.phase == "closed":
                 cut, indicators = self.axes.of_cut(name, self.vibration.of_cut(name, cut))
                 self.last_cut[name] = cut
+                self.lives.on_cut(cut)
                 self.counters = msgspec.structs.replace(
                     self.counters,
                     cuts=self.counters.cuts + 1,
                     cutting_time=self.counters.cutting_time + cut.features.duration,
                 )
+            self.desk.reasons.see(cut)
             out.append(cut)
-            out.extend(indicators)
-            out.extend(self.desk.take(self.watch.on_cut(cut, segmenter.noise)))
-        self._in_the_dark(segmenter)
+            out.extend(self.desk.take(indicators))
+            out.extend(self.desk.take(self.vibration.follow(name, cut)))
+            said = self.watch.on_cut(cut, segmenter.noise)
+            self.lives.hear(said)
+            out.extend(self.desk.take(said))
+        self._between(segmenter)
+        air = self.watch.on_air(name, frame.tool, frame.time, segmenter.air, frame.part, held=bool(frame.held)) if frame.tool else []
+        out.extend(self.desk.take(air))
         self.vibration.listen(name, frame, segmenter.air)
         self.axes.listen(name, frame, segmenter.air, segmenter.opened)
         return out
 
-    def _in_the_dark(self, segmenter: SpindleSegmenter) -> None:
-        """Where the load was not seen for a while, a cut may have come and gone: this part is not whole."""
+    def _between(self, segmenter: SpindleSegmenter) -> None:
+        """Looks at an open cut that were not told; and where the load was not seen for a while, a cut may have come and gone: this part is
+        not whole."""
+        if (looked := segmenter.untold()) is not None:
+            self.watch.untold(*looked)
         if segmenter.dark:
             segmenter.dark = False
             self.watch.begin_again()
@@ -285,6 +313,7 @@ class Monitor:
 
     def _end_part(self, part: int) -> list[Event]:
         self._part_seen.clear()
+        self.lives.on_part()
         self.counters = msgspec.structs.replace(self.counters, parts=self.counters.parts + 1)
         return self.desk.take(self.watch.on_part(part, whole=not self.sensors.lost()))
 

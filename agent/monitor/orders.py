@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from agent.commands import Acknowledge, Command, CommandResult, Correct, FalseAlarm, TickStep, ToolChanged, UndoTuning
+from agent.commands import Acknowledge, Command, CommandResult, Correct, FalseAlarm, Measure, StillGood, TickStep, ToolChanged, UndoTuning
+from agent.conditions import Conditions
 from agent.detect.watch import Watch
 from agent.model import Checklist, Event
 from agent.monitor.desk import Desk
+from agent.monitor.lives import ToolLives
 from agent.vibration import VibrationWatch
 
 
-def obey(command: Command, now: float, *, desk: Desk, watch: Watch, vibration: VibrationWatch) -> tuple[CommandResult, list[Event]]:
+def obey(
+    command: Command, now: float, *, desk: Desk, watch: Watch, vibration: VibrationWatch, conditions: Conditions, lives: ToolLives
+) -> tuple[CommandResult, list[Event]]:
     """What became of it, and what it made known; a refusal gives its reason, a key under [reason]."""
     out: list[Event] = []
     reason = ""
@@ -26,6 +30,7 @@ def obey(command: Command, now: float, *, desk: Desk, watch: Watch, vibration: V
                 watch.tuning.false_alarm(alert, command.by, now)
                 watch.unmark(alert)
                 vibration.unmark(alert.channel)
+                conditions.unmark(alert.channel)
         case Correct():
             alert = desk.alerts.correct(command.alert, command.by, now)
             reason = "" if alert else "unknown_alert"
@@ -39,10 +44,21 @@ def obey(command: Command, now: float, *, desk: Desk, watch: Watch, vibration: V
             if command.tool not in known:
                 reason = "unknown_tool"
             else:
+                lives.obey(command, now)
                 watch.tool_changed(command.tool, command.spindle, now)
+                desk.reasons.new_tool(command.tool, command.spindle)
                 for alert in desk.alerts.of_tool(command.tool, command.spindle):
                     settled = desk.alerts.settle(alert.id, command.by, now)
                     out.extend([settled] if settled else [])
+        case Measure():
+            reason, said = lives.obey(command, now)
+            out.extend(said)
+        case StillGood():
+            reason, _ = lives.obey(command, now)
+            for alert in desk.alerts.of_tool(command.tool, command.spindle) if not reason else ():
+                # Who looked at the edge has seen what was said of its wear.
+                seen = desk.alerts.acknowledge(alert.id, command.by, now) if alert.kind == "wear" and alert.state == "active" else None
+                out.extend([seen] if seen else [])
         case TickStep():
             checklist = desk.checklists.get(command.checklist)
             ticked = desk.plan.tick(checklist, command, now) if checklist is not None else "unknown_checklist"

@@ -9,6 +9,7 @@ from agent.detect.baseline import Baseline
 from agent.detect.monitorability import least
 from agent.load import shown_unit
 from agent.model import Coverage, Cut, CutView, Snapshot, SpindleView, ToolView, Word
+from agent.monitor.operations import Operations
 from agent.settings import ChannelOptions
 from drivers.model import Quality, word_of
 
@@ -28,6 +29,7 @@ class Overview:
 
     def __init__(self, monitor: Monitor) -> None:
         self._monitor = monitor
+        self._operations = Operations(monitor.watch, monitor.settings.monitoring.learn_cuts)
 
     def snapshot(self) -> Snapshot:
         """Everything that an outlet shows; times are on the axis of the readings."""
@@ -43,7 +45,7 @@ class Overview:
             time=now,
             machine=monitor.settings.machine.name,
             coverage=machine,
-            coverages=covers,
+            coverages=(*covers, *monitor.vibration.words(now), *monitor.conditions.words(now)),
             spindles=tuple(self._spindle(name, now) for name in monitor.segmenters),
             tools=self._tools(covers),
             vibrations=monitor.vibration.views(now),
@@ -53,6 +55,8 @@ class Overview:
             values=self._values(now),
             counters=monitor.counters,
             tunings=monitor.watch.tuning.standing(),
+            explanations=monitor.desk.reasons.of(alerts),
+            operations=self._operations.views(covers),
             promises=tuple(p for b in monitor.watch.state.baselines.values() if (p := monitor.watch.promise(b)) is not None),
         )
 
@@ -110,7 +114,7 @@ class Overview:
         (level, limit), leader = max(levels, key=lambda item: item[0][0] if item[0][0] is not None else -1.0)
         named = next((t for t in monitor.settings.tool if str(t.number) == tool), None)
         alerts = monitor.desk.alerts.of_tool(tool, spindle)
-        return ToolView(
+        view = ToolView(
             tool=tool,
             spindle=spindle,
             name=named.name if named else "",
@@ -129,6 +133,7 @@ class Overview:
             parts_high=None,
             alert=next((a.id for a in alerts if not a.returned), ""),
         )
+        return monitor.lives.shown(view, monitor.watch.rise(leader))
 
     def _values(self, now: float) -> dict[str, float | str | None]:
         monitor = self._monitor

@@ -5,9 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from agent.axes import AxisState
+from agent.conditions import ConditionsState
+from agent.detect.clock import Clock
 from agent.detect.watch_state import WatchState
 from agent.load import Basis
 from agent.model import Alert, Checklist, Counters
+from agent.monitor.reasons import ReasonsState
 from agent.segment import SegmenterState
 from agent.vibration import VibrationState
 
@@ -29,3 +32,9 @@ class MonitorState(msgspec.Struct):
     """What the load of each spindle meant to which all this was learned; one that is not here was saved before this was kept"""
     axis_loads: dict[str, Basis] = {}
     """The same of each channel of role `axis.load`"""
+    conditions: ConditionsState = msgspec.field(default_factory=ConditionsState)
+    """Polled vibration figures and groups of slow channels"""
+    reasons: ReasonsState = msgspec.field(default_factory=ReasonsState)
+    """Why the open alerts may be believed, and what their pictures are drawn from"""
+    lives: dict[str, Clock] = {}
+    """Of each tool position: what it has cut, what was typed of it, how long earlier ones lasted"""

@@ -7,7 +7,7 @@ be (the load decides within), or the load alone decides. Idle is learned as a fu
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -21,6 +21,9 @@ from agent.segment.figures import GRID, cut_curve, cut_features, update_period
 from agent.segment.frame import Frame
 
 Phase = Literal["opened", "grown", "closed"]
+Bounds = Callable[[str, str], tuple[float, float]]
+"""Of a cut's id and operation: load above idle, and largest fall as a share of the load before it, up to which a look at it as it grows
+need not be told (`agent.detect.looks`)."""
 
 BLINK, PERIODS, PERIOD_READINGS = 0.3, 3.0, 50
 """A load is not seen when no reading comes for 0.3 s, or for three of its periods where they are longer (median of its first fifty
@@ -88,6 +91,9 @@ class SpindleSegmenter:
         self.air = np.zeros(0, dtype=bool)
         """Of the frame walked last: rows at which the spindle turned steadily without cutting"""
         self.cuts = 0
+        self._looks = kernel.every_look()
+        self._bounds: Bounds | None = None
+        self._opened_last = ("", "")
 
     @property
     def noise(self) -> float:
@@ -99,6 +105,17 @@ class SpindleSegmenter:
     def opened(self) -> float | None:
         """Opening of the cut that is open, s; None: there is none."""
         return self._open.opened if self._open is not None else None
+
+    def listened(self, bounds: Bounds) -> None:
+        """Who judges growing cuts, and which looks at them may go untold. Without, each is told."""
+        self._bounds = bounds
+
+    def untold(self) -> tuple[str, str, float] | None:
+        """Cut, its operation and the time of the latest look that was not told since this was last asked; None: there was none."""
+        if self._looks[kernel.LOOKS] == 0.0:
+            return None
+        self._looks[kernel.LOOKS] = 0.0
+        return *self._opened_last, float(self._looks[kernel.LOOKED])
 
     def idle(self, speed: float | None) -> float | None:
         """Learned idle load at a speed; None: not known there."""
@@ -129,6 +146,7 @@ class SpindleSegmenter:
         self._step(frame)
         while at < n:
             before = at
+            self._ask(self._looks)
             at, event = kernel.advance(
                 frame.time,
                 frame.load,
@@ -142,6 +160,7 @@ class SpindleSegmenter:
                 self._state,
                 self._table,
                 self.air,
+                self._looks,
             )
             now = times[min(at, n - 1)] if event == kernel.CLOSED or at == before else times[at - 1]
             while gaps and gaps[0] <= now:
@@ -167,6 +186,37 @@ class SpindleSegmenter:
                 if not frame.section:
                     self._ordinal[frame.tool] -= 1
                 yield self._close(now)
+
+    def calm(self, frame: Frame) -> float:
+        """Time of the first row of a frame at which there may be something to tell, inf: of none. Nothing is changed by asking."""
+        if (frame.program, frame.tool, frame.section, frame.part) != self._context:
+            return -math.inf
+        n = len(frame.time)
+        looks = kernel.every_look()
+        self._ask(looks)
+        row, event = kernel.advance(
+            frame.time,
+            frame.load,
+            frame.ok,
+            frame.speed,
+            0,
+            frame.gate,
+            int(self._has_speed),
+            self._minimum_speed,
+            self._period,
+            self._state.copy(),
+            self._table.copy(),
+            np.empty(n, dtype=bool),
+            looks,
+        )
+        return math.inf if event == kernel.NONE else float(frame.time[max(row - 1, 0)])
+
+    def _ask(self, looks: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
+        """Which looks at the open cut are to be told."""
+        if self._open is not None and self._bounds is not None:
+            looks[kernel.TOP], looks[kernel.SHARE] = self._bounds(*self._opened_last)
+        else:
+            looks[kernel.TOP], looks[kernel.SHARE] = -math.inf, 0.0
 
     def current(self) -> Cut | None:
         """The open cut with its curve so far."""
@@ -242,6 +292,7 @@ class SpindleSegmenter:
             held = "lost"
         times, loads = ring.latest(self._state, opened)
         self._open = _Open(operation, frame.part, held, f"{self.spindle}-{self.cuts}", opened, times, loads)
+        self._opened_last = (self._open.id, operation.key)
         return self._cut("opened")
 
     def _close(self, now: float) -> Cut:

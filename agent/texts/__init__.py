@@ -8,14 +8,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from agent.explained import Explanation
 from agent.mistakes import Mistake
 from agent.model import Alert, Coverage, Scalar
 from agent.paths import DataPaths
 from agent.settings import Language
 from agent.texts.alerts import AlertText, alert_text, evidence_rows
+from agent.texts.explanation import ExplanationText, explanation_text
 from agent.texts.typeset import FINE, FIRM, NOTHING, fill, known, number, placeholders, typeset
 
-__all__ = ["LANGUAGES", "AlertText", "NamedTool", "Texts"]
+__all__ = ["LANGUAGES", "AlertText", "ExplanationText", "NamedTool", "Texts"]
 
 LANGUAGES: tuple[Language, ...] = ("fr", "en")
 
@@ -150,6 +152,10 @@ class Texts:
         """What speaks for an alert, as rows of a name and a value."""
         return evidence_rows(self, alert, "", (units or {}).get(alert.channel, ""))
 
+    def explanation(self, alert: Alert, known: Explanation, zone: str) -> ExplanationText:
+        """Why an alert may be believed and where it may err. `zone`: the machine's time zone."""
+        return explanation_text(self, alert, known, zone)
+
     def branch(self, prefix: str) -> dict[str, Any]:
         """All texts below `prefix` as nested dicts, typeset, placeholders left in; a list of alternatives gives its first."""
         tree: dict[str, Any] = {}
@@ -254,7 +260,7 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[str, 
 
 
 def _checklist_texts(table: Mapping[str, Any], language: Language) -> dict[str, tuple[str, ...]]:
-    """Texts of a file of config/checklists: task.ID, tree.ID, step.TREE.STEP, step.safety.S1."""
+    """Texts of a file of config/checklists: task.ID, tree.ID, step.TREE.STEP, step.safety.S1, cause.TREE.OTHER."""
     entries: dict[str, tuple[str, ...]] = {}
     for kind in ("task", "tree"):
         for item in table.get(kind, ()):
@@ -262,6 +268,8 @@ def _checklist_texts(table: Mapping[str, Any], language: Language) -> dict[str, 
             for step in item.get("step", ()):
                 key = f"step.{item.get('id', '')}.{step.get('id', '')}"
                 entries[key] = (str(step.get(language, "")),)
+            for other in item.get("other", ()):
+                entries[f"cause.{item.get('id', '')}.{other.get('id', '')}"] = (str(other.get(language, "")),)
     for step in table.get("safety", ()):
         entries[f"step.safety.{step.get('id', '')}"] = (str(step.get(language, "")),)
     return entries

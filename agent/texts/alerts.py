@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -45,20 +46,25 @@ def alert_text(texts: Texts, alert: Alert, tool_name: str, unit: str) -> AlertTe
     """
     values = _values(texts, alert, tool_name, unit)
     kind = alert.kind
-    variants = [f"alert.{kind}.text_{fact}" for fact in _facts(alert.evidence)]
-    variant = next((key for key in variants if texts.has(key)), f"alert.{kind}.text")
+    facts = _facts(alert.evidence)
+
+    def key(part: str) -> str:
+        """Of the sentence that one of the facts has, else of the kind's own."""
+        own = (f"alert.{kind}.{part}_{fact}" for fact in facts)
+        return next((name for name in own if texts.has(name)), f"alert.{kind}.{part}")
+
     return AlertText(
-        title=texts.say(f"alert.{kind}.title", **values),
-        text=texts.say(variant, **values),
+        title=texts.say(key("title"), **values),
+        text=texts.say(key("text"), **values),
         evidence=tuple(texts.say("row.line", label=label, value=value) for label, value in _rows(texts, alert, values)),
         others=_others(texts, alert),
-        todo=texts.say(f"alert.{kind}.todo", **values),
+        todo=texts.say(key("todo"), **values),
     )
 
 
-def evidence_rows(texts: Texts, alert: Alert, tool_name: str, unit: str) -> list[tuple[str, str]]:
-    """Name and value of each figure that speaks for the alert; what is not known, or not so, is left out."""
-    return _rows(texts, alert, _values(texts, alert, tool_name, unit))
+def evidence_rows(texts: Texts, alert: Alert, tool_name: str, unit: str, without: Collection[str] = ()) -> list[tuple[str, str]]:
+    """Name and value of each figure that speaks for the alert; what is not known, or not so, or in `without`, is left out."""
+    return _rows(texts, alert, _values(texts, alert, tool_name, unit), without)
 
 
 def _values(texts: Texts, alert: Alert, tool_name: str, unit: str) -> dict[str, Scalar]:
@@ -68,6 +74,10 @@ def _values(texts: Texts, alert: Alert, tool_name: str, unit: str) -> dict[str, 
         if isinstance(value, (int, float)) and math.isfinite(value):
             values[name] = str(int(value)) if name.endswith("part") else int(value)
     reason = values.get("reason")
+    if indicator := values.get("indicator"):
+        values["indicator"] = texts.say(f"figure.{indicator}") if texts.has(f"figure.{indicator}") else texts.channel(str(indicator))
+    if also := values.get("also"):
+        values["also"] = texts.channel(str(also))
     channel = values.get("channel") or alert.channel
     return {
         **values,
@@ -86,10 +96,10 @@ def _facts(evidence: Evidence) -> list[str]:
     return [name for name, value in evidence.items() if value is True]
 
 
-def _rows(texts: Texts, alert: Alert, values: dict[str, Scalar]) -> list[tuple[str, str]]:
+def _rows(texts: Texts, alert: Alert, values: dict[str, Scalar], without: Collection[str] = ()) -> list[tuple[str, str]]:
     rows = []
     for name, raw in alert.evidence.items():
-        if raw is False or not known(raw):
+        if raw is False or not known(raw) or name in without:
             continue
         for key in (f"evidence.{alert.kind}_{name}", f"evidence.{name}"):
             if texts.has(f"{key}.label"):

@@ -140,13 +140,16 @@ def segment(k: Any, broken: bool) -> Told:
     told: Told = {}
     for gate, has_speed in ((0, 1), (1, 1), (1, 0), (2, 1)):
         state, idle = k.new_state()
-        air = np.zeros(rows, np.bool_)
+        air, looks = np.zeros(rows, np.bool_), k.every_look()
+        if has_speed:
+            looks[k.TOP], looks[k.SHARE] = 24.9, 0.5
         events, start = [], 0
         while start < rows:
-            start, event = k.advance(at * 0.02, load, ok, speed, start, gate, has_speed, 30.0, 0.02, state, idle, air)
+            start, event = k.advance(at * 0.02, load, ok, speed, start, gate, has_speed, 30.0, 0.02, state, idle, air, looks)
             events.append((start, event))
         name = f"{gate}_{has_speed}"
         told |= {f"events_{name}": np.array(events), f"state_{name}": state, f"idle_{name}": idle, f"air_{name}": air}
+        told |= {f"looks_{name}": looks[k.LOOKS :]}
     return told
 
 

@@ -22,10 +22,29 @@ EVIDENCE: dict[str, tuple[str, ...]] = {
     "missing": ("work_pct", "n_baseline", "absent", "expected_s", "part"),
     "overload": ("peak", "limit", "over_pct", "n_baseline", "part", "at_s"),
     "sensor": ("reason", "channel"),
-    "spindle": ("change_pct", "value", "baseline", "unit", "n_baseline", "rpm"),
-    "process": ("change_pct", "tools", "part"),
+    "spindle": (
+        *(
+            "change_pct",
+            "value",
+            "baseline",
+            "unit",
+            "n_baseline",
+            "rpm",
+            "several",
+            "indicator",
+            "axis",
+            "figures",
+            "figures_of",
+            "n_looks",
+        ),
+        *("zone", "inner_race", "outer_race", "ball", "bearing", "hz", "order", "band_low", "band_high", "records"),
+    ),
+    "process": (
+        *("change_pct", "tools", "part"),
+        *("group", "group_name", "channel", "value", "baseline", "unit", "share_pct", "also", "also_pct", "n_vectors"),
+    ),
     "drift": ("change_pct", "since_part", "n_baseline"),
-    "chatter": ("value",),
+    "chatter": ("value", "line", "hz", "rpm", "records"),
 }
 """Keys of the contract."""
 
@@ -200,3 +219,45 @@ def test_whatever_is_missing_the_sentences_stand(kind: str, data: st.DataObject,
 def test_no_evidence_breaks_it(kind: str, evidence: Evidence) -> None:
     for texts in CATALOGUES.values():
         assert texts.alert(alert(kind, evidence)).title
+
+
+def test_what_the_condition_of_a_spindle_says() -> None:
+    several = said(
+        "spindle",
+        tool="",
+        several=True,
+        indicator="kurtosis",
+        figures=7,
+        figures_of=27,
+        rpm=3000.0,
+        change_pct=212.0,
+        zone="B",
+        n_looks=108,
+    )
+    assert (
+        several.text == "7 mesures de vibration sur 27 en hausse à 3 000 tr/min, surtout kurtosis (chocs) : +212 % par rapport au départ."
+    )
+    assert "ISO 20816-3 (comme déclaré ; pour information) : zone B" in several.evidence
+    race = said("spindle", "en", tool="", inner_race=True, indicator="bearing", bearing="front", hz=162.4, rpm=1800.0)
+    assert race.title == "Bearing, spindle S1"
+    assert race.text == "Bearing front: shocks at the rate of the inner race (162.4 Hz at 1,800 rpm)."
+    ball = said("spindle", "fr", tool="", ball=True, bearing="avant", hz=141.4, rpm=1800.0)
+    assert "Incertain" in ball.text
+    own = said("spindle", "en", tool="", several=True, indicator="hf_peak", figures=3, figures_of=4, rpm=1500.0, change_pct=140.0)
+    assert "most of all hf_peak" in own.text
+
+
+def test_what_a_unit_says() -> None:
+    told = said(
+        "process", tool="", group=True, group_name="arrosage", channel="coolant_pressure", value=3.1, baseline=5.2, unit="bar",
+        share_pct=71.0, also="coolant_level", also_pct=12.0,
+    )  # fmt: skip
+    assert told.title == "Inhabituel : arrosage"
+    assert "3,1 bar pour 5,2 bar d'habitude : 71 % de l'écart de arrosage, puis niveau de lubrifiant (12 %)." in told.text
+    assert said("process", tools=5, change_pct=9.0, part=7).title == "Tous les outils ensemble"
+
+
+def test_what_chatter_says() -> None:
+    assert said("chatter", "en", line=True, hz=1130.0, rpm=3000.0, value=41.0).text == (
+        "The pass chatters at 1,130 Hz, off the harmonics of 3,000 rpm: 41% of the vibration's energy."
+    )

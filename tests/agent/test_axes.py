@@ -170,7 +170,7 @@ def test_memory_is_bounded_with_and_without_cuts(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("agent.axes.MOST", 200)
     monitor, events = passed(rows())
     axes: AxisWatch = monitor.axes
-    assert all(len(axis.times) <= 200 for axis in axes._axes)
+    assert all(len(axis.read) <= 200 for axis in axes._axes)
     assert {one.tool for one in indicators(events)} >= {"1"}, "cuts that fit"
 
 

@@ -16,14 +16,15 @@ import pytest
 from agent import children
 from agent import outlets as room
 from agent.audit import audit
-from agent.commands import CommandResult, ToolChanged
+from agent.commands import CommandResult, Measure, StillGood, ToolChanged
 from agent.compute import Compute
 from agent.daemon import Daemon, DaemonFailed, Told
 from agent.display.health import HealthLine
 from agent.paths import DataPaths
 from agent.publish.payloads import Status
-from agent.settings import ChannelOptions, DisplayOptions, MachineOptions, MachineSettings, StoreOptions
+from agent.settings import ChannelOptions, DisplayOptions, Language, MachineOptions, MachineSettings, StoreOptions
 from agent.store import Commit, Store
+from agent.texts import LANGUAGES, Texts
 from drivers import jit
 from drivers.clock import SystemClock
 from drivers.links import Links
@@ -141,8 +142,19 @@ def test_a_part_that_ends_ends_the_daemon(tmp_path: Path, part: str, caplog: pyt
         async with asyncio.timeout(SECONDS):
             await run.daemon.run(asyncio.Event())
 
-    with pytest.raises(DaemonFailed, match=part):
+    with pytest.raises(DaemonFailed) as failed:
         asyncio.run(main())
+    assert failed.value.part == part
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("part", ["compute", "links", "store", "publisher", "beacon", "look", "nothing"])
+def test_what_has_ended_is_said_in_the_shops_language(part: str, language: Language) -> None:
+    texts = Texts.load(DataPaths.find(None), language)
+    assert texts.has(f"run.ended.{part}")
+    what = texts.say(f"run.ended.{part}")
+    assert texts.say("run.failed", what=what, detail="").endswith(what)
+    assert "ValueError('x')" in texts.say("run.failed", what=what, detail=DaemonFailed(part, ValueError("x")).detail)
 
 
 def test_a_lost_device_is_no_first_reading(tmp_path: Path) -> None:
@@ -245,3 +257,11 @@ def test_an_audit_names_who_did_what_through_which_door() -> None:
     command = ToolChanged(id="1", by="Karim", tool="4")
     kept = audit(command, CommandResult(id="1", accepted=False, reason="unknown_tool"), 5.0, "mqtt")
     assert (kept.by, kept.action, kept.subject, kept.detail) == ("Karim", "tool_changed", "4", "mqtt unknown_tool")
+    answered = CommandResult(id="1", accepted=True)
+    for typed, action, subject in (
+        (ToolChanged(tool="4", reason="worn"), "tool_changed", "4 worn"),
+        (Measure(tool="4", vb=0.125), "measure", "4 0.125 mm"),
+        (StillGood(tool="4"), "still_good", "4"),
+    ):
+        line = audit(typed, answered, 0.0, "page")
+        assert (line.action, line.subject, line.detail) == (action, subject, "page")

@@ -17,7 +17,7 @@ from agent.machine_file.decode import LIMITS
 from agent.machine_file.line_time import bus_uses
 from agent.machine_file.wires import renewal_of
 from agent.paths import DataPaths
-from agent.settings import MachineSettings, Role, ToolOptions
+from agent.settings import MachineSettings, Role, SpindleOptions, ToolOptions
 from agent.texts import Texts
 from drivers.options import ChannelRoute, DeviceMap, Register, SourceOptions
 from tests.support.house import ROOT
@@ -406,6 +406,7 @@ def test_a_source_renews_its_values_as_the_file_says_or_as_its_map_knows() -> No
 
 def test_limits_belong_to_keys_that_exist() -> None:
     tables = {field.name: field.type for field in msgspec.structs.fields(MachineSettings)}
+    tables["bearings"] = {field.name: field.type for field in msgspec.structs.fields(SpindleOptions)}["bearings"]
     for table, key in LIMITS:
         struct = typing.get_args(tables[table])[0] if typing.get_origin(tables[table]) is tuple else tables[table]
         assert key in {field.encode_name for field in msgspec.structs.fields(struct)}

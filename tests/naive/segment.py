@@ -90,13 +90,11 @@ class Segmenter:
         return here in confirmed or (here != 0 and below and above)
 
     def ripple_at(self, speed: float) -> float:
-        """1.4826 times the median distance from the short mean, of this speed or the larger of the nearest."""
+        """1.4826 times the median distance from the short mean, of this speed or the largest near it."""
         here = bin_of(speed)
         if here in self.ripple or here == 0:
             return 1.4826 * self.ripple.get(here, 0.0)
-        below = next((here - d for d in range(1, 16) if here - d >= 1 and self.ripple.get(here - d, 0.0) > 0.0), None)
-        above = next((here + d for d in range(1, 16) if here + d < 160 and self.ripple.get(here + d, 0.0) > 0.0), None)
-        return 1.4826 * max(self.ripple.get(b, 0.0) if b is not None else 0.0 for b in (below, above))
+        return 1.4826 * max(size for b, size in [(here, 0.0), *self.ripple.items()] if b != 0 and abs(b - here) <= 15)
 
     def _ripple(self, b: int, off: float) -> None:
         n = self.told.get(b, 0)

@@ -21,17 +21,20 @@ SHOWN = {
     "broken": "document.querySelector('.card:not([hidden])')?.dataset.alert === 'a2'",
     "switched_off": "document.querySelector('.badge').dataset.word === 'OFF'",
 }
+PICTURE = "document.querySelector('.picture img')?.complete && document.querySelector('.picture img').naturalWidth"
 NAMES = {"learning": "learning", "monitoring": "home", "worn": "wear", "broken": "breakage", "switched_off": "off"}
 
 
 def main(folder: Path) -> None:
-    """Every state at every size."""
+    """Every state at every size. What else lies in the folder is left alone: it may be of the demo, and small already."""
     folder.mkdir(parents=True, exist_ok=True)
+    kept = {path: path.stat().st_mtime_ns for path in folder.glob("*.png")}
     with Browser() as browser:
         for name, (width, height) in SIZES.items():
             with PageServer() as server:
                 page = browser.open(server.url, width, height)
                 _states(server, page, folder, name)
+                _operations(page, folder, name)
                 if name == "1024":
                     _english(server, page, folder, name)
                 server.show("worn")
@@ -41,7 +44,8 @@ def main(folder: Path) -> None:
                 page.screenshot(folder / f"lost-fr-{name}.png")
                 page.close()
     for path in folder.glob("*.png"):
-        path.write_bytes(small(path.read_bytes()))
+        if kept.get(path) != path.stat().st_mtime_ns:
+            path.write_bytes(small(path.read_bytes()))
 
 
 def _states(server: PageServer, page: Page, folder: Path, name: str) -> None:
@@ -56,9 +60,30 @@ def _states(server: PageServer, page: Page, folder: Path, name: str) -> None:
             page.tap(".tick[data-result=ok]")
             page.wait("document.querySelector('.step').dataset.kind === 'ask' && document.querySelector('.notice').hidden")
             page.eval("window.scrollTo(0, 0)")
+            page.wait(PICTURE)
             page.screenshot(folder / f"detail-fr-{name}.png", whole=name == "390")
-            page.tap(".about .back")
-            page.wait("document.querySelector('main.machine')")
+            _back(page)
+        if state == "worn":
+            page.tap(".card .primary")
+            for tab in ("evidence", "doubts"):
+                page.tap(f"[data-tab={tab}]")
+                page.wait(f"{PICTURE} && document.querySelector('.reasons:not([hidden]) :is(li, tr)')")
+                page.eval("window.scrollTo(0, 0)")
+                page.screenshot(folder / f"{tab}-fr-{name}.png", whole=name == "390")
+            _back(page)
+
+
+def _back(page: Page) -> None:
+    page.tap(".about .back")
+    page.wait("document.querySelector('main.machine')")
+
+
+def _operations(page: Page, folder: Path, name: str) -> None:
+    page.tap("nav [data-place=installer]")
+    page.tap("[data-tab=operations]")
+    page.wait("document.querySelector('.operations tbody tr')")
+    page.screenshot(folder / f"operations-fr-{name}.png", whole=name == "390")
+    page.tap("nav [data-place=machine]")
 
 
 def _english(server: PageServer, page: Page, folder: Path, name: str) -> None:

@@ -6,10 +6,12 @@ Nothing here is measured. Every builder takes the time that the snapshot shall h
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
+from agent.explained import Explanation, Picture
 from agent.model import (
     Alert,
     Checklist,
@@ -19,6 +21,7 @@ from agent.model import (
     CutView,
     EnvelopeView,
     Evidence,
+    Retuned,
     Snapshot,
     SpindleView,
     ToolView,
@@ -26,6 +29,7 @@ from agent.model import (
     Word,
 )
 from agent.settings import ChannelOptions, MachineOptions, MachineSettings, ToolOptions
+from tests.support import explanations
 
 GRID = 0.05
 NAMES = {"1": ("chariotage", "turning"), "2": ("gorge", "groove"), "4": ("ébauche", "roughing"), "7": ("taraud", "tap")}
@@ -104,6 +108,23 @@ def spindle(now: float, *, load: float | None = 46.0, age: float = 0.2, view: Cu
     )
 
 
+LIVES: dict[str, dict[str, Any]] = {
+    "1": {
+        "parts_low": 210,
+        "parts_high": 1240,
+        "basis": "measures",
+        "basis_n": 3,
+        "basis_level": 0.8,
+        "new_known": True,
+        "vb": 0.14,
+        "vb_parts": 22,
+    },
+    "4": {"parts_low": 3, "parts_high": 19, "basis": "trend", "basis_n": 40, "basis_level": 0.95, "new_known": True},
+    "7": {"parts_low": 40, "parts_high": 95, "basis": "lives", "basis_n": 5, "basis_level": 2 / 3, "new_known": True, "lives": 7},
+}
+"""What is known of how long they last: nothing of T2."""
+
+
 def tool(
     number: str, *, wear: float | None = 0.05, word: Word = Word.MONITORING, reason: str = "", n: int = 31, of: int = 20, alert: str = ""
 ) -> ToolView:
@@ -124,9 +145,10 @@ def tool(
         smallest_change=None if blind else 0.06,
         cuts=116,
         cutting_time=205.0,
-        parts_low=None,
-        parts_high=None,
         alert=alert,
+        **LIVES.get(number, {"parts_low": None, "parts_high": None}),
+        parts=116,
+        vb_limit=0.3,
     )
 
 
@@ -161,18 +183,20 @@ def snapshot(
     vibrations: Sequence[VibrationView] | None = None,
     alerts: Sequence[Alert] = (),
     checklists: Sequence[Checklist] = (),
+    pictures: Mapping[str, Picture] | None = None,
     at_tool: str = "4",
     program: str = "4711",
     machine: str = "tour-03",
 ) -> Snapshot:
     """Monitoring, T4 in its cut, nothing to report; whatever is given replaces its part."""
+    shown = tuple(tools) if tools is not None else demo_tools()
     return Snapshot(
         time=now,
         machine=machine,
         coverage=word or coverage(now),
         coverages=(),
         spindles=tuple(spindles) if spindles is not None else (spindle(now, load=36.2, view=cut(now)),),
-        tools=tuple(tools) if tools is not None else demo_tools(),
+        tools=shown,
         vibrations=tuple(vibrations) if vibrations is not None else (vibration(now),),
         context=ContextView(
             program=program,
@@ -189,7 +213,20 @@ def snapshot(
         checklists=tuple(checklists),
         values={"spindle_temperature": 38.5, "air_pressure": 5.8},
         counters=Counters(parts=138, cuts=414, cutting_time=612.0, rows=81234, dropped=0),
+        explanations=tuple(explained(one, now, (pictures or {}).get(one.id)) for one in alerts),
+        operations=explanations.operations(shown),
     )
+
+
+def explained(one: Alert, now: float, picture: Picture | None = None) -> Explanation:
+    """Why an alert may be believed; slow changes bring the picture of their kind."""
+    if picture is None and one.kind == "wear":
+        picture = explanations.trend()
+    if picture is None and one.kind == "process":
+        picture = explanations.bars()
+    if picture is None and one.kind == "spindle":
+        picture = explanations.vibration_trend(now)
+    return explanations.explanation(one, now, picture)
 
 
 def demo_tools(alert: str = "", wear: float = 0.09) -> tuple[ToolView, ...]:
@@ -244,7 +281,7 @@ def alert(
         "transition": "raised",
         "channel": "vibration" if kind in ("spindle", "sensor") else "load",
         "spindle": "S1",
-        "operation": f"S1/4711/r1/T{tool}/3",
+        "operation": "" if kind in ("spindle", "sensor", "process") else f"S1/4711/r1/T{tool}/3",
         "tool": "" if kind in ("spindle", "sensor", "process") else tool,
         "score": 1.3,
         "threshold": 1.0,
@@ -287,7 +324,48 @@ def broken(now: float, lists: Sequence[Checklist] = ()) -> Snapshot:
     alerts = [urgent, alert(now, "wear"), alert(now, "process", id="a3", ago=900.0)]
     tools = [tool("1", wear=0.03), tool("2", wear=0.05, alert=urgent.id), tool("4", wear=0.18, alert="a1"), demo_tools()[3]]
     view = cut(now, tool="2", at=None, breaks_at=1.05)
-    return snapshot(now, alerts=alerts, checklists=lists, tools=tools, spindles=[spindle(now, load=5.1, view=view)], at_tool="2")
+    pictures = {urgent.id: explanations.cut_picture(view, at=1.05, spoke=1.3)}
+    spindles = [spindle(now, load=5.1, view=view)]
+    return snapshot(now, alerts=alerts, checklists=lists, tools=tools, spindles=spindles, at_tool="2", pictures=pictures)
+
+
+def absent(now: float) -> Snapshot:
+    """The cut of T2 did not come."""
+    one = alert(now, "missing", id="a5", ago=8.0, tool="2")
+    one = msgspec.structs.replace(one, evidence={"work_pct": 0.0, "n_baseline": 31, "absent": True, "expected_s": 1.8, "part": 139})
+    band = explanations.cut_picture(msgspec.structs.replace(cut(now, tool="2"), curve=()))
+    return snapshot(now, alerts=[one], pictures={one.id: band})
+
+
+def overloaded(now: float) -> Snapshot:
+    """T4 takes far too much; one such alert was called false before, and its limit is wider."""
+    one = alert(now, "overload", id="a6", ago=8.0)
+    view = cut(now, at=None, rise=70.0)
+    why = explanations.explanation(one, now, explanations.cut_picture(view, at=0.8, spoke=1.0, limit=60.0), judged_false=1, width=1.2)
+    tuning = Retuned(
+        id="tuning-1",
+        time=now - 900.0,
+        by="page",
+        verdict="false_alarm",
+        kind="overload",
+        where=one.operation,
+        alert=one.id,
+        before=1.0,
+        after=1.2,
+    )
+    base = snapshot(now, alerts=[one], spindles=[spindle(now, view=view)])
+    return msgspec.structs.replace(base, explanations=(why,), tunings=(tuning,))
+
+
+def together(now: float) -> Snapshot:
+    """All tools moved alike."""
+    return snapshot(now, alerts=[alert(now, "process", id="a8", ago=900.0)])
+
+
+def vibrating(now: float) -> Snapshot:
+    """The spindle vibrates more than it did."""
+    one = alert(now, "spindle", id="a7", ago=600.0)
+    return snapshot(now, alerts=[one], vibrations=[vibration(now, rms=1.8, baseline=1.1)])
 
 
 def acknowledged(now: float) -> Snapshot:

@@ -43,7 +43,9 @@ export class Chart {
     const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
     const band = cut.envelope;
     const seconds = Math.max(band ? (band.high.length - 1) * band.grid : 0, (cut.curve.length - 1) * cut.grid, 0.5);
-    const usual = band ? Math.max(...band.high) * 1.3 : 0;
+    // Where few cuts began and ended at different moments the band is wide there; it shall not press all the rest to the ground.
+    const middle = band ? Math.max(...band.high.map((high, i) => (high + band.low[i]) / 2)) : 0;
+    const usual = band ? Math.min(Math.max(...band.high), 1.5 * middle) * 1.3 : 0;
     if (this._cutOf !== cut.operation) this._highest = 0;
     this._cutOf = cut.operation;
     this._highest = Math.max(usual, ...cut.curve.map((value) => value * 1.15), this._highest * 0.999, 1e-6);
@@ -84,8 +86,9 @@ export class Chart {
       mark(this._band, "d", null);
       return;
     }
-    const high = band.high.map((v, i) => point(scale.x(i * band.grid), scale.y(v)));
-    const low = band.low.map((v, i) => point(scale.x(i * band.grid), scale.y(v))).reverse();
+    const edge = (values) => values.map((v, i) => point(scale.x(i * band.grid), scale.y(Math.min(Math.max(v, 0), scale.top))));
+    const high = edge(band.high);
+    const low = edge(band.low).reverse();
     mark(this._band, "d", `M${high.join("L")}L${low.join("L")}Z`);
   }
 

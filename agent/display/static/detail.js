@@ -1,13 +1,13 @@
-// One alert in full: the evidence, the cut it was seen in, and the checklist.
+// One alert in full: what was seen, in a picture and in words; beside it what to do, what speaks for it, and what it could be instead.
 
 import { bodyOf, sinceOf } from "./card.js";
-import { Chart } from "./chart.js";
 import { ChecklistPanel } from "./checklist.js";
 import { button, h, mark, put, refill, show } from "./dom.js";
+import { Explained } from "./explained.js";
+import { Picture } from "./picture.js";
 import { shape } from "./shapes.js";
-
-const MOST = 8; // rows of evidence that fit
-const ROWS = 5; // more rows of evidence than this say all that the sentence says
+import { Tabs } from "./tabs.js";
+import { Doubts, Evidence } from "./why.js";
 
 export class Detail {
   constructor(app) {
@@ -18,19 +18,27 @@ export class Detail {
     this._title = h("h2");
     this._since = h("p", { class: "since" });
     this._body = h("div", { class: "card-body" });
-    this._evidence = h("table", { class: "evidence" });
-    this._chart = new Chart(words);
+    this._picture = new Picture();
     this._caption = h("p", { class: "caption" });
+    this._explained = new Explained(app, () => app.render());
     this._acknowledge = button(words.t("alert.acknowledge"), () => app.acknowledge(this._alert), { "data-command": true });
     this._false = button(words.t("alert.false_alarm"), () => app.falseAlarm(this._alert), { "data-command": true });
     this._correct = button(words.t("alert.correct"), () => app.correct(this._alert), { "data-command": true });
     this._tuned = h("span");
     this._undo = button(words.t("alert.undo"), () => app.undoTuning(this._tuning), { "data-command": true });
     this._tuning = null;
-    this._tuningBox = h("p", { class: "tuning" }, this._tuned, " ", this._undo);
+    this._tuningBox = h("p", { class: "tuning" }, this._tuned, this._undo);
     this._changed = button(words.t("alert.tool_changed"), () => app.toolChanged(this._alert.tool, this._alert.spindle), { "data-command": true });
     this._state = h("p", { class: "seen" });
     this._checklist = new ChecklistPanel(app);
+    this._evidence = new Evidence(words);
+    this._doubts = new Doubts(words);
+    const views = [
+      { name: "todo", text: words.t("detail.tab.todo"), node: this._checklist.node },
+      { name: "evidence", text: words.t("detail.tab.evidence"), node: this._evidence.node },
+      { name: "doubts", text: words.t("detail.tab.doubts"), node: this._doubts.node },
+    ];
+    this._tabs = new Tabs(words.t("detail.tab.label"), views, () => app.render());
     this._alertPanel = h(
       "section",
       { class: "panel about" },
@@ -42,30 +50,32 @@ export class Detail {
         h("div", {}, this._title, this._since),
       ),
       this._body,
-      this._evidence,
-      this._chart.node,
+      this._picture.node,
       this._caption,
       this._tuningBox,
       h("div", { class: "actions" }, this._acknowledge, this._state, this._correct, this._false, this._changed),
     );
-    this.node = h("main", { class: "detail" }, this._alertPanel, this._checklist.node);
+    const right = h("div", { class: "beside" }, this._tabs.bar, ...views.map((view) => view.node));
+    this.node = h("main", { class: "detail" }, this._alertPanel, right);
   }
 
   update() {
     const { app, alert, told } = this._find();
-    const { words, snapshot, pictures, said, stream } = app;
+    const { words, snapshot, said, stream } = app;
     if (!alert || !snapshot) return;
+    if (this._alert?.id !== alert.id) this._tabs.begin();
     this._alert = alert;
     mark(this._alertPanel, "data-severity", alert.state === "cleared" ? null : alert.severity);
     refill(this._shape, alert.severity, () => [shape(alert.severity)]);
     put(this._title, told.title);
     put(this._since, sinceOf(alert, words, stream.now()));
-    const short = told.evidence.length > ROWS ? { others: told.others } : { text: told.text, others: told.others };
+    const why = this._explained.of(alert);
+    const short = { text: told.text, others: told.others };
     refill(this._body, JSON.stringify(short), () => bodyOf(short, words));
-    refill(this._evidence, JSON.stringify(told.evidence), () => told.evidence.slice(0, MOST).map(evidenceRow));
-    const picture = pictures?.[alert.id];
-    show(this._chart.node, Boolean(picture));
-    put(this._caption, picture ? words.t(picture.envelope ? "detail.picture" : "detail.picture_bare", { time: words.stamp(picture.opened, stream.now()), n: picture.envelope?.n }) : words.t("detail.no_picture"));
+    put(this._caption, why ? why.picture || words.t("detail.no_picture") : "");
+    // A panel that is not seen has no size, and its letters could not be made to fit.
+    if (this._tabs.shown === "evidence") this._evidence.update(why, told.evidence);
+    if (this._tabs.shown === "doubts") this._doubts.update(why);
     const open = alert.state === "active";
     show(this._acknowledge, open);
     show(this._state, !open);
@@ -77,8 +87,9 @@ export class Detail {
     show(this._false, alert.state !== "cleared" && !alert.false_alarm);
     show(this._changed, Boolean(alert.tool) && alert.state !== "cleared");
     const checklist = snapshot.checklists.find((one) => one.id === alert.checklist || one.alert === alert.id);
-    this._checklist.update(checklist, checklist && said?.checklists[checklist.id]);
-    if (picture) this._chart.draw(picture, unitOf(snapshot, alert), true);
+    if (this._tabs.shown === "todo") this._checklist.update(checklist, checklist && said?.checklists[checklist.id]);
+    // Last: what stands around the picture decides its size.
+    this._picture.update(why, words.language);
   }
 
   _find() {
@@ -97,15 +108,7 @@ export function verdict(alert) {
 }
 
 function tunedText(tuning, words) {
-  const by = tuning.by ? words.t("alert.tuned_by", { by: tuning.by }) : "";
+  const by = tuning.by && tuning.by !== "page" ? words.t("alert.tuned_by", { by: tuning.by }) : "";
   const wider = tuning.after > tuning.before;
   return words.t(wider ? "alert.tuned" : "alert.narrowed", { by, pct: Math.round(100 * (tuning.after / tuning.before - 1)) });
-}
-
-function evidenceRow([name, value]) {
-  return h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value));
-}
-
-function unitOf(snapshot, alert) {
-  return (snapshot.spindles.find((spindle) => spindle.name === alert.spindle) ?? snapshot.spindles[0])?.load_unit ?? "";
 }

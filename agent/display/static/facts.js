@@ -29,7 +29,7 @@ export function nearness(tool) {
 /** The tool that will be due first, if any is known to wear. */
 export function nextTool(snapshot) {
   const due = (tool) => tool.parts_low ?? Infinity;
-  const known = snapshot.tools.filter((tool) => nearness(tool) >= 0 && tool.word !== "LOST");
+  const known = snapshot.tools.filter((tool) => (nearness(tool) >= 0 || tool.parts_low !== null) && tool.word !== "LOST");
   return known.sort((a, b) => due(a) - due(b) || nearness(b) - nearness(a))[0];
 }
 
@@ -70,14 +70,26 @@ export function sees(tool, words) {
   return smallest === null ? words.t(`tool.sees.${key[1]}`) : words.t(`tool.sees.${key[0]}`, { change: words.percent(smallest, true) });
 }
 
+/** 'reste 3-9 pièces', or that it is due. */
+export function partsLeft(tool, words) {
+  const range = { low: words.number(tool.parts_low), high: words.number(tool.parts_high) };
+  return words.t(tool.parts_high > 0 ? "tool.left" : "tool.due", range);
+}
+
+/** What the figure rests on: '3 mesures', '5 outils précédents, 67 %'. */
+export function basisOf(tool, words) {
+  return words.t(`tool.basis.${tool.basis}`, { n: tool.basis_n, level: words.percent(tool.basis_level) });
+}
+
 /** 'reste 3-9 pièces', 'usure +8 %', 'apprentissage 3/5', in that order of worth; `main` for the glance, `more` beside it. */
 export function toolState(tool, words) {
   const more = sees(tool, words);
-  if (tool.word === "LEARNING") return { main: words.t("tool.learning", { n: tool.n, of: tool.of }), more };
-  if (tool.word === "NOT_MONITORABLE") return { main: words.t("tool.not_monitorable"), more: tool.promise ? more : "" };
   if (tool.word === "LOST") return { main: words.t("tool.lost"), more: "" };
-  if (tool.wear === null) return { main: words.t("tool.no_wear"), more };
+  const counted = tool.parts_low !== null && tool.parts_high !== null;
+  // The clock and what was typed hold where no signal does.
+  if (tool.word === "NOT_MONITORABLE") return { main: words.t("tool.not_monitorable"), more: counted ? partsLeft(tool, words) : "" };
+  if (tool.word === "LEARNING") return { main: words.t("tool.learning", { n: tool.n, of: tool.of }), more: counted ? partsLeft(tool, words) : more };
+  if (tool.wear === null) return counted ? { main: partsLeft(tool, words), more } : { main: words.t("tool.no_wear"), more };
   const wear = words.t("tool.wear", { wear: words.percent(tool.wear, true) });
-  if (tool.parts_low === null || tool.parts_high === null) return { main: wear, more };
-  return { main: words.t("tool.left", { low: words.number(tool.parts_low), high: words.number(tool.parts_high) }), more: wear };
+  return counted ? { main: partsLeft(tool, words), more: wear } : { main: wear, more };
 }

@@ -1,8 +1,11 @@
-// For who wires and tunes: every channel with its quality and age, every link, the broker, the store, the clock, the versions.
+// For who wires and tunes: every channel with its quality and age, every link, the broker, the store, the clock, the versions; and how
+// well each operation is watched.
 
 import { h, mark, prose, refill } from "./dom.js";
+import { Operations } from "./operations.js";
 import { Pager, rowsIn } from "./pager.js";
 import { shape } from "./shapes.js";
+import { Tabs } from "./tabs.js";
 
 const QUALITIES = ["good", "uncertain", "bad", "unavailable", "absent"];
 const ROW = 1.9; // rem
@@ -19,15 +22,27 @@ export class Installer {
     this._channelPager = new Pager(words, () => app.render());
     this._lines = h("div", { class: "lines" });
     this._linePager = new Pager(words, () => app.render());
-    this.node = h(
-      "main",
-      { class: "two installer" },
-      h("section", { class: "panel list" }, h("h2", {}, words.t("installer.channels")), this._channelBox, this._channelPager.node),
-      h("section", { class: "panel list" }, h("h2", {}, words.t("installer.links")), this._lines, this._linePager.node),
+    const wires = h(
+      "div",
+      { class: "wires" },
+      h("section", { class: "panel list", "aria-label": words.t("installer.channels") }, this._channelBox, this._channelPager.node),
+      h("section", { class: "panel list", "aria-label": words.t("installer.links") }, this._lines, this._linePager.node),
     );
+    this._operations = new Operations(app);
+    const views = [
+      { name: "wires", text: words.t("installer.tab.wires"), node: wires },
+      { name: "operations", text: words.t("installer.tab.operations"), node: this._operations.node },
+    ];
+    this._tabs = new Tabs(words.t("nav.installer"), views, () => app.render());
+    this.node = h("main", { class: "installer" }, this._tabs.bar, ...views.map((view) => view.node));
   }
 
   update() {
+    if (this._tabs.shown === "operations") this._operations.update();
+    else this._updateWires();
+  }
+
+  _updateWires() {
     const { words, health, narrow } = this._app;
     if (!health) return;
     const shown = this._channelPager.slice(health.channels, narrow ? 60 : rowsIn(this._channelBox, ROW) - 1);

@@ -19,6 +19,8 @@ const VIEWS = { machine: Machine, tools: Tools, maintenance: Maintenance, histor
 const PLACES = ["machine", "tools", "maintenance", "history", "installer"];
 const RELOADED = "broche.reloaded";
 const LANGUAGE = "broche.language";
+const REASONS = ["worn", "broken", "planned"];
+const MOST_VB = 200; // hundredths of a mm: what is beyond is no edge any more
 
 class App {
   constructor(words) {
@@ -28,7 +30,6 @@ class App {
     this.snapshot = null;
     this.said = null;
     this.history = null;
-    this.pictures = null;
     this.health = null;
     this.live = false;
     this.broken = false;
@@ -84,7 +85,24 @@ class App {
   }
 
   async toolChanged(tool, spindle) {
-    if (await this._sure("ask.tool_changed", { tool: toolLabel(tool) })) await this.send({ command: "tool_changed", tool, spindle });
+    const { words } = this;
+    const reasons = REASONS.map((value) => ({ label: words.t(`reason.${value}`), value, primary: value === REASONS[0] }));
+    const reason = await this.ask.choose(words.t("ask.tool_changed", { tool: toolLabel(tool) }), reasons, words.t("ask.no"));
+    if (reason !== null) await this.send({ command: "tool_changed", tool, spindle, reason });
+  }
+
+  stillGood(tool, spindle) {
+    return this.send({ command: "still_good", tool, spindle });
+  }
+
+  /** Flank wear in mm, starting from the last one. */
+  async measure({ tool, spindle, vb }) {
+    const { words } = this;
+    const shown = (hundredths) => words.unit(words.number(hundredths / 100, 2), "mm");
+    const start = Math.round((vb ?? 0.1) * 100);
+    const asked = { start, most: MOST_VB, shown, yes: words.t("ask.record"), no: words.t("ask.cancel") };
+    const found = await this.ask.figure(words.t("ask.measure", { tool: toolLabel(tool) }), asked);
+    if (found !== null) await this.send({ command: "measure", tool, spindle, vb: found / 100 });
   }
 
   render() {

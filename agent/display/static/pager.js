@@ -32,8 +32,8 @@ export class Pager {
   }
 }
 
-/** How many rows of a height in rem fit a node. */
-export function rowsIn(node, rem) {
+/** How many rows of a height in rem fit a node, below a head. */
+export function rowsIn(node, rem, head = 0) {
   const size = parseFloat(getComputedStyle(document.documentElement).fontSize);
-  return Math.max(3, Math.floor((node.clientHeight + 1) / (rem * size)));
+  return Math.max(3, Math.floor((node.clientHeight + 1 - head * size) / (rem * size)));
 }

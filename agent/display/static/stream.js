@@ -7,7 +7,7 @@ const DRIFT = 0.001; // s a second by which two clocks may part
 const RETRY = 1000; // ms
 const GIVE_UP = 3000; // ms of silence after which a connection is made anew
 
-const EVENTS = ["said", "history", "pictures", "health", "state", "beat"];
+const EVENTS = ["said", "history", "health", "state", "beat"];
 
 export class Stream {
   constructor(receive) {

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from agent.detect.bearing import PERSIST, BearingState, follow, orders, verdict
+from agent.detect.bearing import PERSIST, BearingState, follow, verdict
+from agent.passages import orders
 
 RATE = 20_000.0
 PASSAGES = orders(9, 7.94, 39.04)

@@ -32,6 +32,13 @@ STATES = {
     "many": "document.querySelectorAll('.spindles button').length === 2",
     "hostile": "document.querySelector('h1').textContent.startsWith('<img')",
 }
+ALERTS = {
+    "absent": "document.querySelector('.card:not([hidden])')?.dataset.alert === 'a5'",
+    "overloaded": "document.querySelector('.card:not([hidden])')?.dataset.alert === 'a6'",
+    "together": "document.querySelector('.card:not([hidden])')?.dataset.alert === 'a8'",
+    "vibrating": "document.querySelector('.card:not([hidden])')?.dataset.alert === 'a7'",
+}
+DRAWN = "document.querySelector('.picture img')?.complete && document.querySelector('.picture img').naturalWidth > 0"
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +62,7 @@ def page(browser: Browser, server: PageServer) -> Iterator[Page]:
 
 def show(server: PageServer, page: Page, state: str) -> None:
     server.show(state)
-    page.wait(STATES[state])
+    page.wait((STATES | ALERTS)[state])
 
 
 def complaints(page: Page) -> list[str]:
@@ -98,9 +105,7 @@ def test_the_most_severe_stands_first_and_the_others_are_counted(server: PageSer
 def test_a_checklist_is_ticked_safety_first(server: PageServer, page: Page) -> None:
     show(server, page, "broken")
     page.tap(".card .primary")
-    page.wait("document.querySelector('.detail .evidence tr') && document.querySelector('.step').dataset.kind === 'safety'")
-    assert "Chute" in page.text(".evidence")
-    assert "au-dessous de l'habituel" in page.text(".about .chart")
+    page.wait("document.querySelector('.step').dataset.kind === 'safety'")
     assert page.eval("document.querySelectorAll('.tick').length") == 3
     page.tap(".walk button:last-child")
     page.wait("document.querySelector('.step').dataset.kind === 'ask'")
@@ -124,6 +129,58 @@ def test_a_checklist_is_ticked_safety_first(server: PageServer, page: Page) -> N
     page.tap(".tick[data-result=corrected]")
     assert server.command()["result"] == "corrected"
     page.wait("document.querySelector('.checklist .count').textContent.startsWith('2')")
+    assert page.problems() == []
+
+
+def test_an_alert_shows_what_was_seen_what_speaks_for_it_and_what_it_could_be_instead(server: PageServer, page: Page) -> None:
+    show(server, page, "worn")
+    page.tap(".card .primary")
+    page.wait(DRAWN)
+    assert "Travail de coupe" in page.eval("document.querySelector('.picture img').alt")
+    assert "+18" in page.eval("document.querySelector('.picture img').alt")
+    page.tap("[data-tab=evidence]")
+    page.wait("document.querySelectorAll('.reasons:not([hidden]) .evidence tr').length >= 6")
+    evidence = page.text(".reasons:not([hidden])")
+    assert "Comparé à" in evidence
+    assert "3 passes de l'outil neuf" in evidence
+    assert "1 fausse alerte par mois au plus" in evidence
+    assert "1 passe sur 400 000" in evidence
+    page.tap("[data-tab=doubts]")
+    page.wait("document.querySelectorAll('.reasons:not([hidden]) li').length >= 5")
+    doubts = page.text(".reasons:not([hidden])")
+    assert "Arête nette" in doubts
+    assert "Programme, avance ou vitesse modifiés" in doubts
+    assert "Peu probable, les autres outils ne bougent pas : Lot de matière plus dur" in doubts
+    assert "état de surface" in doubts
+    page.tap("[data-tab=todo]")
+    page.wait("document.querySelector('.step').checkVisibility()")
+    assert page.problems() == []
+
+
+def test_a_limit_that_was_widened_is_said_and_can_be_put_back(server: PageServer, page: Page) -> None:
+    show(server, page, "overloaded")
+    page.tap(".card .primary")
+    page.wait("document.querySelector('.tuning').checkVisibility()")
+    assert "20 % plus large" in page.text(".tuning")
+    page.tap(".tuning button")
+    page.wait("document.querySelector('dialog[open]')")
+    page.tap("dialog .primary")
+    command = server.command()
+    assert (command["command"], command["tuning"]) == ("undo_tuning", "tuning-1")
+
+
+def test_the_installer_sees_what_each_operation_can_see(server: PageServer, page: Page) -> None:
+    show(server, page, "monitoring")
+    page.tap("nav [data-place=installer]")
+    page.tap("[data-tab=operations]")
+    page.wait("document.querySelectorAll('.operations tbody tr').length >= 3")
+    first = page.text(".operations tbody tr")
+    assert "T1 chariotage" in first
+    assert "surveillé" in first
+    assert "+6 %" in first
+    assert not page.eval("Boolean(document.querySelector('[data-column=widened]'))")
+    page.tap(".operations tbody tr:nth-child(2)")
+    page.wait("document.querySelector('.why-line').textContent.startsWith('T2')")
     assert page.problems() == []
 
 
@@ -153,6 +210,64 @@ def test_acknowledge_and_tool_changed(server: PageServer, page: Page) -> None:
     page.tap("dialog .primary")
     command = server.command()
     assert (command["command"], command["tool"], command["spindle"]) == ("tool_changed", "4", "S1")
+
+
+def pick_tool(page: Page, number: int) -> None:
+    page.tap("nav [data-place=tools]")
+    page.wait("document.querySelectorAll('.tool-grid .tool').length === 4")
+    page.tap(f".tool-grid .tool:nth-child({number})")
+
+
+def test_a_measure_is_typed_without_a_keyboard(server: PageServer, page: Page) -> None:
+    show(server, page, "monitoring")
+    pick_tool(page, 1)
+    page.wait("document.querySelector('.picked h2').textContent.startsWith('T1')")
+    page.tap(".picked .actions button:nth-child(2)")
+    page.wait("document.querySelector('dialog[open] .figure')?.textContent === '0,14\u00a0mm'")
+    assert complaints(page) == []
+    for key, shown in ((1, "0,09"), (2, "0,08"), (4, "0,09"), (5, "0,14"), (5, "0,19")):
+        page.tap(f"dialog .stepper button:nth-of-type({key if key < 3 else key - 1})")
+        page.wait(f"document.querySelector('.figure').textContent === '{shown}\u00a0mm'")
+    page.tap("dialog .primary")
+    command = server.command()
+    assert (command["command"], command["tool"], command["spindle"], command["vb"]) == ("measure", "1", "S1", 0.19)
+
+
+def test_a_measure_that_is_given_up_is_not_sent(server: PageServer, page: Page) -> None:
+    show(server, page, "monitoring")
+    pick_tool(page, 2)
+    page.wait("document.querySelector('.picked h2').textContent.startsWith('T2')")
+    page.tap(".picked .actions button:nth-child(2)")
+    page.wait("document.querySelector('dialog[open]')")
+    page.tap("dialog .pair button:first-child")
+    page.wait("!document.querySelector('dialog[open]')")
+    page.tap(".picked .actions button:nth-child(3)")
+    command = server.command()
+    assert (command["command"], command["tool"], command["spindle"]) == ("still_good", "2", "S1")
+
+
+def test_why_a_tool_was_changed(server: PageServer, page: Page) -> None:
+    show(server, page, "monitoring")
+    pick_tool(page, 3)
+    page.wait("document.querySelector('.picked h2').textContent.startsWith('T4')")
+    page.tap(".picked .primary")
+    page.wait("document.querySelectorAll('dialog[open] .pair button').length === 4")
+    assert complaints(page) == []
+    page.tap("dialog .pair button:last-child")
+    command = server.command()
+    assert (command["command"], command["tool"], command["reason"]) == ("tool_changed", "4", "planned")
+
+
+def test_what_is_left_and_what_it_rests_on(server: PageServer, page: Page) -> None:
+    show(server, page, "monitoring")
+    pick_tool(page, 4)
+    page.wait("document.querySelector('.picked h2').textContent.startsWith('T7')")
+    assert "reste 40–95 pièces" in page.text(".tool-grid .tool:nth-child(4)")
+    facts = page.text(".picked .evidence")
+    assert "5 outils précédents" in facts
+    pick_tool(page, 2)
+    page.wait("document.querySelector('.picked h2').textContent.startsWith('T2')")
+    assert "Reste" not in page.text(".picked .evidence")
 
 
 def test_nothing_looks_live_once_the_agent_is_killed(server: PageServer, page: Page) -> None:
@@ -240,9 +355,11 @@ def test_hostile_names_stay_texts(server: PageServer, page: Page) -> None:
         page.tap(f"nav [data-place={place}]")
         page.wait(f"document.querySelector('nav [data-place={place}]').getAttribute('aria-current') === 'page'")
     page.tap(".card .primary")
-    page.wait("document.querySelector('.about .evidence tr')")
+    page.wait(DRAWN)
+    page.tap("[data-tab=evidence]")
+    page.wait("document.querySelectorAll('.reasons:not([hidden]) .evidence tr').length >= 6")
     assert page.eval("window.hacked") is None
-    assert page.eval("document.images.length") == 0
+    assert page.eval("[...document.images].every(image => image.closest('.picture'))")
     assert page.eval("document.body.textContent.includes('<img src=x onerror=')")
     assert page.problems() == []
 
@@ -295,8 +412,11 @@ def test_one_screen_for_gloves_and_old_glasses(browser: Browser, size: str, lang
                 page.wait(f"document.querySelector('nav [data-place={place}]').getAttribute('aria-current') === 'page'")
                 if place == "installer":
                     page.wait("document.querySelector('.channels tbody tr')")
+                    found[f"{state}, wires"] = complaints(page)
+                    page.tap("[data-tab=operations]")
+                    page.wait("document.querySelector('.operations tbody tr')")
                 found[f"{state}, {place}"] = complaints(page)
-        for state in ("worn", "broken"):
+        for state in ("absent", "overloaded", "vibrating", "together", "worn", "broken"):
             show(server, page, state)
             page.tap(".card .primary")
             page.wait("document.querySelector('.step-text').textContent")
@@ -305,6 +425,10 @@ def test_one_screen_for_gloves_and_old_glasses(browser: Browser, size: str, lang
                 if page.eval("document.querySelector('.walk button:last-child').disabled"):
                     break
                 page.tap(".walk button:last-child")
+            for tab in ("evidence", "doubts"):
+                page.tap(f"[data-tab={tab}]")
+                page.wait(f"{DRAWN} && document.querySelector('.reasons:not([hidden]) :is(li, tr)')")
+                found[f"{state}, {tab}"] = complaints(page)
             page.tap(".about .back")
             page.wait("document.querySelector('.card')")
         page.tap(".card .pair button:last-child")
@@ -330,5 +454,9 @@ def test_a_phone_may_scroll_down_but_not_sideways(browser: Browser, server: Page
     page.tap(".card .primary")
     page.wait("document.querySelector('.step-text').textContent")
     found["detail"] = complaints(page)
+    for tab in ("evidence", "doubts"):
+        page.tap(f"[data-tab={tab}]")
+        page.wait(f"{DRAWN} && document.querySelector('.reasons:not([hidden]) :is(li, tr)')")
+        found[tab] = complaints(page)
     page.close()
     told(found)

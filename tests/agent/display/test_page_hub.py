@@ -96,13 +96,16 @@ def test_words_come_before_the_state_they_belong_to(speakers: dict[str, Speaker]
         hub.show(snapshots.worn(clock.wall()), Health(channels=(ChannelHealth(name="load", source="drive"),)))
         await clock.advance(1.05)
         events = await told(joined(hub))
-        assert names(events) == ["beat", "said", "history", "pictures", "health", "state"]
+        assert names(events) == ["beat", "said", "history", "health", "state"]
         content = dict(events)
         assert content["state"]["build"] == "build-1"
         assert content["state"]["snapshot"]["alerts"][0]["id"] == "a1"
         assert content["said"]["alerts"]["a1"]["title"] == "Usure outil T4"
         assert content["history"][0]["said"]["title"] == "Usure outil T4"
-        assert content["pictures"]["a1"]["tool"] == "4"
+        assert content["state"]["snapshot"]["explanations"] == []
+        known = hub.explained("a1")
+        assert known is not None
+        assert known[1].against == "new_tool"
 
     play(speakers, test)
 

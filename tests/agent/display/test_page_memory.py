@@ -40,9 +40,9 @@ def test_what_its_last_event_said_wins_whichever_comes_first() -> None:
 def test_nothing_new_is_no_new_version() -> None:
     memory = Memory()
     memory.see(snapshots.worn(NOW))
-    history, pictures = memory.history_version, memory.pictures_version
+    history = memory.history_version
     memory.see(snapshots.worn(NOW))
-    assert (memory.history_version, memory.pictures_version) == (history, pictures)
+    assert memory.history_version == history
 
 
 def test_the_newest_stands_first() -> None:
@@ -51,35 +51,18 @@ def test_the_newest_stands_first() -> None:
     assert [episode.alert.id for episode in memory.history()] == ["a2", "a1", "a3"]
 
 
-def test_the_picture_is_the_cut_in_which_the_tool_broke() -> None:
+def test_why_an_alert_could_be_believed_is_remembered_when_it_is_over() -> None:
     memory = Memory()
     broken = snapshots.broken(NOW)
     memory.see(broken)
-    memory.see(
-        snapshots.snapshot(NOW + 6.0, alerts=broken.alerts, spindles=[snapshots.spindle(NOW, view=snapshots.cut(NOW + 6.0, tool="2"))])
-    )
-    picture = memory.pictures()["a2"]
-    assert picture == broken.spindles[0].cut
-    assert min(picture.curve[25:]) < 8.0
-
-
-def test_a_picture_grows_with_its_cut() -> None:
-    memory = Memory()
-    early = snapshots.cut(NOW, at=0.6)
-    late = msgspec.structs.replace(early, curve=snapshots.load_curve(1.8), open=False)
-    one = snapshots.alert(NOW, "overload")
-    for view in (early, late):
-        memory.see(snapshots.snapshot(NOW, alerts=[one], spindles=[snapshots.spindle(NOW, view=view)]))
-    assert memory.pictures()["a1"] == late
-
-
-def test_the_wear_of_a_tool_shows_its_last_cut_although_another_tool_is_in_now() -> None:
-    memory = Memory()
-    mine = snapshots.cut(NOW, tool="4", at=None)
-    memory.see(snapshots.snapshot(NOW, spindles=[snapshots.spindle(NOW, view=mine)]))
-    memory.see(snapshots.snapshot(NOW + 3.0, spindles=[snapshots.spindle(NOW, view=snapshots.cut(NOW + 3.0, tool="1"))]))
-    memory.see(snapshots.snapshot(NOW + 4.0, alerts=[snapshots.alert(NOW)], spindles=[snapshots.spindle(NOW)]))
-    assert memory.pictures()["a1"] == mine
+    memory.see(snapshots.monitoring(NOW + 6.0))
+    known = memory.explained("a2")
+    assert known is not None
+    alert, why = known
+    assert (alert.id, alert.state, why.alert) == ("a2", "cleared", "a2")
+    assert why.picture is not None
+    assert min(why.picture.y[25:]) < 8.0
+    assert memory.explained("never") is None
 
 
 def test_the_history_is_bounded_and_what_is_open_stays() -> None:
@@ -92,3 +75,5 @@ def test_the_history_is_bounded_and_what_is_open_stays() -> None:
     assert len(ids) == HISTORY
     assert "open" in ids
     assert f"n{HISTORY + 19}" in ids
+    assert memory.explained("n0") is None
+    assert memory.explained("open") is not None

@@ -381,3 +381,46 @@ def test_stopping_ends_the_streams_and_frees_the_port(texts: dict[str, Texts]) -
                 pass
 
     aio.run(main(), debug=False)
+
+
+def test_an_alert_is_explained_in_the_language_asked_for(texts: dict[str, Texts]) -> None:
+    def test(house: House) -> None:
+        status, french, headers = house.ask("GET", "/api/alerts/a1?lang=fr")
+        assert status == 200
+        assert headers["cache-control"] == "no-store"
+        assert french["alert"] == "a1"
+        assert french["rows"][0] == ["Voie", "charge de broche"]
+        assert {"chance", "causes", "unseen", "first", "picture", "evidence", "text", "version"} <= french.keys()
+        _, english, _ = house.ask("GET", "/api/alerts/a1?lang=en")
+        assert english["rows"][0] == ["Channel", "spindle load"]
+        assert house.ask("GET", "/api/alerts/never")[0] == 404
+        assert house.ask("GET", "/api/alerts/..%2f..%2fetc")[0] == 404
+
+    with_house(texts, test, snapshots.worn(CLOCK.wall()))
+
+
+@pytest.mark.parametrize("query", ["", "?w=440&h=220&font=16", "?w=-1&h=1e99&font=nan", "?w=abc&h=&font=%00", "?lang=xx"])
+def test_a_picture_is_drawn_whatever_size_is_asked_for(texts: dict[str, Texts], query: str) -> None:
+    def test(house: House) -> None:
+        status, body, headers = house.ask("GET", f"/api/alerts/a1/picture.svg{query}")
+        assert status == 200
+        assert headers["content-type"].startswith("image/svg+xml")
+        assert headers["content-security-policy"].startswith("default-src 'none'")
+        assert body.startswith(b"<svg ")
+        assert len(body) < 40_000
+        assert house.ask("GET", "/api/alerts/a3/picture.svg")[0] == 200
+        assert house.ask("GET", "/api/alerts/never/picture.svg")[0] == 404
+
+    with_house(texts, test, snapshots.broken(CLOCK.wall()))
+
+
+def test_the_table_of_operations_has_figures_and_words(texts: dict[str, Texts]) -> None:
+    def test(house: House) -> None:
+        status, lines, _ = house.ask("GET", "/api/operations?lang=fr")
+        assert status == 200
+        assert [line["view"]["tool"] for line in lines] == ["1", "2", "4", "7"]
+        assert lines[2]["said"]["name"] == "T4 ébauche"
+        assert lines[3]["said"]["word"] == "NON SURVEILLABLE"
+
+    with_house(texts, test, snapshots.monitoring(CLOCK.wall()))
+    with_house(texts, lambda house: pytest.fail("no snapshot") if house.ask("GET", "/api/operations")[0] != 503 else None)

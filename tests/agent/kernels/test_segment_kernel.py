@@ -28,7 +28,7 @@ def walk(time, load, ok, speed, gates, *, has_speed=True, period=0.0):  # type: 
         air = np.zeros(b - a, dtype=bool)
         at = 0
         while at < b - a:
-            at, event = kernel.advance(*block, at, int(gates[a]), int(has_speed), 30.0, period, state, table, air)
+            at, event = kernel.advance(*block, at, int(gates[a]), int(has_speed), 30.0, period, state, table, air, kernel.every_look())
             if event == kernel.OPENED:
                 events.append(("opened", state[kernel.T_OPEN]))
             elif event == kernel.GROWN:
@@ -107,9 +107,37 @@ def test_unkind_loads(load: np.ndarray) -> None:
 def test_nothing_and_one_reading() -> None:
     empty = np.zeros(0)
     state, table = kernel.new_state()
-    assert kernel.advance(empty, empty, empty.astype(bool), empty, 0, 1, 1, 30.0, 0.0, state, table, empty.astype(bool)) == (0, kernel.NONE)
+    looks = kernel.every_look()
+    none = empty.astype(bool)
+    assert kernel.advance(empty, empty, none, empty, 0, 1, 1, 30.0, 0.0, state, table, none, looks) == (0, kernel.NONE)
     one = np.ones(1)
-    assert kernel.advance(one, one, one.astype(bool), one, 0, 1, 1, 30.0, 0.0, state, table, one.astype(bool)) == (1, kernel.NONE)
+    assert kernel.advance(one, one, one.astype(bool), one, 0, 1, 1, 30.0, 0.0, state, table, one.astype(bool), looks) == (1, kernel.NONE)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.8, math.inf])
+@pytest.mark.parametrize("top", [-math.inf, 10.0, 38.0, 41.0, math.inf])
+def test_only_looks_beyond_the_bounds_are_told(top: float, share: float) -> None:
+    time, load, ok, speed = (np.ascontiguousarray(column) for column in lathe_rows(broken={4: (1, 0.5, 9)})[:4])
+
+    def told(top: float, share: float) -> tuple[list[tuple[float, float, float, float]], np.ndarray, np.ndarray]:
+        state, table = kernel.new_state()
+        looks, air = kernel.every_look(), np.zeros(len(time), dtype=bool)
+        looks[kernel.TOP], looks[kernel.SHARE] = top, share
+        found, at, event = [], 0, kernel.NONE
+        while at < len(time):
+            at, event = kernel.advance(time, load, ok, speed, at, 1, 1, 30.0, 0.0, state, table, air, looks)
+            if event == kernel.GROWN:
+                found.append((float(time[at - 1]), *(float(state[i]) for i in (kernel.LEVEL, kernel.FALL, kernel.BEFORE))))
+        return found, looks, state
+
+    every, counted, before = told(-math.inf, 0.0)
+    assert counted[kernel.LOOKS] == 0.0
+    some, looks, after = told(top, share)
+    beyond = [one for one in every if one[1] > top or (one[3] > 0.0 and one[2] / one[3] >= share)]
+    assert some == beyond
+    assert looks[kernel.LOOKS] == len(every) - len(beyond)
+    assert len(every) == len(beyond) or looks[kernel.LOOKED] == max(t for t, *_ in set(every) - set(beyond))
+    assert np.array_equal(before, after, equal_nan=True)
 
 
 @pytest.mark.parametrize("speed", [0.0, -0.0, 29.9, 30.0, -1500.0, 1e308, math.inf, math.nan, 5e-324])
@@ -165,7 +193,7 @@ def test_batches_do_not_matter() -> None:
         air = np.zeros(1, dtype=bool)
         at = 0
         while at < 1:
-            at, event = kernel.advance(*block, at, int(gates[i]), 1, 30.0, 0.0, state, table, air)
+            at, event = kernel.advance(*block, at, int(gates[i]), 1, 30.0, 0.0, state, table, air, kernel.every_look())
             if event != kernel.NONE:
                 when = state[kernel.T_OPEN] if event == kernel.OPENED else block[0][0] if event == kernel.GROWN else state[kernel.T_LAST]
                 events.append((NAMES[event], when))

@@ -1,0 +1,150 @@
+"""Tool life through the pass: the clock, typed measures, 'still good', a change with its reason, over a restart."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import msgspec
+import pytest
+
+from agent.commands import Measure, StillGood, ToolChanged
+from agent.maintenance import plan
+from agent.model import Alert, Event, Indicator, ToolView
+from agent.monitor import Monitor
+from agent.paths import DataPaths
+from agent.settings import MachineSettings, ToolOptions
+from drivers.model import Readings
+from tests.support.lathe import START, Faults, pieces, rows, settings
+
+PLAN = plan(DataPaths.find(None))
+
+
+def run(parts: int, faults: Faults | None = None, machine: MachineSettings | None = None) -> tuple[Monitor, list[Event]]:
+    monitor = Monitor(machine or settings(), PLAN)
+    return monitor, [e for piece in pieces(rows(parts, faults), itertools.repeat(40)) for e in monitor.feed(piece)] + monitor.finish()
+
+
+def shown(monitor: Monitor, tool: str = "2") -> ToolView:
+    (view,) = [view for view in monitor.snapshot().tools if view.tool == tool]
+    return view
+
+
+def test_cuts_parts_and_seconds_are_counted_and_kept_over_a_restart() -> None:
+    monitor, _ = run(6)
+    view = shown(monitor)
+    assert (view.cuts, view.parts, view.new_known) == (6, 5, False)
+    assert view.cutting_time == pytest.approx(6 * 1.2, abs=0.8)
+    again = Monitor(settings(), PLAN)
+    again.restore(monitor.state())
+    assert again.lives.saved() == monitor.lives.saved()
+    assert again.state() == monitor.state()
+
+
+def test_a_change_starts_the_clock_and_keeps_the_life_with_its_reason() -> None:
+    monitor, _ = run(6)
+    result, _ = monitor.do(ToolChanged(tool="2", reason="worn"), START + 42)
+    assert result.accepted
+    assert (shown(monitor).cuts, shown(monitor).parts, shown(monitor).new_known, shown(monitor).lives) == (0, 0, True, 0)
+    monitor, _ = run(1)
+    for k in range(4):
+        monitor.do(ToolChanged(tool="2", reason="broken" if k else ""), START + 100.0 * k)
+        for piece in pieces(_later(rows(5 + k), 100.0 * k + 20.0), itertools.repeat(40)):
+            monitor.feed(piece)
+        monitor.finish()
+    clock = monitor.lives.clock("2", "S1")
+    assert clock is not None
+    assert [life.reason for life in clock.lives] == ["broken"] * 3
+    assert [life.cuts for life in clock.lives] == [5, 6, 7]
+    assert shown(monitor).lives == 3
+
+
+def test_measures_give_what_is_left_and_the_page_is_told_by_what() -> None:
+    monitor, _ = run(1)
+    monitor.do(ToolChanged(tool="2"), START + 7)
+    for k, vb in enumerate((0.1, 0.15, 0.19)):
+        for piece in pieces(_later(rows(10), 20.0 + 80.0 * k), itertools.repeat(40)):
+            monitor.feed(piece)
+        monitor.finish()
+        result, told = monitor.do(Measure(tool="2", vb=vb), START + 95.0 + 80.0 * k)
+        assert result.accepted
+        (said,) = told
+        assert isinstance(said, Indicator)
+        assert (said.name, said.value, said.unit, said.tool) == ("flank_wear", vb, "mm", "2")
+        if k == 0:
+            assert (shown(monitor).parts_low, shown(monitor).basis) == (None, "")
+    view = shown(monitor)
+    assert (view.basis, view.basis_n, view.basis_level, view.vb, view.vb_parts) == ("measures", 3, 0.8, 0.19, 0)
+    assert view.parts_low is not None
+    assert view.parts_high is not None
+    assert 0 <= view.parts_low < 25 < view.parts_high
+    before = view.parts_low
+    result, _ = monitor.do(StillGood(tool="2"), START + 300)
+    assert result.accepted
+    assert shown(monitor).parts_low >= before  # type: ignore[operator]
+
+
+def test_a_limit_of_the_shop_is_used() -> None:
+    machine = msgspec.structs.replace(settings(), tool=(ToolOptions(number=2, vb_limit=0.15),))
+    monitor, _ = run(2, machine=machine)
+    assert shown(monitor).vb_limit == 0.15
+    assert shown(monitor, "4").vb_limit == 0.3
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (Measure(tool="99", vb=0.1), "unknown_tool"),
+        (Measure(tool="2", spindle="S9", vb=0.1), "unknown_tool"),
+        (Measure(tool="2", vb=float("nan")), "not_a_flank_wear"),
+        (Measure(tool="2", vb=30.0), "not_a_flank_wear"),
+        (Measure(tool="2", vb=-0.1), "not_a_flank_wear"),
+        (StillGood(tool="99"), "unknown_tool"),
+    ],
+)
+def test_what_cannot_be_is_refused(command: Measure | StillGood, reason: str) -> None:
+    monitor, _ = run(2)
+    before = monitor.state()
+    result, told = monitor.do(command, START + 20)
+    assert (result.accepted, result.reason, told) == (False, reason, [])
+    assert monitor.state() == before
+
+
+def test_still_good_acknowledges_what_was_said_of_its_wear() -> None:
+    monitor, _ = run(14, Faults(wear={2: (5, 0.08)}), settings(wear_limit=0.15))
+    _, told = monitor.do(StillGood(tool="2", by="AB"), START + 99)
+    (alert,) = [event for event in told if isinstance(event, Alert)]
+    assert (alert.kind, alert.state, alert.acknowledged_by) == ("wear", "acknowledged", "AB")
+
+
+def test_a_slope_gives_what_is_left_only_where_it_climbs() -> None:
+    steady, _ = run(40)
+    assert {view.parts_low for view in steady.snapshot().tools} == {None}
+    climbing, _ = run(40, Faults(wear={2: (3, 0.01)}), settings(wear_limit=0.6))
+    view = shown(climbing)
+    assert (view.basis, view.basis_level) == ("trend", 0.95)
+    assert view.parts_low is not None
+    assert view.parts_high is not None
+    true = (0.6 - 0.01 * 36) / 0.01
+    assert view.parts_low <= true * 1.5
+    assert view.parts_high >= true * 0.7
+
+
+def test_a_new_edge_without_telling_takes_back_the_claim_to_know_its_life() -> None:
+    monitor = Monitor(settings(wear_limit=0.15), PLAN)
+    worn = rows(12, Faults(wear={2: (5, 0.08)}))
+    for piece in pieces(worn, itertools.repeat(50)):
+        monitor.feed(piece)
+    clock = monitor.lives.clock("2", "S1")
+    assert clock is not None
+    clock.whole = True
+    for piece in pieces(_later(rows(6, seed=5), 12 * 7.0 + 1.0), itertools.repeat(50)):
+        monitor.feed(piece)
+    assert not clock.whole
+
+
+def _later(readings: Readings, seconds: float) -> Readings:
+    """The same readings so many seconds later, their part numbers too."""
+    values = readings.values.copy()
+    values[:, readings.channels.index("part")] += 1000.0 * round(seconds)
+    return dataclasses.replace(readings, time=readings.time + seconds, values=values)
