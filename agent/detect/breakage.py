@@ -24,8 +24,8 @@ EARLY = 0.8
 FEWEST = 3
 """Good cuts after which the natural end of an operation counts as known."""
 COARSE, FEWEST_COARSE = 0.5, 8
-"""... of one that is read no more often than every half second: a fall is looked for over six readings, and three cuts do not show what good
-ones do between two."""
+"""... of one that is read no more often than every half second: a fall is looked for over six readings, and three cuts do not show what
+good ones do between two."""
 CONTRAST = 5.0
 """Load above idle before the fall, in standard deviations of the noise."""
 REPEATED = Prior(0.01, 10)

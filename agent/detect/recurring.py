@@ -162,7 +162,8 @@ class Recurring:
     def _place_of(self, cut: Cut) -> int | None:
         """The place whose time it is."""
         order = self._order
-        assert order is not None and self._tail
+        assert order is not None
+        assert self._tail
         elapsed, total = cut.opened - self._tail[-1].opened, 0.0
         for k in range(1, min(SKIPPED + 1, len(order.shapes)) + 1):
             place = (self._place + k) % len(order.shapes)

@@ -1,4 +1,4 @@
-"""What comes while one tool is in the spindle: where no part counter says when a part ends, a tool that came and cut nothing is known by it.
+"""What comes while one tool is in the spindle: where nothing says when a part ends, a tool that came and cut nothing is known by it.
 
 A visit is the time over which the control names one program and one tool. Where the last visits of a tool each had a cut, one that runs
 for as long and has none had no tool in it, or no part. Visits during which cuts may not be judged (override, a lost signal) or that run

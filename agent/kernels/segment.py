@@ -200,7 +200,7 @@ def _learn_idle(state, table, b, low, near, free):  # type: ignore[no-untyped-de
         table[1, b] += 1.0
 
 
-@numba.njit("UniTuple(i8, 2)(f8[::1], f8[::1], b1[::1], f8[::1], i8, i8, i8, f8, f8, f8[::1], f8[:, ::1], b1[::1], f8[::1])", **jit.options())
+@numba.njit("UniTuple(i8,2)(f8[::1], f8[::1], b1[::1], f8[::1], i8, i8, i8, f8, f8, f8[::1], f8[:,::1], b1[::1], f8[::1])", **jit.options())
 def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period, state, table, air, looks):  # type: ignore[no-untyped-def]
     """Walk rows from `start` until something happens.
 

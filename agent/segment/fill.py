@@ -1,4 +1,4 @@
-"""Rows for the time in which a load that is told on change only holds: what is not said anew goes on, and has to be counted as long as it does.
+"""Rows for the time in which a load that is told on change holds: what is not said anew goes on, and is counted as long as it does.
 
 An MTConnect agent or an OPC UA subscription hands out a value when it changes. A cut of constant load is then two readings, whatever it
 lasts; without rows in between its work would be nothing. Filled in are rows at the distance at which the source usually speaks, so that a

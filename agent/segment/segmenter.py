@@ -231,7 +231,9 @@ class SpindleSegmenter:
         if self._open is not None and self._context[1] in ordinal:
             ordinal[self._context[1]] -= 1
         program, tool, section, _ = self._context
-        return SegmenterState(state.tobytes(), self._table.tobytes(), ordinal, self._part, (program, tool, section), self.cuts, self._quantum)
+        return SegmenterState(
+            state.tobytes(), self._table.tobytes(), ordinal, self._part, (program, tool, section), self.cuts, self._quantum
+        )
 
     def restore(self, saved: SegmenterState, *, anew: bool = False) -> None:
         """Take back what `saved` gave. `anew`: but idle and noise, to be learned again; the count of cuts, which names them, goes on."""

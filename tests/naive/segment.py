@@ -43,8 +43,8 @@ class Segmenter:
     def __init__(self, has_speed: bool, minimum_speed: float, period: float = 0.0) -> None:
         self.has_speed, self.minimum = has_speed, minimum_speed
         self.slow = period > 0.11
-        self.longest = 3 * period if 3 * period > 1.0 else 1.0
-        self.low_for = 1.5 * period if 1.5 * period > 0.25 else 0.25
+        self.longest = max(1.0, 3 * period)
+        self.low_for = max(0.25, 1.5 * period)
         self.idle: dict[int, float] = {}
         self.confirmed: dict[int, int] = {}
         self.ripple: dict[int, float] = {}
@@ -225,7 +225,12 @@ class Segmenter:
             self._learn(t, v, 0.5 * high)
         waited = t - self.candidate.opened if self.candidate is not None else 0.0
         few = 3 if self.slow and not self.sectioned else 2
-        if self.cut is None and self.candidate is not None and self.candidate.n >= few and (waited > 0 if self.sectioned else waited >= 0.04):
+        if (
+            self.cut is None
+            and self.candidate is not None
+            and self.candidate.n >= few
+            and (waited > 0 if self.sectioned else waited >= 0.04)
+        ):
             self.cut, self.candidate = self.candidate, None
             self.events.append(("opened", self.cut.opened))
         elif self.cut is not None:
