@@ -152,6 +152,11 @@ class Context:
         return "part" in self._roles or "cycle" in self._roles
 
     @property
+    def names_cuts(self) -> bool:
+        """Whether the control says anything by which one cut is told from another."""
+        return any(role in self._roles for role in ("tool", "program", "section", "part", "cycle"))
+
+    @property
     def runs(self) -> bool:
         """Whether the program runs, as far as the control says."""
         return not self.held and self.now.text("execution").upper() in {"", "ACTIVE"} and self.now.truth("cycle") is not False

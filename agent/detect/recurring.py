@@ -12,6 +12,7 @@ counts as lost until it has shown itself again, for twice as long as before.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 import msgspec
 import numpy as np
@@ -36,6 +37,8 @@ ON_TIME, SLACK = 0.1, 1.0
 """Share of the usual time since the cut before, and s, by which a cut may open earlier or later."""
 SKIPPED = 3
 """Places in a row that may have been passed over without a cut."""
+MARK = "~"
+"""What a name begins with that stands for a tool and is none: 'cut 3', 'coupe 3' (`Texts.tool_label`)."""
 WEIGHT = 0.05
 """Of the newest cut in a shape that was seen often."""
 
@@ -107,7 +110,7 @@ class Recurring:
         return self._order is not None
 
     def opened(self, cut: Cut) -> str:
-        """Name (a section) of a cut that opens; '': it is not known."""
+        """Name of a cut that opens, as it stands for the tool: '~3'; '': it is not known."""
         self._named = self._place_of(cut) if self._order is not None else None
         return self._name(self._named) if self._named is not None else ""
 
@@ -129,6 +132,15 @@ class Recurring:
             self._find(cut.time)
             return cut
         return self._follow(cut, named, came)
+
+    def restore(self, state: RecurringState, anew: Collection[str] = ()) -> None:
+        """Take back a saved state; of the spindles in `anew`, whose load means something else now, no shape."""
+        gone = {shape.id for shape in state.shapes if shape.spindle in anew}
+        self.state = RecurringState(
+            [shape for shape in state.shapes if shape.id not in gone],
+            [order for order in state.orders if not gone.intersection(order.shapes)],
+            state.made,
+        )
 
     def break_off(self) -> None:
         """Something was not seen: what comes next may be anything."""
@@ -180,7 +192,7 @@ class Recurring:
     def _name(self, place: int) -> str:
         order = self._order
         assert order is not None
-        return f"{place + 1}" if order.number == 1 else f"{order.number}.{place + 1}"
+        return f"{MARK}{place + 1}" if order.number == 1 else f"{MARK}{order.number}.{place + 1}"
 
     def _find(self, now: float) -> None:
         """Look for an order that has come often enough, the shortest first."""

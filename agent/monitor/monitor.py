@@ -17,6 +17,7 @@ from agent.commands import Command, CommandResult
 from agent.conditions import Conditions
 from agent.context import Context, Seen
 from agent.detect import coverage
+from agent.detect.recurring import Recurring, RecurringState
 from agent.detect.sensor import Sensors
 from agent.detect.supply import Supply
 from agent.detect.watch import Watch
@@ -66,6 +67,7 @@ class Monitor:
         self.vibration = VibrationWatch(settings, self.watch.p, self.watch.tuning.width)
         self.conditions = Conditions(settings, self.timeline, self.watch.p, self.vibration.air, self.watch.tuning.width)
         self.axes = AxisWatch(settings, self.timeline)
+        self.recurring = Recurring() if not self.context.names_cuts else None
         self.lives = ToolLives(settings)
         self.counters = Counters(parts=0, cuts=0, cutting_time=0.0, rows=0, dropped=0)
         self.coverage: Coverage | None = None
@@ -148,6 +150,7 @@ class Monitor:
                 axis_loads=self._axis_loads,
                 reasons=self.desk.reasons.saved(),
                 lives=self.lives.saved(),
+                recurring=self.recurring.state if self.recurring is not None else RecurringState(),
             )
         )
 
@@ -176,6 +179,8 @@ class Monitor:
         self.conditions.restore(state.conditions)
         self.axes.restore(state.axes, axes)
         self.lives.restore(state.lives, spindles)
+        if self.recurring is not None:
+            self.recurring.restore(state.recurring, spindles)
         self.desk.alerts.restore(state.alerts)
         self.sensors.resume(alert.channel for alert in state.alerts.values() if alert.kind == "sensor" and not alert.returned)
         self.desk.checklists = dict(state.checklists)
@@ -263,10 +268,11 @@ class Monitor:
         segmenter = self.segmenters[name]
         for cut in segmenter.walk(frame):
             self._between(segmenter)
+            cut = self._known(segmenter, cut)
             key = cut.operation.key
             indicators: list[Indicator] = []
             if cut.phase == "opened":
-                if not self.context.knows_parts and key in self._part_seen:
+                if not self.context.knows_parts and key in self._part_seen and (self.recurring is None or cut.operation.tool):
                     out.extend(self._end_part(self.counters.parts + 1))
                 self._part_seen.add(key)
             if cut.phase == "closed":
@@ -299,7 +305,26 @@ class Monitor:
             self.watch.untold(*looked)
         if segmenter.dark:
             segmenter.dark = False
+            if self.recurring is not None:
+                self.recurring.break_off()
             self.watch.begin_again()
+
+    def _known(self, segmenter: SpindleSegmenter, cut: Cut) -> Cut:
+        """The cut by the name that its place and shape give it, where the control names nothing."""
+        if self.recurring is None:
+            return cut
+        if cut.phase == "opened":
+            tool = self.recurring.opened(cut)
+            if tool:
+                segmenter.called(tool)
+                cut = segmenter.current() or cut
+                cut = msgspec.structs.replace(cut, phase="opened", curve=())
+        elif cut.phase == "closed":
+            cut = self.recurring.closed(cut)
+        if self.recurring.doubt:
+            self.recurring.doubt = False
+            self.watch.begin_again()
+        return cut
 
     def _follow_tool(self, time: float) -> list[Event]:
         said, context = self.context.now, self.context

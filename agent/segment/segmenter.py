@@ -110,6 +110,12 @@ class SpindleSegmenter:
         """Who judges growing cuts, and which looks at them may go untold. Without, each is told."""
         self._bounds = bounds
 
+    def called(self, tool: str) -> None:
+        """The open cut is one that has come before, and is known by this name where the control has none for it."""
+        if self._open is not None:
+            self._open.operation = msgspec.structs.replace(self._open.operation, tool=tool, section="1")
+            self._opened_last = (self._open.id, self._open.operation.key)
+
     def untold(self) -> tuple[str, str, float] | None:
         """Cut, its operation and the time of the latest look that was not told since this was last asked; None: there was none."""
         if self._looks[kernel.LOOKS] == 0.0:
@@ -183,7 +189,7 @@ class SpindleSegmenter:
                 yield self._close(now)
             elif event == kernel.RUN_UP_ENDED and self._open is not None:
                 self._open.held = "run_up"
-                if not frame.section:
+                if not frame.section and frame.tool in self._ordinal:
                     self._ordinal[frame.tool] -= 1
                 yield self._close(now)
 
