@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import msgspec
 import numpy as np
@@ -73,6 +74,19 @@ def test_the_pieces_do_not_matter_and_the_step_follows_the_source() -> None:
     assert whole == filled(settings(), *(rows(*events[a : a + 50]) for a in range(0, len(events), 50)))
     late = [t for t, _, told in whole if not told and t > time[100]]
     assert np.diff(late).min() == pytest.approx(4.1)
+
+
+def test_rows_that_lie_months_apart_take_no_more_room_than_a_night() -> None:
+    given = settings()
+    monitor = Monitor(given, plan(DataPaths.find(None)))
+    time = np.array([0.0, 1.0, 2.0, 2.0e7, 2.0e7 + 1.0])
+    values = np.column_stack([np.ones(5), np.full(5, 900.0), np.ones(5)])
+    tracemalloc.start()
+    monitor.feed(Readings("x", ("load", "speed", "tool"), time, values, np.zeros(values.shape, np.uint8)))
+    monitor.finish()
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 50e6
 
 
 def test_the_work_of_a_constant_cut_is_its_height_times_its_length() -> None:
