@@ -181,9 +181,11 @@ class AxisWatch:
                 axis.listen(frame, air, since, before=before)
             axis.read.forget(min(until - BACK, opened if opened is not None else math.inf))
 
-    def of_cut(self, spindle: str, cut: Cut) -> tuple[Cut, list[Indicator]]:
-        """A closed cut with the load of each axis above its idle; and the same as indicators, unless the cut is held."""
-        found = {axis: axis.above_idle(cut.opened, cut.time) for axis in self._axes if axis.spindle == spindle}
+    def of_cut(self, spindle: str, cut: Cut, without: Collection[str] = ()) -> tuple[Cut, list[Indicator]]:
+        """A closed cut with the load of each axis above its idle; and the same as indicators, unless the cut is held. `without`: channels
+        that are not believed."""
+        its = [axis for axis in self._axes if axis.spindle == spindle and axis.name not in without]
+        found = {axis: axis.above_idle(cut.opened, cut.time) for axis in its}
         known = {axis: value for axis, value in found.items() if value is not None}
         if not known:
             return cut, []

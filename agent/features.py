@@ -85,11 +85,12 @@ def condition_figures(samples: NDArray[np.float64], rate: float) -> list[float]:
     edges = [round(edge * n) for edge in BANDS]
     for a in range(axes):
         x = samples[:, a] - float(np.mean(samples[:, a]))
-        rms = float(np.sqrt(np.mean(x * x)))
+        square = x * x
+        rms = float(np.sqrt(np.mean(square)))
         spectrum = np.fft.rfft(x)
         power = 2.0 * np.abs(spectrum) ** 2 / (n * n)
         velocity = vibration.G * 1000.0 * math.sqrt(float((power[audible] / (2.0 * math.pi * frequency[audible]) ** 2).sum()))
-        kurtosis = float(np.mean(x**4)) / rms**4 if rms > 0.0 else 3.0
+        kurtosis = float(np.mean(square * square)) / rms**4 if rms > 0.0 else 3.0
         bands = [math.sqrt(float(power[max(low, 1) : high].sum())) for low, high in itertools.pairwise(edges)]
         inside = np.zeros(2 * (edges[4] - edges[3]), dtype=np.complex128)
         inside[: edges[4] - edges[3]] = spectrum[edges[3] : edges[4]]

@@ -6,6 +6,7 @@ look), and the lines of a damaged race (each look that has 2 s at 10 kHz or more
 
 from __future__ import annotations
 
+import functools
 import math
 
 import msgspec
@@ -80,7 +81,7 @@ class Looks:
         if end - self._looked >= EVERY - SECONDS:
             self._blocks.append(wave)
             self._samples += len(wave.samples)
-            if self._samples >= SECONDS * wave.rate and end - self._looked >= EVERY:
+            if self._samples >= _whole(wave.rate) and end - self._looked >= EVERY:
                 out.extend(self._look(width))
         return out
 
@@ -142,8 +143,8 @@ class Looks:
         values = _figures(record, self._rate)
         finding = self.condition.take(self._end, self._rpm, named(record.shape[1]), values, width)
         out = self._said("trend", self._zoned(finding, math.exp(max(values[i] for i in _velocities(record.shape[1])))))
-        if self._spindle.bearings and self._rate >= LOWEST_RATE and len(record) >= SECONDS * self._rate:
-            for item in self.bearings.take(self._end, record[: round(SECONDS * self._rate)], self._rate, self._rpm, width):
+        if self._spindle.bearings and self._rate >= LOWEST_RATE and len(record) >= _whole(self._rate):
+            for item in self.bearings.take(self._end, record[: _whole(self._rate)], self._rate, self._rpm, width):
                 out.extend(self._said("bearing", item) if isinstance(item, Finding) else [item])
         return out
 
@@ -175,6 +176,20 @@ def _figures(record: NDArray[np.float64], rate: float) -> list[float]:
     pieces = [condition_figures(record[i : i + n], rate) for i in range(0, len(record) - n + 1, n)]
     mean: list[float] = np.mean(np.array(pieces), axis=0).tolist()
     return mean
+
+
+@functools.lru_cache(maxsize=8)
+def _whole(rate: float) -> int:
+    """Samples of a record: `SECONDS`, made longer until it has no prime factor above 5, so that its transform is quick."""
+    length = math.ceil(SECONDS * rate)
+    while True:
+        rest = length
+        for factor in (2, 3, 5):
+            while rest % factor == 0:
+                rest //= factor
+        if rest == 1:
+            return length
+        length += 1
 
 
 def _same(rpm: float, other: float) -> bool:

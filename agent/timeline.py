@@ -29,6 +29,7 @@ NUMERIC = frozenset(
 MICROSECONDS = 6
 """Decimals of a time that are kept: those of a recording, so that a live run and its recording are the same."""
 
+_BAD = int(Quality.BAD)
 _UNAVAILABLE = int(Quality.UNAVAILABLE)
 
 BIN = 0.02
@@ -65,6 +66,8 @@ class Latest:
         self._value = [math.nan] * len(index)
         self._quality = [int(Quality.UNAVAILABLE)] * len(index)
         self._time = [-math.inf] * len(index)
+        self.doubted: frozenset[str] = frozenset()
+        """Channels whose values are not values, though the device says so (`agent.detect.health`)."""
 
     def take(self, rows: Rows) -> None:
         """Look at rows."""
@@ -85,6 +88,8 @@ class Latest:
         time, quality = self._time[i], self._quality[i]
         if quality <= UNCERTAIN and now - time > self._holds[i]:
             return math.nan, time, _UNAVAILABLE
+        if self.doubted and name in self.doubted:
+            return self._value[i], time, max(quality, _BAD)
         return self._value[i], time, quality
 
     def of(self, columns: Sequence[int]) -> tuple[Marks, Floats, Floats]:

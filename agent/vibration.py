@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 import numpy as np
@@ -158,6 +158,10 @@ class VibrationWatch:
                 self._channels[name].looks.restore(state.looks)
                 self._channels[name].chatter.restore(state.chatter)
                 self._channels[name].lost = state.lost
+
+    def validities(self) -> Iterator[tuple[str, str]]:
+        """Channel and validity of its latest block, of those that gave one: '' or a key under [reason]."""
+        return ((channel.name, channel.figures.validity) for channel in self._channels.values() if channel.figures is not None)
 
     def fed(self, name: str) -> bool:
         """Whether a block of this channel was ever taken."""

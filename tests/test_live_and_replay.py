@@ -136,7 +136,8 @@ def same(live: Sequence[str], again: Sequence[str]) -> None:
     for noun in ("cut", "indicator", "finding", "alert"):
         mine, theirs = of(live, noun), of(again, noun)
         assert mine == theirs[: len(mine)], noun
-        assert len(theirs) - len(mine) <= 1, noun
+        # The one cut that waits has an indicator of its work and one of its vibration.
+        assert len(theirs) - len(mine) <= (2 if noun == "indicator" else 1), noun
     begun = [line for line in of(live, "coverage") if json.loads(line)["evidence"]["reason"] != "no_signal"]
     assert begun == of(again, "coverage")[: len(begun)]
 

@@ -2,6 +2,10 @@
 
 States after ISA-18.2 / IEC 62682: active (unacknowledged), acknowledged, cleared; `returned` is 'return to normal, unacknowledged'.
 One cause, one alert: findings of one family on one tool (or channel) belong to one episode, which escalates instead of multiplying.
+
+What comes and goes is told three times a shift and then stands: from the third time on its end is believed only after `QUIET` without
+it (off-delay, ISA-18.2 on chattering alarms; a level that shifts to and fro made repeats for weeks: detection.md 4). What the operator
+called false and has no limit that could be widened is not told again for a shift, unless it gets worse.
 """
 
 from __future__ import annotations
@@ -10,15 +14,44 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from agent.model import Alert, Finding, Transition
+from agent.detect.confidence import CLASSES, lifted
+from agent.model import Alert, Evidence, Finding, Severity, Transition
 
 FAMILY = {"breakage": "tool", "missing": "tool", "overload": "tool"}
 """Kinds that one tool's one misfortune may show as, within one episode."""
 TELLING = ("overload", "missing", "breakage")
 """Of those kinds, from the least to the most telling."""
 RANK = {"advice": 0, "warning": 1, "urgent": 2}
+SHIFT = 8 * 3600.0
+"""s"""
+FLAPS = 3
+"""Times within a shift that one thing may be raised before its end is doubted."""
+QUIET = 2 * 3600.0
+"""s without it after which that end is believed."""
+WORSE = 1.5
+"""Times the score that was called false at which it is told all the same."""
+NO_LIMIT = frozenset({"process"})
+"""Kinds without a limit of their own: a verdict cannot widen it (`agent.detect.tuning.TUNABLE`)."""
 RELATIVE = 1e8
 """Times below this are relative to the start of a recording (DESIGN.md, Recordings)."""
+
+
+class Silenced(msgspec.Struct, frozen=True):
+    """What was called false."""
+
+    until: float
+    score: float
+    severity: Severity
+
+
+class Episodes(msgspec.Struct):
+    """What is remembered beside the open alerts, by episode; survives a restart."""
+
+    raised: dict[str, list[float]] = {}
+    """Times at which it was raised within the last shift"""
+    ending: dict[str, float] = {}
+    """When its end will be believed"""
+    silenced: dict[str, Silenced] = {}
 
 
 class AlertBook:
@@ -26,6 +59,7 @@ class AlertBook:
 
     def __init__(self) -> None:
         self._open: dict[str, Alert] = {}
+        self.episodes = Episodes()
 
     @property
     def open(self) -> tuple[Alert, ...]:
@@ -45,12 +79,16 @@ class AlertBook:
         key = _key(finding)
         alert = self._open.get(key)
         if finding.finished:
-            return self._returned(key, alert, finding.time) if alert is not None and not alert.returned else None
+            self.episodes.silenced.pop(key, None)
+            return self._end(key, alert, finding.time)
+        self.episodes.ending.pop(key, None)
         if alert is None:
-            return self._raise(key, finding)
+            return None if self._is_silenced(key, finding) else self._raise(key, finding)
         kind = finding.kind if _more_telling(finding.kind, alert.kind) else alert.kind
         severity = finding.severity if RANK[finding.severity] > RANK[alert.severity] else alert.severity
         again = alert.returned
+        if again:
+            self._note(key, finding.time)
         worse = kind != alert.kind or severity != alert.severity
         told = kind == finding.kind
         transition: Transition = "raised" if again else "escalated" if worse else "updated"
@@ -66,10 +104,19 @@ class AlertBook:
             operation=finding.operation if told else alert.operation,
             score=finding.score if told else alert.score,
             threshold=finding.threshold if told else alert.threshold,
-            evidence=finding.evidence if told else alert.evidence,
+            evidence=_with_confidence(finding.evidence if told else alert.evidence, alert, finding),
         )
         self._open[key] = changed
         return changed
+
+    def tick(self, now: float) -> list[Alert]:
+        """Time has passed: ends that can be believed by now are told."""
+        if not self.episodes.ending:
+            return []
+        due = [key for key, at in self.episodes.ending.items() if at <= now]
+        for key in due:
+            del self.episodes.ending[key]
+        return [alert for key in due if (was := self._open.get(key)) is not None and (alert := self._returned(key, was, now)) is not None]
 
     def attach(self, identity: str, checklist: str) -> Alert | None:
         """Note which checklist was opened for an alert."""
@@ -87,7 +134,12 @@ class AlertBook:
     def false_alarm(self, identity: str, by: str, now: float) -> Alert | None:
         """The operator judged it false: cleared, and marked so."""
         alert = self.get(identity)
-        return None if alert is None else self._clear(alert, now, acknowledged_by=by, false_alarm=True)
+        if alert is None:
+            return None
+        if alert.kind in NO_LIMIT:
+            key = next(key for key, other in self._open.items() if other is alert)
+            self.episodes.silenced[key] = Silenced(max(now, alert.updated) + SHIFT, alert.score, alert.severity)
+        return self._clear(alert, now, acknowledged_by=by, false_alarm=True)
 
     def correct(self, identity: str, by: str, now: float) -> Alert | None:
         """The operator found what it says: marked so, and acknowledged if it was not; cleared if its cause is gone."""
@@ -108,9 +160,36 @@ class AlertBook:
         """What survives a restart."""
         return dict(self._open)
 
-    def restore(self, saved: dict[str, Alert]) -> None:
-        """Take back what `saved` gave."""
+    def restore(self, saved: dict[str, Alert], episodes: Episodes | None = None) -> None:
+        """Take back what `saved` gave, and what was remembered beside it."""
         self._open = dict(saved)
+        self.episodes = episodes if episodes is not None else Episodes()
+
+    def _end(self, key: str, alert: Alert | None, now: float) -> Alert | None:
+        """The cause is gone; of what comes and goes, that has to last."""
+        if alert is None or alert.returned:
+            return None
+        if len(self.episodes.raised.get(key, ())) >= FLAPS:
+            self.episodes.ending[key] = now + QUIET
+            return None
+        return self._returned(key, alert, now)
+
+    def _is_silenced(self, key: str, finding: Finding) -> bool:
+        silenced = self.episodes.silenced.get(key)
+        if silenced is None:
+            return False
+        worse = finding.score > WORSE * silenced.score or RANK[finding.severity] > RANK[silenced.severity]
+        if worse or finding.time >= silenced.until:
+            del self.episodes.silenced[key]
+            return False
+        return True
+
+    def _note(self, key: str, now: float) -> None:
+        """It is raised once more."""
+        self.episodes.raised[key] = [*(at for at in self.episodes.raised.get(key, ()) if now - SHIFT < at <= now), now]
+        for other, times in list(self.episodes.raised.items()):
+            if times[-1] <= now - SHIFT:
+                del self.episodes.raised[other]
 
     def _raise(self, key: str, finding: Finding) -> Alert:
         alert = Alert(
@@ -133,6 +212,7 @@ class AlertBook:
             checklist="",
         )
         self._open[key] = alert
+        self._note(key, finding.time)
         return alert
 
     def _returned(self, key: str, alert: Alert, now: float) -> Alert:
@@ -146,6 +226,7 @@ class AlertBook:
         for key, other in list(self._open.items()):
             if other.id == alert.id:
                 del self._open[key]
+                self.episodes.ending.pop(key, None)
         return msgspec.structs.replace(alert, state="cleared", returned=True, updated=now, transition="cleared", **changes)
 
     def _change(self, identity: str, **changes: object) -> Alert | None:
@@ -160,6 +241,14 @@ class AlertBook:
 def _key(finding: Finding) -> str:
     family = FAMILY.get(finding.kind, finding.kind)
     return f"{family}|{finding.spindle}|{finding.tool}|{finding.channel}"
+
+
+def _with_confidence(evidence: Evidence, alert: Alert, finding: Finding) -> Evidence:
+    """Evidence with the surest class of the episode so far; the same found again and again is surer."""
+    said = [str(e["confidence"]) for e in (alert.evidence, finding.evidence) if e.get("confidence") in CLASSES]
+    if not said:
+        return evidence
+    return {**evidence, "confidence": max(*said, lifted(said[-1], alert.count + 1), key=CLASSES.index)}
 
 
 def _more_telling(kind: str, than: str) -> bool:

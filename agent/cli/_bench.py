@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from agent.cli import _bench_full as full
 from agent.cli import _bench_peers as peers
 from agent.kernels import adwin, charts, control, robust, segment, signature, vibration, whiten
 from agent.kernels.bearing import BearingLines, orders_of
@@ -169,8 +170,10 @@ def _lines() -> list[Case]:
     for _ in range(12):
         record.take(block, 1e-3)
     low, envelope = record.low, record.envelope
-    meter, lines = vibration.Meter(((10.0, 1000.0), (1000.0, 5000.0))), Spectrum(((10.0, 1000.0), (1000.0, 5000.0)))
+    bands = ((10.0, 1000.0), (1000.0, 5000.0))
+    meter, lines = vibration.Meter(bands), Spectrum(bands)
     bearing = BearingLines(orders_of(9, 7.94, 39.04))
+    sensor = full.Sensor(RATE, 1e-3, 12_000.0, 3000.0, 4, bands, band, orders_of(9, 7.94, 39.04))
     taking = Record(RATE, AXES, 2.0, band)
     for _ in range(15):
         taking.take(block, 1e-3)
@@ -186,6 +189,21 @@ def _lines() -> list[Case]:
         for _ in range(EVERY):
             block_of(None)
 
+    def others(peer: full.Careful | full.Textbook) -> tuple[Callable[[], None], Callable[[], None]]:
+        """The same by a peer: so many blocks, and the worst."""
+
+        def one(told: bool | None) -> None:
+            peer.block(block)
+            if peer.due() if told is None else told:
+                peer.lines()
+                peer.bearing()
+
+        def many() -> None:
+            for _ in range(EVERY):
+                one(None)
+
+        return many, lambda: one(True)
+
     alone: dict[str, tuple[Callable[[], object], float]] = {"numpy_rfft": (lambda: np.fft.rfft(raw, axis=1), 1.0)}
     filtered: dict[str, tuple[Callable[[], object], float]] = {}
     thrice: dict[str, tuple[Callable[[], object], float]] = {"numpy_3_rfft": (lambda: [np.fft.rfft(raw, axis=1) for _ in range(3)], 1.0)}
@@ -198,12 +216,18 @@ def _lines() -> list[Case]:
     floor = peers.fftw(*peers.FLOOR)
     if floor is not None:
         thrice["fftw_3"] = (floor, 1.0)
+    everything, worst = dict(thrice), dict(thrice)
+    known = {"numpy": full.Careful, "scipy_textbook": full.Textbook if peers.installed("scipy.signal") else None}
+    for name, make in known.items():
+        if make is not None:
+            shared, single = others(make(SAMPLES, AXES, sensor))
+            everything[name], worst[name] = (shared, float(EVERY)), (single, 1.0)
     return [
         Case("record", "us_block", lambda: taking.take(block, 1e-3), 1.0, filtered),
         Case("spectrum", "us_record", lambda: lines.measure(low, record.rate, 3000.0, 4), 1.0, alone),
         Case("bearing", "us_record", lambda: bearing.measure(envelope, record.rate, 3000.0), 1.0, alone),
-        Case("vibration_everything", "us_block", mean, float(EVERY), thrice),
-        Case("vibration_worst", "us_block", lambda: block_of(True), 1.0, thrice),
+        Case("vibration_everything", "us_block", mean, float(EVERY), everything),
+        Case("vibration_worst", "us_block", lambda: block_of(True), 1.0, worst),
     ]
 
 

@@ -45,7 +45,9 @@ FLOOR = ((4096, True), (2048, False), (2048, True))
 class CarefulFigures:
     """All figures of kernels/vibration.py in numpy: single precision, all axes at once, one transform, weights made beforehand."""
 
-    def __init__(self, samples: int, rate: float, rfft: Callable[..., Any] = np.fft.rfft) -> None:
+    def __init__(
+        self, samples: int, rate: float, rfft: Callable[..., Any] = np.fft.rfft, bands: tuple[tuple[float, float], ...] = ()
+    ) -> None:
         self._rfft = rfft
         self._window = (0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(samples) / samples)).astype(np.float32)
         self._df = rate / samples
@@ -54,11 +56,14 @@ class CarefulFigures:
         share = np.clip(np.minimum(k + 0.5, high) - np.maximum(k - 0.5, low), 0.0, None)
         self._weights = np.divide(share, k.astype(float) ** 2, out=np.zeros(len(k)), where=k > 0).astype(np.float32)
         self._energy = 2.0 / (0.375 * samples * samples)
+        edge = np.where(2 * k == samples, 0.0, 0.5)
+        shares = [np.clip(np.minimum(k + edge, b / self._df) - np.maximum(k - 0.5, a / self._df), 0.0, None) for a, b in bands]
+        self._shares = np.array(shares, dtype=np.float32).reshape(len(bands), len(k)).T
 
     def measure(self, block: NDArray[np.int16], scale: float, speed: float, limit: float) -> Floats:
-        """(axes, FIGURES) as `Meter.measure`."""
+        """(axes, FIGURES + bands) as `Meter.measure`."""
         x = np.ascontiguousarray(block.T).astype(np.float32)
-        out = np.empty((len(x), vibration.FIGURES))
+        out = np.empty((len(x), vibration.FIGURES + self._shares.shape[1]))
         n = x.shape[1]
         out[:, vibration.SATURATED] = (np.abs(x) >= limit).mean(axis=1)
         mean = x.mean(axis=1, dtype=np.float64)
@@ -84,6 +89,8 @@ class CarefulFigures:
         line = abs(speed) / 60.0 / self._df
         middle = math.floor(line + 0.5)
         out[:, vibration.LINE] = unit * np.sqrt(2.0 * self._energy * power[:, middle - 2 : middle + 3].sum(axis=1)) / line
+        if self._shares.size:
+            out[:, vibration.FIGURES :] = (peak * scale)[:, None] * np.sqrt(self._energy * (power @ self._shares))
         return out
 
 

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import importlib.util
+import os
 import pkgutil
+import subprocess
 import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import msgspec
 
-from agent import kernels
+from agent import children, kernels
 from agent.cli import Say
 from drivers import jit
 from drivers.clock import SystemClock
 
 APART = frozenset({"adwin", "bearing", "centre", "control", "decimate", "robust", "spectrum", "whiten"})
 """Files of agent/kernels that nothing on the pass uses: a first start does not wait for them. `bench` compiles them when it is run."""
+
+TOGETHER = frozenset({"centre", "fft", "vibration", "spectrum", "bearing"})
+"""Files that import one another: a second process would compile the same again."""
+WEIGHT = {"vibration": 1.4, "fft": 1.1, "segment": 2.5, "charts": 1.2, "frames": 1.4, "signature": 2.0, "control": 2.0, "spectrum": 1.5}
+"""s to compile, about, on the machine this was written on; of those that are not named 1."""
+MEMORY = 300
+"""MB that a process that compiles may take."""
+GARBAGE = 50_000
 
 
 def kernel_modules(*, apart: bool = True) -> tuple[str, ...]:
@@ -40,12 +53,18 @@ def run(args: argparse.Namespace) -> int:
     for folder, why in choice.refused:
         print(say("warmup.refused", folder=str(folder), why=why), file=sys.stderr)
     begun = clock.monotonic()
+    modules = kernel_modules(apart=args.all)
     seconds: dict[str, float] = {}
-    for module in kernel_modules(apart=args.all):
-        before = clock.monotonic()
-        importlib.import_module(module)
-        seconds[module] = round(clock.monotonic() - before, 3)
-        print(say("warmup.kernel", module=module, seconds=seconds[module]), file=sys.stderr)
+
+    def told(module: str, took: float) -> None:
+        seconds[module] = took
+        print(say("warmup.kernel", module=module, seconds=took), file=sys.stderr)
+
+    if choice.folder is not None:
+        _side_by_side(shares(modules, _workers()), told)
+    # What no worker has done is done here: there is one core, too little memory, or no process to be had.
+    _compile([module for module in modules if module not in seconds], told)
+    seconds = {module: seconds[module] for module in modules}
     kept = jit.mark_warm()
     total = round(clock.monotonic() - begun, 3)
     key = "warmup.kept" if kept else "warmup.not_kept"
@@ -54,3 +73,68 @@ def run(args: argparse.Namespace) -> int:
         report = {"folder": str(choice.folder or ""), "origin": choice.origin, "kept": kept, "seconds": total, "kernels": seconds}
         print(msgspec.json.encode(report).decode())
     return 0
+
+
+def shares(modules: Sequence[str], workers: int) -> list[list[str]]:
+    """Who compiles what, so that all take about as long; files that import one another go together, and the longest first."""
+    together = [module for module in modules if module.rpartition(".")[2] in TOGETHER]
+    units = [[module] for module in modules if module not in together] + ([together] if together else [])
+    units.sort(key=lambda unit: -_weight(unit))
+    out: list[list[str]] = [[] for _ in range(max(1, min(workers, len(units))))]
+    for unit in units:
+        min(out, key=_weight).extend(unit)
+    return out
+
+
+def _weight(modules: Sequence[str]) -> float:
+    return sum(WEIGHT.get(module.rpartition(".")[2], 1.0) for module in modules)
+
+
+def _workers() -> int:
+    """As many as there are cores and memory for."""
+    cores = len(os.sched_getaffinity(0))
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 1
+    free = next((int(line.split()[1]) // 1024 for line in lines if line.startswith("MemAvailable:")), 0)
+    return max(1, min(cores, free // MEMORY))
+
+
+def _side_by_side(work: Sequence[Sequence[str]], told: Callable[[str, float], None]) -> None:
+    """Each share in a process of its own; a share whose process cannot be started, or fails, is not told of."""
+    if len(work) < 2:
+        return
+    reading, writing = os.pipe()
+    begun: list[subprocess.Popen[bytes]] = []
+    try:
+        begun.extend(children.start("agent.cli.warmup", share, stdout=writing, stderr=subprocess.DEVNULL) for share in work)
+    except OSError:
+        for child in begun:
+            children.stop(child, 1.0)
+    finally:
+        os.close(writing)
+    with os.fdopen(reading, encoding="utf-8") as lines:
+        for line in lines:
+            module, _, took = line.strip().partition(" ")
+            told(module, float(took))
+    for child in begun:
+        child.wait()
+
+
+def _compile(modules: Sequence[str], told: Callable[[str, float], None]) -> None:
+    """Here and now. The compiler makes much that lives long: to look for what does not, at each turn, is a tenth of the time."""
+    clock = SystemClock()
+    usual = gc.get_threshold()
+    gc.set_threshold(GARBAGE, 50, 50)
+    try:
+        for module in modules:
+            before = clock.monotonic()
+            importlib.import_module(module)
+            told(module, round(clock.monotonic() - before, 3))
+    finally:
+        gc.set_threshold(*usual)
+
+
+if __name__ == "__main__":
+    _compile(sys.argv[1:], lambda module, took: print(module, took, flush=True))

@@ -48,13 +48,11 @@ class Awaited:
         self._last: dict[str, float] = {}
         self._pending: dict[str, list[tuple[str, float]]] = {}
 
-    def turn(self, spindle: str, tool: str, time: Floats, air: NDArray[np.bool_], *, held: bool) -> str:
-        """Rows of a spindle with this tool in; `air`: it turned steadily without cutting. Returns the tool that has just left; '': none, or
-        it was not watched whole."""
+    def call(self, spindle: str, tool: str, *, held: bool) -> str:
+        """A tool is in; called before the rows are looked at. Returns the one that has just left; '': none, or it was not watched whole."""
         before = self._tool.get(spindle, "")
         left = ""
         if tool != before:
-            self._pending.pop(spindle, None)
             left = before if spindle in self._whole else ""
             self._tool[spindle] = tool
             self._air[spindle] = 0.0
@@ -62,20 +60,23 @@ class Awaited:
             self._whole[spindle] = None
         if held:
             self._whole.pop(spindle, None)
+        return left
+
+    def turn(self, spindle: str, time: Floats, air: NDArray[np.bool_]) -> None:
+        """Rows of a spindle; `air`: it turned steadily without cutting."""
         last = self._last.get(spindle, float(time[0]))
-        total = self._air[spindle]
+        total = self._air.get(spindle, 0.0)
         pending = self._pending.pop(spindle, [])
         # Row by row, so that the sums do not depend on how the rows were batched.
         for t, turning in zip(time.tolist(), air.tolist(), strict=True):
             while pending and t >= pending[0][1]:
-                self._note(pending.pop(0)[0], spindle, tool, total)
+                self._note(pending.pop(0)[0], spindle, self._tool.get(spindle, ""), total)
             if turning and 0.0 < t - last <= LONGEST:
                 total += t - last
             last = t
         self._air[spindle], self._last[spindle] = total, last
         if pending:
             self._pending[spindle] = pending
-        return left
 
     def opened(self, key: str, spindle: str, time: float) -> None:
         """A cut of this operation opened in its place; `turn` of its rows comes after it."""

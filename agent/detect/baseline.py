@@ -247,6 +247,20 @@ class Baseline(msgspec.Struct):
             self.low, self.high = found
 
 
+def begun(cut: Cut) -> Baseline:
+    """Of an operation that is seen for the first time."""
+    operation = cut.operation
+    return Baseline(
+        key=operation.key,
+        spindle=operation.spindle,
+        program=operation.program,
+        tool=operation.tool,
+        section=operation.section,
+        since=cut.opened,
+        anchor_since=cut.opened,
+    )
+
+
 def priors(baselines: Iterable[Baseline]) -> Priors:
     """Median spreads of the operations that were seen at least three times, and what they are worth together."""
     known = [b for b in baselines if b.good >= ANCHOR_MINIMUM]

@@ -33,8 +33,8 @@ REPEATED = Prior(0.01, 10)
 within 1 % (median over its 295 operations with more than 15 cuts of the p99 of |length / median of 30 - 1|: 0.9 %)."""
 SLOWER = 0.5
 """A cut in less time for a higher feed takes the same work; one that was broken off lacks the work of the time that it lacks."""
-LENGTH_P = 1e-3
-"""Chance that one good cut counts as too short by its length alone; it must lack the work, too."""
+LENGTH_P = 1e-6
+"""Chance that one good cut counts as too short by its length alone, about what the default budget leaves; it must lack the work, too."""
 MOST_SHORT = 0.92
 """A cut is not too short above this share of its usual length."""
 

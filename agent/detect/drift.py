@@ -77,7 +77,7 @@ class Drift:
         if baseline.good < self._fewest:
             return None
         down = float(out[0, charts.DOWN, column])
-        change = float(np.mean(baseline.work.values[-RECENT:])) - float(self._state[charts.MEAN, column])
+        change = self.change(baseline) or 0.0
         if baseline.key in self._told:
             if change < -baseline.work.sd:
                 return None
@@ -88,6 +88,17 @@ class Drift:
             return None
         self._told.add(baseline.key)
         return self._finding(baseline, time, part, down, change, wider, finished=False)
+
+    def change(self, baseline: Baseline) -> float | None:
+        """Log of the recent work of an operation over what its chart knows as usual; None: it is not known yet."""
+        column = self._columns.get(baseline.key)
+        if column is None or not baseline.work.values:
+            return None
+        return float(np.mean(baseline.work.values[-RECENT:])) - float(self._state[charts.MEAN, column])
+
+    def tells(self, key: str) -> bool:
+        """Whether this operation stands off by what was found, and has not come back."""
+        return key in self._told
 
     def forget(self, key: str) -> None:
         """A new tool, or an operation that is gone: its chart begins again, its column is free for another."""

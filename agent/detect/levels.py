@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import Protocol
 
 from agent.detect import wear
 from agent.detect.baseline import Baseline, Prior
 from agent.detect.fusion import ToolLevel
 
 
+class Track(wear.Followed, Protocol):
+    """A figure that is followed from the new tool on."""
+
+    rise_since: int
+
+
 def of_tools(
-    baselines: Iterable[Baseline], program: str, seen: Collection[str], bad: Collection[str], step: Prior, p: float, wanted: float
+    baselines: Iterable[Baseline],
+    program: str,
+    seen: Collection[str],
+    bad: Collection[str],
+    step: Prior,
+    p: float,
+    wanted: float,
+    tracks: Mapping[str, Track] | None = None,
 ) -> dict[str, ToolLevel]:
     """By spindle and tool.
 
@@ -21,13 +35,17 @@ def of_tools(
     program, seen: what runs, and the operations that came in this part.
     bad: operations whose last cut was missing or broken: they say nothing of wear.
     step, p, wanted: see `wear.wear_limit`.
+    tracks: of each operation the figure that is judged; None: its work.
     """
     levels: dict[str, ToolLevel] = {}
     for baseline in baselines:
         if baseline.program != program or baseline.key in bad or baseline.key not in seen:
             continue
-        level = wear.level(baseline)
-        limit = wear.wear_limit(baseline, step, p, wanted)
+        track: Track | None = baseline if tracks is None else tracks.get(baseline.key)
+        if track is None:
+            continue
+        level = wear.level(track)
+        limit = wear.wear_limit(track, step, p, wanted)
         if level is None or limit is None:
             continue
         name = f"{baseline.spindle}|{baseline.tool}"
@@ -40,8 +58,8 @@ def of_tools(
             level=level,
             limit=limit if math.isfinite(limit) else math.inf,
             cuts_since_new=baseline.tool_cuts,
-            since_part=baseline.rise_since,
+            since_part=track.rise_since,
             new_part=baseline.anchor_part,
-            n_baseline=len(baseline.anchor),
+            n_baseline=len(track.anchor),
         )
     return levels

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from agent.model import Finding
 from agent.settings import MachineSettings
@@ -34,6 +34,7 @@ class Sensors:
         self._told: dict[str, list[str]] = {}
         """Channel that speaks for a loss, and all that went with it and are not back"""
         self._seen: set[str] = set()
+        self._named: Mapping[str, str] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -47,7 +48,8 @@ class Sensors:
 
     def lost(self) -> str:
         """Reason why the machine is not watched at all: '' or a key under [reason]."""
-        return "no_signal" if any(name in self._gone for name, role, _ in self._channels if role in NEEDED) else ""
+        gone = [name for name, role, _ in self._channels if role in NEEDED and name in self._gone]
+        return self._named.get(gone[0], "no_signal") if gone else ""
 
     def gone(self, channel: str) -> bool:
         """Whether this channel is lost now."""
@@ -62,10 +64,20 @@ class Sensors:
                 self._told[name] = [name]
 
     def look(
-        self, now: float, held: Callable[[str, float], tuple[float, float, int]], *, off: bool, undecided: bool = False
+        self,
+        now: float,
+        held: Callable[[str, float], tuple[float, float, int]],
+        *,
+        off: bool,
+        undecided: bool = False,
+        named: Mapping[str, str] | None = None,
     ) -> list[Finding]:
-        """Judge at one moment; `held` gives value, time and quality of a channel at that moment. While `undecided`, no new loss is told."""
+        """Judge at one moment; `held` gives value, time and quality of a channel at that moment. While `undecided`, no new loss is told.
+
+        `named`: channels that answer and are not believed, each with its reason: `agent.detect.health` has told of them.
+        """
         findings: list[Finding] = []
+        self._named = named or {}
         quality = {name: held(name, now)[2] for name, _, _ in self._channels}
         if self.settled and max(quality.values(), default=0) <= Quality.UNCERTAIN:
             return findings
@@ -90,9 +102,9 @@ class Sensors:
             return findings
         told = {name for others in self._told.values() for name in others}
         for name, since in sorted(self._gone.items(), key=lambda item: (item[1], list(quality).index(item[0]))):
-            if name in told or now - since < (PATIENCE if name in self._seen else NEVER):
+            if name in told or name in self._named or now - since < (PATIENCE if name in self._seen else NEVER):
                 continue
-            with_it = [other for other, its in self._gone.items() if other not in told and abs(its - since) <= TOGETHER]
+            with_it = [o for o, its in self._gone.items() if o not in told and o not in self._named and abs(its - since) <= TOGETHER]
             speaker = min(with_it, key=list(quality).index)
             self._told[speaker] = with_it
             told.update(with_it)

@@ -54,6 +54,11 @@ class Sequence:
             self.seen.append(key)
         return absent
 
+    def unsee(self, key: str) -> None:
+        """What opened was no cut: this operation has not come yet."""
+        if key in self.seen:
+            self.seen.remove(key)
+
     def untold(self, known: Mapping[str, Baseline]) -> list[str]:
         """Operations that are expected in this part, did not come so far, and were not told of."""
         if not self.whole:

@@ -8,12 +8,19 @@ for another time than usual (a jog, a restart inside the program) say nothing, a
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 import numpy as np
 
 from agent.detect.baseline import Baseline
+from agent.detect.coverage import of_operation
+from agent.model import Finding, Indicator, Word
+from agent.settings import MonitoringOptions
+
+Known = Callable[[], Mapping[str, Baseline]]
+Absent = Callable[[list[str], float, int], list[Finding | Indicator]]
+WATCHED = (Word.PROVISIONAL, Word.MONITORING)
 
 REMEMBERED = 10
 """Visits of a tool that are remembered."""
@@ -37,12 +44,18 @@ class Visits:
 
     Parameters
     ----------
-    fewest: like visits in each of which an operation must have come to be expected.
+    options: [monitoring]; an operation must have come in each of `learn_cuts` like visits to be expected.
+    known: the operations that are known, by key.
+    absent: makes findings of operations that did not come.
+    past: visits that are remembered.
     """
 
-    def __init__(self, fewest: int) -> None:
-        self._fewest = fewest
-        self.past: dict[str, list[Visit]] = {}
+    def __init__(self, options: MonitoringOptions, known: Known, absent: Absent, past: dict[str, list[Visit]]) -> None:
+        self._options = options
+        self._fewest = options.learn_cuts
+        self._known = known
+        self._absent = absent
+        self.past = past
         """By program and tool, the latest last"""
         self._name = ""
         self._time = 0.0
@@ -50,6 +63,12 @@ class Visits:
         self._seconds = 0.0
         self._keys: list[str] = []
         self._sound = False
+
+    def on_tool(self, program: str, tool: str, time: float, *, held: bool, runs: bool) -> list[Finding | Indicator]:
+        """What the control says from this time on, where it does not tell the parts: a tool that came and cut nothing is missing."""
+        known = self._known()
+        keys = self.at(program, tool, time, held=held, runs=runs, known=known)
+        return self._absent([key for key in keys if of_operation(known[key], self._options, time).word in WATCHED], time, 0)
 
     def at(self, program: str, tool: str, time: float, *, held: bool, runs: bool, known: Mapping[str, Baseline]) -> list[str]:
         """What the control says from this time on (s): the tool, whether cuts may be judged, whether the program runs.

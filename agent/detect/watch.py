@@ -6,12 +6,9 @@ import math
 from collections.abc import Collection
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from agent.detect import coverage, first, fusion, looks, monitorability, wear
-from agent.detect.awaited import Awaited
-from agent.detect.baseline import Baseline, Priors, priors
+from agent.detect.baseline import Baseline, Priors, begun, priors
 from agent.detect.breakage import breakage
 from agent.detect.budget import probability
 from agent.detect.coverage import of_operation
@@ -20,15 +17,17 @@ from agent.detect.envelope import Envelope
 from agent.detect.levels import of_tools
 from agent.detect.life import Rise
 from agent.detect.missing import absent, missing
+from agent.detect.over import over
+from agent.detect.overdue import Overdue
 from agent.detect.overload import overload
 from agent.detect.sequence import PARTS, Sequence
+from agent.detect.signals import Signals
 from agent.detect.tuning import Tuning
 from agent.detect.visits import Visits
 from agent.detect.watch_state import WatchState, without
 from agent.model import Alert, Cut, Finding, Indicator, Word
 from agent.promise import Promise
 from agent.settings import MonitoringOptions
-from drivers.model import Floats
 
 REPEATS = 2
 """Looks in a row for which a load must stay above its limit: 0.2 s, so that the spike of a breaking edge is told as a break."""
@@ -38,7 +37,6 @@ FEWEST = 4
 """Readings below which a cut is too short to be learned from."""
 MOST = 400
 """Operations that are remembered."""
-WATCHED = (Word.PROVISIONAL, Word.MONITORING)
 BACK = 0.35
 """A worn tool's ratio that falls below this share of its limit twice in a row: a new edge was put in without telling."""
 
@@ -58,17 +56,17 @@ class Watch:
         self.p = probability(alarms_per_hour)
         self.state = WatchState()
         self.tuning = Tuning()
+        self.signals = Signals(options.wear_limit)
         self._priors = Priors()
         self._drift = Drift(self.p, options.monitor_cuts)
         self._spoiled: dict[str, str] = {}
         self._over: dict[str, int] = {}
         self._order = Sequence(options.learn_cuts, told=parts_told)
         self._order.parts = self.state.sequences
-        self._visits = Visits(options.learn_cuts)
-        self._visits.past = self.state.visits
+        self.visits = Visits(options, self._known, self._absent, self.state.visits)
         self._envelope = Envelope(self.p)
-        self._awaited = Awaited()
-        self._awaited.waits = self.state.waits
+        self.overdue = Overdue(self._order, self._known, self._absent)
+        self.overdue.awaited.waits = self.state.waits
         self._part: int | None = None
         self._time = 0.0
 
@@ -78,15 +76,7 @@ class Watch:
         known = self.state.baselines.get(operation.key)
         if known is None:
             self._make_room()
-            known = self.state.baselines[operation.key] = Baseline(
-                key=operation.key,
-                spindle=operation.spindle,
-                program=operation.program,
-                tool=operation.tool,
-                section=operation.section,
-                since=cut.opened,
-                anchor_since=cut.opened,
-            )
+            known = self.state.baselines[operation.key] = begun(cut)
         return known
 
     def on_cut(self, cut: Cut, noise: float) -> list[Finding | Indicator]:
@@ -142,40 +132,26 @@ class Watch:
             self._order.seen,
             self.state.bad,
             self._priors.step,
-            self.p,
+            self.signals.share(self.p),
             self._options.wear_limit,
         )
-        found = self._tuned(fusion.decide(levels, self._time, part))
+        good = [baseline for key, baseline in known.items() if key not in self.state.bad]
+        found = fusion.decide(levels, self._time, part)
+        share = self.signals.share(self.p)
+        found = self._tuned(self.signals.decide(good, found, self._order.program, self._order.seen, share, self._time, part))
         self.state.worn = [finding.tool for finding in found if finding.kind == "wear"]
         together = any(finding.kind == "process" for finding in found)
-        if self.state.together and not together and all(level.level < 0.5 * level.limit for level in levels.values()):
+        slow, shared = self._waited(part)
+        before = self.state.together or bool(self.state.shared)
+        # Together until only one of them, or none, is still half way to its limit.
+        still = self.state.together and sum(level.level >= 0.5 * level.limit for level in levels.values()) >= 2
+        self.state.together, self.state.shared = together or still, shared
+        if before and not self.state.together and not shared:
             out.append(fusion.process_over(self._time))
-        self.state.together = together
-        out.extend(found)
+        out.extend([*found, *slow])
         self._order.begin()
-        self._awaited.begin()
+        self.overdue.awaited.begin()
         return out
-
-    def on_air(self, spindle: str, tool: str, time: Floats, air: NDArray[np.bool_], part: int, *, held: bool) -> list[Finding | Indicator]:
-        """Rows of a spindle; `air`: it turned steadily without cutting. What the tool that has just left should have cut."""
-        left = self._awaited.turn(spindle, tool, time, air, held=held)
-        if not left:
-            return []
-        known = self.state.baselines
-        gone = self._awaited.skipped(spindle, left, self._order.untold(known), known)
-        self._order.told(gone)
-        return self._absent(gone, float(time[0]), part)
-
-    def awaits(self, time: float) -> float:
-        """The moment up to which `on_look` has nothing to do, if it has been done at `time`."""
-        return time + self._awaited.due_in(self._order.untold(self.state.baselines), self.state.baselines)
-
-    def on_look(self, time: float, part: int) -> list[Finding | Indicator]:
-        """Twice a second: cuts that should have begun by now."""
-        known = self.state.baselines
-        gone = self._awaited.overdue(self._order.untold(known), known)
-        self._order.told(gone)
-        return self._absent(gone, time, part)
 
     def current(self) -> list[Baseline]:
         """Of the operations that the program makes now: those of its last two whole parts and of this one; before that, all."""
@@ -188,21 +164,17 @@ class Watch:
     def begin_again(self) -> None:
         """The agent missed something (a lost signal, a restart): the part that runs now is not whole."""
         self._order.whole = False
-        self._awaited.doubt()
-        self._visits.doubt()
-
-    def on_tool(self, program: str, tool: str, time: float, *, held: bool, runs: bool) -> list[Finding | Indicator]:
-        """What the control says from this time on, where it does not tell the parts: a tool that came and cut nothing is missing."""
-        known = self.state.baselines
-        keys = self._visits.at(program, tool, time, held=held, runs=runs, known=known)
-        return self._absent([key for key in keys if of_operation(known[key], self._options, time).word in WATCHED], time, 0)
+        self.overdue.awaited.doubt()
+        self.visits.doubt()
 
     def tool_changed(self, tool: str, spindle: str, time: float) -> None:
         """A new tool or edge in this position, on the operator's word."""
         for baseline in self.state.baselines.values():
             if baseline.tool == tool and (not spindle or baseline.spindle == spindle):
                 baseline.new(time)
+                self.signals.new(baseline.key)
                 self._drift.forget(baseline.key)
+                self.state.waiting = fusion.drop(self.state.waiting, (baseline.key,))
         self.state.worn = [t for t in self.state.worn if t != tool]
         self.state.bad = [key for key in self.state.bad if self.state.baselines[key].tool != tool]
 
@@ -220,7 +192,7 @@ class Watch:
 
     def smallest_change(self, baseline: Baseline) -> float | None:
         """Smallest rise of the work that the trend of this operation would show at the budget, as a fraction."""
-        change = wear.smallest_change(baseline, self._priors.step, self.p)
+        change = wear.smallest_change(baseline, self._priors.step, self.signals.share(self.p))
         return None if change is None else math.expm1(min(change, 5.0))
 
     def promise(self, baseline: Baseline) -> Promise | None:
@@ -229,30 +201,33 @@ class Watch:
 
     def wear_level(self, baseline: Baseline) -> tuple[float | None, float]:
         """Filtered rise against the new tool and its limit, as fractions."""
-        limit = wear.wear_limit(baseline, self._priors.step, self.p, self._options.wear_limit)
+        limit = wear.wear_limit(baseline, self._priors.step, self.signals.share(self.p), self._options.wear_limit)
         level = wear.level(baseline)
         wide = self.tuning.width("wear", baseline.key) * (math.log1p(self._options.wear_limit) if limit is None else limit)
         return None if level is None else math.expm1(level), math.expm1(min(wide, 5.0))
 
     def rise(self, baseline: Baseline) -> Rise | None:
         """How the work of this operation climbs to its limit; None before it can be told."""
-        limit = wear.wear_limit(baseline, self._priors.step, self.p, self._options.wear_limit)
+        limit = wear.wear_limit(baseline, self._priors.step, self.signals.share(self.p), self._options.wear_limit)
         return None if limit is None else wear.rise(baseline, limit * self.tuning.width("wear", baseline.key))
 
     def saved(self) -> WatchState:
         """What survives a restart."""
         baselines = {key: baseline.without_curves() for key, baseline in self.state.baselines.items()}
-        return msgspec.structs.replace(self.state, baselines=baselines, drift=self._drift.saved(), tuning=self.tuning.state)
+        return msgspec.structs.replace(
+            self.state, baselines=baselines, drift=self._drift.saved(), tuning=self.tuning.state, **self.signals.saved()
+        )
 
     def restore(self, state: WatchState, anew: Collection[str] = ()) -> None:
         """Take back a saved state; of the spindles in `anew` nothing that was learned."""
         forgotten = [key for key, baseline in state.baselines.items() if baseline.spindle in anew]
         self.state = without(state, forgotten) if forgotten else state
         self._order.parts = self.state.sequences
-        self._visits.past = self.state.visits
-        self._awaited.waits = self.state.waits
+        self.visits.past = self.state.visits
+        self.overdue.awaited.waits = self.state.waits
         self._drift.restore(state.drift)
         self.tuning.restore(state.tuning)
+        self.signals.restore(self.state.signals, state.worn_by)
         for key in forgotten:
             self._drift.forget(key)
         self._priors = priors(self.state.baselines.values())
@@ -269,18 +244,21 @@ class Watch:
         return []
 
     def _opened(self, cut: Cut) -> list[Finding | Indicator]:
-        self._visits.opened(cut.operation.key)
+        self.visits.opened(cut.operation.key)
         if cut.operation.key not in self._order.seen:
-            self._awaited.opened(cut.operation.key, cut.operation.spindle, cut.opened)
+            self.overdue.awaited.opened(cut.operation.key, cut.operation.spindle, cut.opened)
         keys = self._order.opened(cut.operation.key, cut.operation.program, self.state.baselines)
         return self._absent(keys, cut.opened, cut.part)
+
+    def _known(self) -> dict[str, Baseline]:
+        return self.state.baselines
 
     def _absent(self, keys: list[str], time: float, part: int) -> list[Finding | Indicator]:
         """What did not come, of the operations in which that can be told."""
         out: list[Finding | Indicator] = []
         for key in keys:
             baseline = self.state.baselines[key]
-            if not monitorability.why_not(baseline):
+            if not monitorability.why_not(baseline) and not monitorability.unproven(baseline):
                 self._mark(key)
                 out.append(absent(baseline, self._priors.work, time, part, self.p))
         return out
@@ -311,11 +289,11 @@ class Watch:
         out: list[Finding | Indicator] = []
         if cut.held:
             # A cut at an unknown idle was seen all the same: it came, in its place. The run-up of a spindle is no cut at all.
-            if cut.held not in ("idle_unknown", "run_up"):
-                self._order.whole = False
-                self._visits.doubt()
+            self._order.whole = self._order.whole and cut.held in ("idle_unknown", "run_up")
+            if cut.held == "run_up":
+                self._order.unsee(baseline.key)
             return out
-        if spoiled is None:
+        if spoiled is None and not monitorability.unproven(baseline):
             finding = self._passes(breakage(cut, baseline, noise)) or self._passes(
                 missing(cut, baseline, self._priors.work, self.p, self._options.learn_cuts)
             )
@@ -328,7 +306,8 @@ class Watch:
         if baseline.key in self.state.bad and share >= NORMAL:
             self.state.bad = [key for key in self.state.bad if key != baseline.key]
             if not any(self.state.baselines[key].tool == baseline.tool for key in self.state.bad):
-                out.append(_over(cut, "breakage"))
+                out.append(over(cut, "breakage"))
+        out.extend(self.signals.take(cut, learn=self._sound(baseline)))
         ratio = wear.follow(baseline, cut, self._options.wear_limit)
         if ratio is not None:
             out.append(
@@ -344,14 +323,43 @@ class Watch:
             if baseline.tool in self.state.worn and self._back(baseline):
                 baseline.rise_since = -1
                 self.state.worn = [tool for tool in self.state.worn if tool != baseline.tool]
-                out.append(_over(cut, "wear"))
-        if baseline.key not in self.state.bad and baseline.tool not in self.state.worn:
+                out.append(over(cut, "wear"))
+        if self._sound(baseline):
             baseline.learn(cut, noise)
             width = self.tuning.width("drift", baseline.key)
             drift = self._drift.take(baseline, math.log(cut.features.work), cut.time, cut.part, width)
             if drift is not None:
-                out.append(drift)
+                out.extend(self._slow(drift))
         return out
+
+    def _slow(self, drift: Finding) -> list[Finding]:
+        """A slow change waits for the end of the part; its end does not, and what nobody heard of needs none."""
+        if not drift.finished:
+            self.state.waiting = [*self.state.waiting, drift]
+            return []
+        heard = all(finding.operation != drift.operation for finding in self.state.waiting)
+        self.state.waiting = fusion.drop(self.state.waiting, (drift.operation,))
+        return [drift] if heard and drift.operation not in self.state.shared else []
+
+    def _waited(self, part: int) -> tuple[list[Finding], list[str]]:
+        """What waited for the end of the part, and the operations whose slow change is that of all tools."""
+        shared = [key for key in self.state.shared if self._drift.tells(key)]
+        if not self.state.waiting:
+            return [], shared
+        told, more = fusion.decide_drift(self.state.waiting, self._changes(), self._time, part)
+        self.state.waiting = []
+        return told, list(dict.fromkeys([*shared, *more]))
+
+    def _changes(self) -> dict[str, float]:
+        """By spindle and tool, of what was cut in this part: the largest slow change of its operations."""
+        changes: dict[str, float] = {}
+        for key in self._order.seen:
+            baseline = self.state.baselines.get(key)
+            change = self._drift.change(baseline) if baseline is not None else None
+            if baseline is not None and change is not None:
+                name = f"{baseline.spindle}|{baseline.tool}"
+                changes[name] = max(changes.get(name, 0.0), change, key=abs)
+        return changes
 
     def _passes(self, finding: Finding | None) -> Finding | None:
         """At the limit as the operator's verdicts left it."""
@@ -360,7 +368,14 @@ class Watch:
     def _tuned(self, findings: list[Finding]) -> list[Finding]:
         return [tuned for finding in findings if (tuned := self.tuning.tuned(finding)) is not None]
 
+    def _sound(self, baseline: Baseline) -> bool:
+        """Neither broken nor worn: its cuts may be learned from."""
+        return baseline.key not in self.state.bad and baseline.tool not in self.state.worn
+
     def _back(self, baseline: Baseline) -> bool:
+        told = self.signals.back(baseline.key, baseline.tool)
+        if told is not None:
+            return told
         limit = math.log1p(self._options.wear_limit)
         if len(baseline.ratios) < 2 or max(baseline.ratios[-2:]) > BACK * limit:
             return False
@@ -378,23 +393,6 @@ class Watch:
             oldest = min(self.state.baselines.values(), key=lambda baseline: baseline.used)
             del self.state.baselines[oldest.key]
             self.state.bad = [key for key in self.state.bad if key != oldest.key]
-            self._awaited.forget([oldest.key])
+            self.overdue.awaited.forget([oldest.key])
             self._drift.forget(oldest.key)
-
-
-def _over(cut: Cut, kind: str) -> Finding:
-    """The cause is gone."""
-    return Finding(
-        time=cut.time,
-        kind="wear" if kind == "wear" else "breakage",
-        severity="advice",
-        channel="",
-        spindle=cut.operation.spindle,
-        operation=cut.operation.key,
-        tool=cut.operation.tool,
-        score=0.0,
-        threshold=0.0,
-        evidence={},
-        cut=cut.id,
-        finished=True,
-    )
+            self.signals.forget(oldest.key)

@@ -9,8 +9,10 @@ import msgspec
 from agent.detect.awaited import Wait
 from agent.detect.baseline import Baseline
 from agent.detect.drift import DriftState
+from agent.detect.signals import Signal
 from agent.detect.tuning import TuningState
 from agent.detect.visits import Visit
+from agent.model import Finding
 
 
 class WatchState(msgspec.Struct):
@@ -23,10 +25,18 @@ class WatchState(msgspec.Struct):
     drift: DriftState = msgspec.field(default_factory=DriftState)
     together: bool = False
     """All tools moved together at the end of the last part."""
+    waiting: list[Finding] = []
+    """Slow changes that were found in this part and wait for its end"""
+    shared: list[str] = []
+    """Operations whose slow change is that of all tools"""
     tuning: TuningState = msgspec.field(default_factory=TuningState)
     visits: dict[str, list[Visit]] = {}
     waits: dict[str, list[Wait]] = {}
     """By operation: see `agent.detect.awaited`"""
+    signals: dict[str, dict[str, Signal]] = {}
+    """Of each operation the signals besides its work"""
+    worn_by: dict[str, str] = {}
+    """Worn tool to the signal that said so, where it was not the work"""
 
 
 def without(state: WatchState, keys: Collection[str]) -> WatchState:
@@ -40,5 +50,8 @@ def without(state: WatchState, keys: Collection[str]) -> WatchState:
         sequences={program: parts for program, parts in sequences.items() if any(parts)},
         waits={key: waits for key, waits in state.waits.items() if key not in keys},
         bad=[key for key in state.bad if key not in keys],
+        signals={key: signals for key, signals in state.signals.items() if key not in keys},
+        waiting=[finding for finding in state.waiting if finding.operation not in keys],
+        shared=[key for key in state.shared if key not in keys],
         worn=[tool for tool in state.worn if tool not in lost],
     )

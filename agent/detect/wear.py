@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -20,7 +21,18 @@ FILTER = 3
 """Cuts of which the median is taken."""
 
 
-def smallest_change(baseline: Baseline, prior: Prior, p: float) -> float | None:
+class Followed(Protocol):
+    """What is compared with the new tool: the work of an operation, or another signal of its cuts."""
+
+    anchor: list[float]
+    ratios: list[float]
+
+    def spread_of_step(self, prior: Prior) -> tuple[float, int]:
+        """From one cut to the next: standard deviation, degrees of freedom."""
+        ...
+
+
+def smallest_change(baseline: Followed, prior: Prior, p: float) -> float | None:
     """Smallest log ratio that the median of three cuts shows beyond chance; None where too little is known.
 
     A median of three independent values lies beyond a limit when two of them do: with probability 3 q^2, q that of one of them, so each
@@ -34,7 +46,7 @@ def smallest_change(baseline: Baseline, prior: Prior, p: float) -> float | None:
     return factor * sd * math.sqrt(1.0 + 0.5 * math.pi / len(baseline.anchor))
 
 
-def wear_limit(baseline: Baseline, prior: Prior, p: float, wanted: float) -> float | None:
+def wear_limit(baseline: Followed, prior: Prior, p: float, wanted: float) -> float | None:
     """Log ratio at which this operation's tool counts as worn; None while the anchor is not there."""
     visible = smallest_change(baseline, prior, p)
     return None if visible is None else max(math.log1p(wanted), visible)
@@ -54,7 +66,7 @@ def follow(baseline: Baseline, cut: Cut, wanted: float) -> float | None:
     return ratio
 
 
-def level(baseline: Baseline) -> float | None:
+def level(baseline: Followed) -> float | None:
     """Filtered log ratio; None before two ratios."""
     if len(baseline.ratios) < 2:
         return None

@@ -11,6 +11,7 @@ exceed: z = (x - median) / max(MAD, floor); a position is outside above `up` or 
 dtw, align: dynamic time warping with a band (H. Sakoe and S. Chiba, IEEE Trans. ASSP 26 (1978) 43-49): the smallest sum of |a_i - b_j| over
     all ways through both curves that never go back and keep within `band` positions of the straight line between the corners.
 grow: area by trapezoids, of all and of what is above a level (with the crossing in its place); steepest rise and fall between neighbours.
+beyond: which of these four lie outside limits of their own.
 """
 
 from __future__ import annotations
@@ -297,6 +298,26 @@ def grow(state, time, values, level, longest):  # type: ignore[no-untyped-def]
             state[FALL] = min(state[FALL], slope)
         state[LAST_TIME] = time[i]
         state[LAST_VALUE] = values[i]
+
+
+@numba.njit([types.int64(_READ1, _READ2)], **jit.options())
+def beyond(state, limits):  # type: ignore[no-untyped-def]
+    """Which of the area, the area above the level, the steepest rise and the steepest fall of `grow` lie outside their limits.
+
+    Parameters
+    ----------
+    state: (GROW_FIELDS,), of `grow`; while the cut grows only upper limits of the areas mean anything.
+    limits: (4, 2), lowest and highest of AREA, OVER, RISE, FALL; -inf and inf: not watched. A limit that is NaN is passed by nothing.
+
+    Returns a sum of bits: 1 << 2 i for the i-th below its lowest, 2 << 2 i above its highest.
+    """
+    told = 0
+    for i in range(4):
+        if state[AREA + i] < limits[i, 0]:
+            told |= 1 << (2 * i)
+        if state[AREA + i] > limits[i, 1]:
+            told |= 2 << (2 * i)
+    return told
 
 
 def opened() -> NDArray[np.float64]:

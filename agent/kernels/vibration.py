@@ -32,6 +32,8 @@ NO_LINE: a speed was given, but its frequency is below 4 df or above rate / 2.56
 from __future__ import annotations
 
 import math
+from functools import cache
+from typing import Any
 
 import numba
 import numpy as np
@@ -193,7 +195,6 @@ def _load_counts(block, limit, whole, lanes, figures, validity):  # type: ignore
         validity[a] = 0
 
 
-@numba.njit([types.void(_BITS, types.float64, types.float32[:, ::1], types.int32[:, ::1], *_LOADED)], fastmath=_FAST, **jit.options())
 def _load_floats(block, limit, floats, whole, lanes, figures, validity):  # type: ignore[no-untyped-def]
     """float32 samples, as their bits; `floats` are the bits `whole` as floats again.
 
@@ -241,6 +242,14 @@ def _load_floats(block, limit, floats, whole, lanes, figures, validity):  # type
         figures[a, PEAK] = peak
         figures[a, SATURATED] = beyond / n
         validity[a] = NOT_FINITE if broken else 0
+
+
+@cache
+def floats_loader() -> Any:
+    """`_load_floats` compiled, when the first block of floats comes. No driver gives any, only recordings do: a first start need not wait
+    for it."""
+    taken = types.void(_BITS, types.float64, types.float32[:, ::1], types.int32[:, ::1], *_LOADED)
+    return numba.njit([taken], fastmath=_FAST, **jit.options())(_load_floats)
 
 
 class Meter:
@@ -291,7 +300,7 @@ class Meter:
         if block.dtype == np.int16:
             _load_counts(block, limit, self._counts, self._lanes, self._figures, self._validity)
         else:
-            _load_floats(block.view(np.int32), limit, self._floats, self._whole, self._lanes, self._figures, self._validity)
+            floats_loader()(block.view(np.int32), limit, self._floats, self._whole, self._lanes, self._figures, self._validity)
         power = self._powers.of(self._lanes)
         _figures(scale, rate, speed, self._bands, self._lanes, power, self._figures, self._validity)
         return self._figures, self._validity

@@ -88,10 +88,11 @@ class Calm:
         good &= looks > float(rows.time[0])
         return Ahead(first, good.tolist())
 
-    def until(self, rows: Rows, seen: Seen, ahead: Ahead, at: int, looked: float) -> float:
+    def until(self, rows: Rows, seen: Seen, ahead: Ahead, at: int, looked: float, due: float) -> float:
         """The look up to which rows from `at` on may be taken in one piece; `looked`, when the next one has to be made as ever.
 
-        `looked`: the latest look, which was made with all rows before `at` and none after.
+        `looked`: the latest look, which was made with all rows before `at` and none after. `due`: the time of a look that has something to
+        do whatever there is to see.
         """
         now = round(looked / LOOK)
         place = now + 1 - ahead.first
@@ -102,6 +103,10 @@ class Calm:
         except ValueError:
             stop = len(ahead.good)
         last = ahead.first + stop - 1
+        if due <= looked:
+            return looked
+        if due < last * LOOK:
+            last = math.ceil(due / LOOK)
         change = bisect_left(seen.changes, at)
         if change < len(seen.changes):
             last = min(last, math.floor(float(rows.time[seen.changes[change]]) / LOOK))

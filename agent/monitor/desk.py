@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from agent.alerts.book import AlertBook
+from agent.detect.confidence import confidence
 from agent.maintenance import MaintenancePlan
 from agent.model import Checklist, Event, Finding, Indicator
 from agent.monitor.reasons import Reasons
@@ -23,13 +24,15 @@ class Desk:
     plan: which checklist goes with which alert.
     loads: by spindle, its load channel: what a finding about a spindle without a channel was seen in.
     reasons: gathers why each alert may be believed.
+    monitor_cuts: good cuts from which an operation counts as known.
     """
 
-    def __init__(self, plan: MaintenancePlan, loads: Mapping[str, str], reasons: Reasons) -> None:
+    def __init__(self, plan: MaintenancePlan, loads: Mapping[str, str], reasons: Reasons, monitor_cuts: int = 20) -> None:
         self.plan = plan
         self.alerts = AlertBook()
         self.checklists: dict[str, Checklist] = {}
         self._loads = loads
+        self._monitor_cuts = monitor_cuts
         self.reasons = reasons
 
     def take(self, items: Iterable[Finding | Indicator]) -> list[Event]:
@@ -42,6 +45,9 @@ class Desk:
                 continue
             if not item.channel and item.spindle:
                 item = msgspec.structs.replace(item, channel=self._loads.get(item.spindle, ""))
+            if not item.finished:
+                evidence = {**item.evidence, "confidence": confidence(item, self._monitor_cuts)}
+                item = msgspec.structs.replace(item, evidence=evidence)
             out.append(item)
             alert = self.alerts.apply(item)
             if alert is None:
@@ -58,6 +64,10 @@ class Desk:
                 self.reasons.explain(item, alert, self.checklists.get(alert.checklist))
                 self.reasons.trim(self.alerts.open)
         return out
+
+    def tick(self, now: float) -> list[Event]:
+        """Time has passed: ends that had to last are told."""
+        return list(self.alerts.tick(now))
 
     def _trim(self) -> None:
         done = [c for c in self.checklists.values() if c.done or self.alerts.get(c.alert) is None]

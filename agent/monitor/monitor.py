@@ -17,6 +17,7 @@ from agent.commands import Command, CommandResult
 from agent.conditions import Conditions
 from agent.context import Context, Seen
 from agent.detect import coverage
+from agent.detect.health import Health
 from agent.detect.recurring import Recurring, RecurringState
 from agent.detect.sensor import Sensors
 from agent.detect.supply import Supply
@@ -26,6 +27,7 @@ from agent.maintenance import MaintenancePlan
 from agent.model import Counters, Coverage, Cut, Event, Indicator, Snapshot
 from agent.monitor.calm import LOOK, Calm
 from agent.monitor.desk import Desk
+from agent.monitor.doubt import Doubt
 from agent.monitor.holds import holds
 from agent.monitor.lives import ToolLives
 from agent.monitor.orders import obey
@@ -63,6 +65,7 @@ class Monitor:
         budget = alarms_per_hour(settings.monitoring.false_alarms) or 1.0 / 160.0
         self.watch = Watch(settings.monitoring, budget, parts_told=self.context.knows_parts)
         self.sensors = Sensors(settings)
+        self.health = Health(settings, self.timeline, self.watch.p)
         self.supply = Supply(settings)
         self.vibration = VibrationWatch(settings, self.watch.p, self.watch.tuning.width)
         self.conditions = Conditions(settings, self.timeline, self.watch.p, self.vibration.air, self.watch.tuning.width)
@@ -90,7 +93,9 @@ class Monitor:
         self._overview = Overview(self)
         first = settings.spindle[0].name
         loads = {c.spindle or first: c for c in reversed(settings.channel) if c.role == "spindle.load"}
-        self.desk = Desk(plan, {spindle: c.name for spindle, c in loads.items()}, Reasons(settings, self.watch, plan))
+        channels, known = {spindle: c.name for spindle, c in loads.items()}, settings.monitoring.monitor_cuts
+        self.desk = Desk(plan, channels, Reasons(settings, self.watch, plan), known)
+        self._doubt = Doubt(self.health, self.latest, self.segmenters, channels)
         self._spindle_loads = {spindle: basis(c, settings.spindle) for spindle, c in loads.items()}
         self._axis_loads = {c.name: basis(c, settings.spindle) for c in settings.channel if c.role == "axis.load"}
 
@@ -121,7 +126,12 @@ class Monitor:
 
     def do(self, command: Command, now: float) -> tuple[CommandResult, list[Event]]:
         """Obey one command of the page or of MQTT."""
-        return obey(command, now, desk=self.desk, watch=self.watch, vibration=self.vibration, conditions=self.conditions, lives=self.lives)
+        vibration, conditions, health = self.vibration, self.conditions, self.health
+        answer = obey(
+            command, now, desk=self.desk, watch=self.watch, vibration=vibration, conditions=conditions, lives=self.lives, health=health
+        )
+        self._doubt.carry_out()
+        return answer
 
     def snapshot(self) -> Snapshot:
         """Everything that an outlet shows, at this moment."""
@@ -151,6 +161,8 @@ class Monitor:
                 reasons=self.desk.reasons.saved(),
                 lives=self.lives.saved(),
                 recurring=self.recurring.state if self.recurring is not None else RecurringState(),
+                health=self.health.saved(),
+                episodes=self.desk.alerts.episodes,
             )
         )
 
@@ -178,11 +190,15 @@ class Monitor:
         self.vibration.restore(state.vibration)
         self.conditions.restore(state.conditions)
         self.axes.restore(state.axes, axes)
+        self.watch.signals.forget_channels(axes)
         self.lives.restore(state.lives, spindles)
         if self.recurring is not None:
             self.recurring.restore(state.recurring, spindles)
-        self.desk.alerts.restore(state.alerts)
-        self.sensors.resume(alert.channel for alert in state.alerts.values() if alert.kind == "sensor" and not alert.returned)
+        self.health.restore(state.health)
+        self._doubt.carry_out()
+        self.desk.alerts.restore(state.alerts, state.episodes)
+        told = (alert.channel for alert in state.alerts.values() if alert.kind == "sensor" and not alert.returned)
+        self.sensors.resume(channel for channel in told if channel not in self.health.faults)
         self.desk.checklists = dict(state.checklists)
         self.desk.reasons.restore(state.reasons)
         self.counters = state.counters
@@ -214,7 +230,8 @@ class Monitor:
             out.extend(self._look_until(float(rows.time[at])))
             if self._looked > before:
                 # The looks before `calm` would see nothing: they are left out.
-                calm = min(self._calm.until(rows, seen, ahead, at, self._looked), self.watch.awaits(self._looked))
+                due = self._looked if self.desk.alerts.episodes.ending else self.health.due
+                calm = min(self._calm.until(rows, seen, ahead, at, self._looked, due), self.watch.overdue.awaits(self._looked))
                 self._looked = max(self._looked, calm - LOOK)
             stop = max(int(np.searchsorted(rows.time, self._looked + LOOK, side="left")), at + 1)
             self.axes.take(axes, at, stop)
@@ -236,6 +253,7 @@ class Monitor:
                 out.extend(self._frame(name, frame))
         piece = rows.part(start, stop)
         self.latest.take(piece)
+        self.health.take(piece)
         out.extend(self.desk.take(self.conditions.take(piece, off=self.off)))
         return out
 
@@ -250,10 +268,13 @@ class Monitor:
             self._looked = last if self._looked >= ends else round((self._looked + LOOK) / LOOK) * LOOK
             cutting = any(segmenter.opened is not None for segmenter in self.segmenters.values())
             self.supply.look(self._looked, self._held, cutting=cutting)
-            out.extend(self.desk.take(self.sensors.look(self._looked, self._held, off=self.off, undecided=self.supply.undecided)))
+            out.extend(self._doubt.look(self._looked, self.vibration.validities, self.desk))
+            undecided, named = self.supply.undecided, self.health.faults
+            out.extend(self.desk.take(self.sensors.look(self._looked, self._held, off=self.off, undecided=undecided, named=named)))
             if self.sensors.lost():
                 self.watch.begin_again()
-            out.extend(self.desk.take(self.watch.on_look(self._looked, self.context.part)))
+            out.extend(self.desk.take(self.watch.overdue.on_look(self._looked, self.context.part)))
+            out.extend(self.desk.tick(self._looked))
             out.extend(self._cover(self._looked))
         return out
 
@@ -266,6 +287,8 @@ class Monitor:
     def _frame(self, name: str, frame: Frame) -> list[Event]:
         out: list[Event] = []
         segmenter = self.segmenters[name]
+        out.extend(self.desk.take(self.watch.overdue.on_tool(name, frame)))
+        frame = self.health.believed(name, frame)
         for cut in segmenter.walk(frame):
             self._between(segmenter)
             cut = self._known(segmenter, cut)
@@ -276,7 +299,7 @@ class Monitor:
                     out.extend(self._end_part(self.counters.parts + 1))
                 self._part_seen.add(key)
             if cut.phase == "closed":
-                cut, indicators = self.axes.of_cut(name, self.vibration.of_cut(name, cut))
+                cut, indicators = self.axes.of_cut(name, self.vibration.of_cut(name, cut), self.health.faults)
                 self.last_cut[name] = cut
                 self.lives.on_cut(cut)
                 self.counters = msgspec.structs.replace(
@@ -284,6 +307,7 @@ class Monitor:
                     cuts=self.counters.cuts + 1,
                     cutting_time=self.counters.cutting_time + cut.features.duration,
                 )
+            self.health.on_cut(cut)
             self.desk.reasons.see(cut)
             out.append(cut)
             out.extend(self.desk.take(indicators))
@@ -292,8 +316,7 @@ class Monitor:
             self.lives.hear(said)
             out.extend(self.desk.take(said))
         self._between(segmenter)
-        air = self.watch.on_air(name, frame.tool, frame.time, segmenter.air, frame.part, held=bool(frame.held)) if frame.tool else []
-        out.extend(self.desk.take(air))
+        self.watch.overdue.on_air(name, frame.time, segmenter.air)
         self.vibration.listen(name, frame, segmenter.air)
         self.axes.listen(name, frame, segmenter.air, segmenter.opened)
         return out
@@ -328,7 +351,9 @@ class Monitor:
 
     def _follow_tool(self, time: float) -> list[Event]:
         said, context = self.context.now, self.context
-        return self.desk.take(self.watch.on_tool(said.text("program"), said.text("tool"), time, held=context.unfit, runs=context.runs))
+        return self.desk.take(
+            self.watch.visits.on_tool(said.text("program"), said.text("tool"), time, held=context.unfit, runs=context.runs)
+        )
 
     def _follow_part(self, part: int) -> list[Event]:
         if part == self._part:
@@ -348,7 +373,7 @@ class Monitor:
             operations,
             off=self.off,
             lost=self.sensors.lost() or ("no_signal" if self.context.lost else ""),
-            held=self.context.held,
+            held=self.context.held or self.health.holds(),
             unwatched="" if self.segmenters else "no_load_channel",
             time=now,
         )

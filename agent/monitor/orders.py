@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agent.commands import Acknowledge, Command, CommandResult, Correct, FalseAlarm, Measure, StillGood, TickStep, ToolChanged, UndoTuning
 from agent.conditions import Conditions
+from agent.detect.health import Health
 from agent.detect.watch import Watch
 from agent.model import Checklist, Event
 from agent.monitor.desk import Desk
@@ -12,7 +13,15 @@ from agent.vibration import VibrationWatch
 
 
 def obey(
-    command: Command, now: float, *, desk: Desk, watch: Watch, vibration: VibrationWatch, conditions: Conditions, lives: ToolLives
+    command: Command,
+    now: float,
+    *,
+    desk: Desk,
+    watch: Watch,
+    vibration: VibrationWatch,
+    conditions: Conditions,
+    lives: ToolLives,
+    health: Health,
 ) -> tuple[CommandResult, list[Event]]:
     """What became of it, and what it made known; a refusal gives its reason, a key under [reason]."""
     out: list[Event] = []
@@ -31,6 +40,8 @@ def obey(
                 watch.unmark(alert)
                 vibration.unmark(alert.channel)
                 conditions.unmark(alert.channel)
+                if alert.kind == "sensor":
+                    health.unmark(alert.channel)
         case Correct():
             alert = desk.alerts.correct(command.alert, command.by, now)
             reason = "" if alert else "unknown_alert"

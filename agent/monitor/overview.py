@@ -45,7 +45,7 @@ class Overview:
             time=now,
             machine=monitor.settings.machine.name,
             coverage=machine,
-            coverages=(*covers, *monitor.vibration.words(now), *monitor.conditions.words(now)),
+            coverages=(*covers, *monitor.vibration.words(now), *monitor.conditions.words(now), *monitor.health.coverage(now)),
             spindles=tuple(self._spindle(name, now) for name in monitor.segmenters),
             tools=self._tools(covers),
             vibrations=monitor.vibration.views(now),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+from agent.alerts.book import Episodes
 from agent.axes import AxisState
 from agent.conditions import ConditionsState
 from agent.detect.clock import Clock
+from agent.detect.habits import Habits
 from agent.detect.recurring import RecurringState
 from agent.detect.watch_state import WatchState
 from agent.load import Basis
@@ -33,6 +35,10 @@ class MonitorState(msgspec.Struct):
     """What the load of each spindle meant to which all this was learned; one that is not here was saved before this was kept"""
     axis_loads: dict[str, Basis] = {}
     """The same of each channel of role `axis.load`"""
+    episodes: Episodes = msgspec.field(default_factory=Episodes)
+    """How often alerts came and went"""
+    health: dict[str, Habits] = {}
+    """By channel: what is usual for it, and what is wrong with it"""
     conditions: ConditionsState = msgspec.field(default_factory=ConditionsState)
     """Polled vibration figures and groups of slow channels"""
     reasons: ReasonsState = msgspec.field(default_factory=ReasonsState)

@@ -10,6 +10,8 @@ from agent.texts import Texts
 
 OUTSIDE = 2
 """Samples in a row beyond the band before it is said that the cut left it."""
+SLIP = 1
+"""Points of the band by which a cut may be early or late: on a steep edge that is no excursion."""
 WIDE = 1.5
 """Times the largest middle of the band up to which its upper edge is shown whole."""
 
@@ -27,7 +29,7 @@ def draw_cut(picture: Picture, texts: Texts, unit: str, size: Size, *, urgent: b
     _band(sheet, picture)
     if picture.limit is not None:
         _limit(sheet, texts, picture.limit, unit, loud)
-    left = leaving(picture)
+    left = strayed(picture)
     points = [(sheet.x(i * picture.grid), sheet.y(max(value, sheet.low))) for i, value in enumerate(picture.y)]
     start = 0 if left is None else max(left - 1, 0)
     sheet.line(points if left is None else points[: start + 1], CALM if left is not None else TRACE, 0.2)
@@ -37,19 +39,26 @@ def draw_cut(picture: Picture, texts: Texts, unit: str, size: Size, *, urgent: b
     return sheet
 
 
+def strayed(picture: Picture) -> int | None:
+    """Index of the first point of what the alert is about: where the cut left its band before it happened, or at all; None: it did not."""
+    if picture.at is None or picture.grid <= 0.0 or not picture.y:
+        return leaving(picture)
+    index = min(max(round(picture.at / picture.grid), 0), len(picture.y) - 1)
+    if not _side(picture, index):
+        return leaving(picture)
+    while index > 0 and _side(picture, index - 1):
+        index -= 1
+    return index
+
+
 def leaving(picture: Picture) -> int | None:
     """Index of the first point of the cut that lies outside the band for good reason; None: it stays inside, or there is no band."""
-    if not picture.high or picture.band_grid <= 0.0:
-        return None
-    run, side_before = 0, 0
-    for index, value in enumerate(picture.y):
-        at = round(index * picture.grid / picture.band_grid)
-        if at >= len(picture.high):
-            return None
-        side = 1 if value > picture.high[at] else -1 if value < picture.low[at] else 0
-        run = run + 1 if side and side == side_before else abs(side)
+    run, side_before = 0, ""
+    for index in range(len(picture.y)):
+        side = _side(picture, index)
+        run = run + 1 if side and side == side_before else int(bool(side))
         side_before = side
-        if run >= OUTSIDE and side:
+        if run >= OUTSIDE:
             return index - OUTSIDE + 1
     return None
 
@@ -101,9 +110,12 @@ def _flags(sheet: Sheet, texts: Texts, picture: Picture, points: list[Point], le
 
 
 def _side(picture: Picture, index: int) -> str:
-    """'above' or 'below' the band; '' within it, or where there is none."""
-    if not picture.high or picture.band_grid <= 0.0:
+    """'above' or 'below' the band; '' within it, where it has ended, or where there is none. A cut may be `SLIP` early or late."""
+    if len(picture.high) < 2 or picture.band_grid <= 0.0:
         return ""
-    at = min(round(index * picture.grid / picture.band_grid), len(picture.high) - 1)
+    at = round(index * picture.grid / picture.band_grid)
+    if at >= len(picture.high):
+        return ""
+    near = slice(max(at - SLIP, 0), at + SLIP + 1)
     value = picture.y[index]
-    return "above" if value > picture.high[at] else "below" if value < picture.low[at] else ""
+    return "above" if value > max(picture.high[near]) else "below" if value < min(picture.low[near]) else ""

@@ -19,7 +19,7 @@ def draw_trend(picture: Picture, texts: Texts, size: Size, zone: str, *, urgent:
     values = list(picture.y)
     marks = [value for value in (picture.base, picture.limit) if value is not None]
     low, high = min([*values, *marks]), max([*values, *marks])
-    room = 0.3 * max(high - low, 1e-9)
+    room = 0.24 * max(high - low, 1e-9)
     # Times of looks may lie days and seconds apart: what was seen last would be one line at the edge.
     across = picture.x if picture.axis in ("part", "cut") else tuple(float(i) for i in range(len(values)))
     ratio = picture.unit == "%"
@@ -68,7 +68,8 @@ def _points(sheet: Sheet, picture: Picture, across: tuple[float, ...], texts: Te
     sheet.dot((x, y), 0.42, loud, "#ffffff")
     text = _value(texts, smooth[-1], picture.unit, 2, signed=picture.unit == "%")
     width = LETTER * 1.35 * sheet.font * len(text)
-    above = y - 0.9 * sheet.font if y - 2.2 * sheet.font > sheet.top else y + 1.9 * sheet.font
+    top = min(y, places[-1][1])
+    above = top - 0.9 * sheet.font if top - 2.2 * sheet.font > sheet.top else y + 1.9 * sheet.font
     sheet.text(max(x, sheet.left + width), above, text, "end", loud, 1.3, bold=True)
 
 

@@ -19,6 +19,7 @@ from agent.model import Cut, Operation
 from agent.segment import ring
 from agent.segment.figures import GRID, cut_curve, cut_features, update_period
 from agent.segment.frame import Frame
+from drivers.model import Floats
 
 Phase = Literal["opened", "grown", "closed"]
 Bounds = Callable[[str, str], tuple[float, float]]
@@ -192,6 +193,14 @@ class SpindleSegmenter:
                 if not frame.section and frame.tool in self._ordinal:
                     self._ordinal[frame.tool] -= 1
                 yield self._close(now)
+
+    def idle_table(self) -> Floats:
+        """What was learned of idle so far."""
+        return self._table.copy()
+
+    def idle_again(self, table: Floats) -> None:
+        """Take back what `idle_table` gave: what was learned since came from a sensor that lied."""
+        self._table[...] = table
 
     def calm(self, frame: Frame) -> float:
         """Time of the first row of a frame at which there may be something to tell, inf: of none. Nothing is changed by asking."""

@@ -13,7 +13,18 @@ from agent.texts.typeset import known
 if TYPE_CHECKING:
     from agent.texts import Texts
 
-_NUMBERED = ("part", "since_part", "new_part", "n_baseline", "cuts_since_new", "others_flat", "others_total", "tools")
+_NUMBERED = (
+    "part",
+    "since_part",
+    "new_part",
+    "n_baseline",
+    "cuts_since_new",
+    "others_flat",
+    "others_total",
+    "tools",
+    "signals",
+    "signals_rising",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +97,8 @@ def _values(texts: Texts, alert: Alert, tool_name: str, unit: str) -> dict[str, 
         "tool_name": tool_name,
         "spindle": alert.spindle,
         "channel": texts.channel(str(channel)) if channel else "",
+        "sister": texts.channel(str(values["sister"])) if values.get("sister") else "",
+        **({"confidence": texts.say(f"confidence.{said}")} if (said := values.get("confidence")) else {}),
         "reason": texts.say(f"reason.{reason}.means") if reason else "",
         "helps": texts.say(f"reason.{reason}.helps") if reason and texts.has(f"reason.{reason}.helps") else "",
     }

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.detection._bearings import READERS, measure_set
-from benchmarks.detection.table import Progress, Row, by_detector
+from benchmarks.detection.table import Progress, Row
 
 
 def measure(folder: Path, progress: Progress) -> list[Row]:
     """Races named, balls, healthy records."""
-    return by_detector(measure_set("cwru_bearing", "hit_bearing", folder, READERS, progress))
+    return measure_set("cwru_bearing", "hit_bearing", folder, READERS, progress)

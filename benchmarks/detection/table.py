@@ -32,7 +32,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     baseline, baseline_value: the plain rule tuned with the same effort in the same run, and its figure.
     published: the published figure and its source, '' where there is none.
     note: what must be known to read it.
-    through: what spoke: the whole pass, or a detector that was fed by itself because the pass does not use it yet (decision 13).
+    through: what spoke: the whole pass; the detectors of the pass on closed cuts that were made of a table of figures (`cuts`: what comes
+        before a cut is not tried); or a detector that was fed by itself because the pass does not use it yet (decision 13).
     """
 
     set: str
@@ -48,7 +49,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     baseline_value: float | None = None
     published: str = ""
     note: str = ""
-    through: Literal["pass", "detector"] = "pass"
+    through: Literal["pass", "cuts", "detector"] = "pass"
 
 
 class Adapter(Protocol):

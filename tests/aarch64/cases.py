@@ -117,6 +117,20 @@ def fft(k: Any, broken: bool) -> Told:
     return told
 
 
+@case("agent.kernels.health")
+def health(k: Any, broken: bool) -> Told:
+    values = table(60, 3000, 6, broken=broken)
+    values[:, 5] = np.clip(values[:, 5], -0.5, 0.5)
+    at = np.arange(3000)
+    quality = np.where(at[:, None] % 97 < np.arange(6) + 1, 2, 0).astype(np.uint8)
+    fresh = at[:, None] % (np.arange(6) + 1) == 0
+    mode = np.stack([at // 400 % 4, at // 700 % 4], axis=1).astype(np.int8)
+    carry, out = np.zeros((6, k.CARRY)), np.zeros((6, k.WIDTH))
+    carry[:, : k.STILL] = np.nan
+    k.measure(at / 100.0, values, quality, fresh, mode, np.array([0, 1, 0, 1, 0, -1]), np.full(6, 0.01), carry, out)
+    return {"out": out, "carry": carry}
+
+
 @case("agent.kernels.robust")
 def robust(k: Any, broken: bool) -> Told:
     values = table(60, 600, 6, broken=broken)
@@ -174,7 +188,17 @@ def signature(k: Any, broken: bool) -> Told:
     distances = [k.dtw(a, b, 10, work), k.align(a, b, 10, work, beside), k.dtw(a, b, 0, work), k.dtw(np.full(3, np.nan), b, 5, work)]
     growing = k.opened()
     k.grow(growing, np.arange(80) * 0.05, np.ascontiguousarray(fresh[:, 1]), 3.0, 0.2)
-    told: Told = {"cuts": cuts, "centre": centre, "spread": spread, "count": count, "state": state, "outside": outside}
+    limits = np.array([[0.0, 1e3], [-np.inf, 1.0], [0.0, np.nan], [-1.0, 0.0]])
+    outside_of = np.array([k.beyond(growing, limits), k.beyond(growing, -limits[:, ::-1].copy())])
+    told: Told = {
+        "cuts": cuts,
+        "beyond": outside_of,
+        "centre": centre,
+        "spread": spread,
+        "count": count,
+        "state": state,
+        "outside": outside,
+    }
     return told | {"beside": beside, "distances": np.array(distances), "growing": growing}
 
 

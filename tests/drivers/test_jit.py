@@ -238,7 +238,7 @@ def test_the_argument_comes_first_and_then_stands(tmp_path: Path, monkeypatch: p
     first = jit.prepare(tmp_path / "argument")
     assert first.origin == "argument"
     assert jit.prepare() == first
-    assert jit.options() == {"nogil": True, "error_model": "numpy", "cache": True}
+    assert jit.options() == {"nogil": True, "error_model": "numpy", "cache": True, "no_cfunc_wrapper": True}
 
 
 def test_a_child_process_takes_the_choice_of_its_parent(house: Path, tmp_path: Path) -> None:

@@ -61,9 +61,9 @@ def _axis(samples: list[float], counts: bool, scale: float, rate: float, speed: 
     step = rate / n
     mean_square = 0.0
     for k in range(1, len(spectrum)):
-        inside = max(0.0, min((k + 0.5) * step, 1000.0) - max((k - 0.5) * step, 10.0)) / step
-        sides = 1.0 if 2 * k == n else 2.0
-        mean_square += sides * inside * abs(spectrum[k]) ** 2 / (2 * math.pi * k * step) ** 2 / (n * energy)
+        # Beyond half the rate there is nothing: the last bin of an even number of samples is half as wide.
+        inside = max(0.0, min((k + 0.5) * step, 1000.0, 0.5 * rate) - max((k - 0.5) * step, 10.0)) / step
+        mean_square += 2.0 * inside * abs(spectrum[k]) ** 2 / (2 * math.pi * k * step) ** 2 / (n * energy)
     result["velocity"] = acceleration * math.sqrt(mean_square)
     result["line"] = math.nan
     if visible:

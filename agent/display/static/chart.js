@@ -4,6 +4,7 @@ import { h, mark, put, show, svg } from "./dom.js";
 
 const MARGIN = { top: 0.9, right: 0.8, bottom: 1.7, left: 3.6 }; // in rem
 const OUTSIDE = 2; // samples in a row beyond the band before it is said
+const SLIP = 1; // points of the band by which a cut may be early or late: on a steep edge that is no excursion
 
 export class Chart {
   constructor(words) {
@@ -45,11 +46,11 @@ export class Chart {
     const seconds = Math.max(band ? (band.high.length - 1) * band.grid : 0, (cut.curve.length - 1) * cut.grid, 0.5);
     // Where few cuts began and ended at different moments the band is wide there; it shall not press all the rest to the ground.
     const middle = band ? Math.max(...band.high.map((high, i) => (high + band.low[i]) / 2)) : 0;
-    const usual = band ? Math.min(Math.max(...band.high), 1.5 * middle) * 1.3 : 0;
+    const usual = band ? Math.min(Math.max(...band.high), 1.5 * middle) * 1.22 : 0;
     if (this._cutOf !== cut.operation) this._highest = 0;
     this._cutOf = cut.operation;
     this._highest = Math.max(usual, ...cut.curve.map((value) => value * 1.15), this._highest * 0.999, 1e-6);
-    const step = nice(this._highest / 3.2);
+    const step = nice(this._highest / 4.2);
     const top = Math.ceil(this._highest / step) * step;
     const left = MARGIN.left * rem;
     const bottom = height - MARGIN.bottom * rem;
@@ -134,7 +135,9 @@ export function leaving(cut) {
     const at = Math.round((index * cut.grid) / band.grid);
     if (at >= band.high.length) return null;
     const value = cut.curve[index];
-    const side = value === null ? 0 : value > band.high[at] ? 1 : value < band.low[at] ? -1 : 0;
+    const near = [Math.max(at - SLIP, 0), at + SLIP + 1];
+    const above = value > Math.max(...band.high.slice(...near));
+    const side = value === null ? 0 : above ? 1 : value < Math.min(...band.low.slice(...near)) ? -1 : 0;
     run = side === 0 ? 0 : Math.sign(run) === side ? run + side : side;
     if (Math.abs(run) >= OUTSIDE) return { index: index - OUTSIDE + 1, high: run > 0, limit: run > 0 ? band.high[at] : band.low[at] };
   }

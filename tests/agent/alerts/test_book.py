@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hypothesis.strategies as st
+import msgspec
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from agent.alerts.book import AlertBook
+from agent.alerts.book import FLAPS, QUIET, RANK, SHIFT, AlertBook, Episodes
+from agent.detect.confidence import CLASSES
 from agent.model import Alert, Finding, Kind, Severity
 
 
@@ -90,6 +92,72 @@ def test_nothing_to_finish_is_nothing_to_tell() -> None:
     assert AlertBook().apply(finding(finished=True)) is None
 
 
+def test_what_comes_and_goes_is_told_three_times_and_then_stands() -> None:
+    book = AlertBook()
+    told = []
+    for k in range(20):
+        told.append(book.apply(finding("sensor", time=1.7e9 + 600.0 * k)))
+        told.append(book.apply(finding("sensor", time=1.7e9 + 600.0 * k + 40.0, finished=True)))
+        told.extend(book.tick(1.7e9 + 600.0 * k + 300.0))
+    transitions = [alert.transition for alert in told if alert is not None]
+    assert transitions.count("raised") == FLAPS
+    assert transitions.count("returned") == FLAPS - 1
+    last = 1.7e9 + 600.0 * 19 + 40.0
+    assert book.tick(last + QUIET - 1.0) == []
+    (returned,) = book.tick(last + QUIET)
+    assert (returned.transition, returned.count) == ("returned", 20)
+    assert book.tick(last + 2 * QUIET) == []
+
+
+def test_once_a_shift_it_may_come_and_go() -> None:
+    book = AlertBook()
+    for k in range(9):
+        alert = book.apply(finding("sensor", time=1.7e9 + SHIFT * k))
+        assert alert is not None
+        assert alert.transition == "raised"
+        assert book.apply(finding("sensor", time=1.7e9 + SHIFT * k + 40.0, finished=True)) is not None
+
+
+def test_a_change_of_all_tools_that_was_called_false_is_not_told_again_each_part() -> None:
+    book = AlertBook()
+    alert = book.apply(finding("process", tool=""))
+    assert alert is not None
+    assert book.false_alarm(alert.id, "AB", 1.7e9 + 5.0) is not None
+    assert [book.apply(finding("process", tool="", time=1.7e9 + 60.0 * k)) for k in range(1, 100)] == [None] * 99
+    worse = msgspec.structs.replace(finding("process", tool="", time=1.7e9 + 6000.0), score=1.6)
+    assert book.apply(worse) is not None
+
+
+def test_silence_ends_with_its_cause_or_with_the_shift() -> None:
+    for later, finish in ((SHIFT + 10.0, False), (600.0, True)):
+        book = AlertBook()
+        alert = book.apply(finding("process", tool=""))
+        assert alert is not None
+        book.false_alarm(alert.id, "AB", 1.7e9 + 5.0)
+        if finish:
+            assert book.apply(finding("process", tool="", time=1.7e9 + 300.0, finished=True)) is None
+        assert book.apply(finding("process", tool="", time=1.7e9 + later)) is not None
+
+
+def test_a_false_breakage_silences_nothing() -> None:
+    book = AlertBook()
+    alert = book.apply(finding("breakage"))
+    assert alert is not None
+    book.false_alarm(alert.id, "AB", 1.7e9 + 5.0)
+    assert book.apply(finding("breakage", time=1.7e9 + 60.0)) is not None
+
+
+def test_found_again_and_again_it_is_surer_and_never_less_sure() -> None:
+    book = AlertBook()
+    classes = []
+    for k, said in enumerate(("provisional", "likely", "provisional", "likely", "provisional")):
+        found = msgspec.structs.replace(finding(time=1.7e9 + k), evidence={"confidence": said})
+        alert = book.apply(found)
+        assert alert is not None
+        classes.append(alert.evidence["confidence"])
+    assert classes == ["provisional", "likely", "likely", "sure", "sure"]
+
+
 class Life(RuleBasedStateMachine):
     """Any order of findings and commands."""
 
@@ -104,18 +172,49 @@ class Life(RuleBasedStateMachine):
             before = self.told.get(alert.id)
             assert before is None or before.state != "cleared"
             assert alert.updated >= alert.raised
+            if before is not None:
+                # An episode escalates and never falls back; its beginning stands.
+                assert RANK[alert.severity] >= RANK[before.severity]
+                assert CLASSES.index(str(alert.evidence["confidence"])) >= CLASSES.index(str(before.evidence["confidence"]))
+                assert (alert.raised, alert.tool) == (before.raised, before.tool)
+                assert alert.count >= before.count
             self.told[alert.id] = alert
 
     @rule(
-        kind=st.sampled_from(["wear", "breakage", "missing", "overload", "spindle"]),
+        kind=st.sampled_from(["wear", "breakage", "missing", "overload", "spindle", "drift", "process", "sensor"]),
         tool=st.sampled_from(["1", "2"]),
+        severity=st.sampled_from(["advice", "warning", "urgent"]),
+        said=st.sampled_from(CLASSES),
         finished=st.booleans(),
     )
-    def find(self, kind: Kind, tool: str, finished: bool) -> None:
+    def find(self, kind: Kind, tool: str, severity: Severity, said: str, finished: bool) -> None:
         self.now += 1.0
-        self.note(self.book.apply(finding(kind, tool, self.now, finished=finished)))
+        found = msgspec.structs.replace(finding(kind, tool, self.now, severity, finished=finished), evidence={"confidence": said})
+        silent = bool(self.book.episodes.silenced)
+        before = [alert for alert in self.book.open if alert.tool == tool]
+        alert = self.book.apply(found)
+        self.note(alert)
+        if not finished and kind in {"breakage", "missing", "overload"}:
+            # These never wait, and nothing silences them.
+            assert alert is not None
+        if not finished and not silent:
+            assert alert is not None
+        if alert is not None and not finished:
+            family = [a for a in self.book.open if (a.tool, a.kind) == (alert.tool, alert.kind)]
+            assert family == [alert]
+            assert RANK[alert.severity] >= RANK[severity] or alert.kind != kind
+        if alert is not None and finished:
+            assert any(was.id == alert.id for was in before)
+            assert alert.transition in {"returned", "cleared"}
 
-    @rule(data=st.data(), what=st.sampled_from(["acknowledge", "false_alarm", "settle"]))
+    @rule(after=st.sampled_from([1.0, 600.0, QUIET, SHIFT]))
+    def wait(self, after: float) -> None:
+        self.now += after
+        for alert in self.book.tick(self.now):
+            assert alert.returned
+            self.note(alert)
+
+    @rule(data=st.data(), what=st.sampled_from(["acknowledge", "false_alarm", "correct", "settle"]))
     def command(self, data: st.DataObject, what: str) -> None:
         self.now += 1.0
         known = sorted(self.told) or ["nothing"]
@@ -133,8 +232,14 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def it_survives_a_restart(self) -> None:
         other = AlertBook()
-        other.restore(self.book.saved())
-        assert other.open == self.book.open
+        saved = msgspec.msgpack.encode((self.book.saved(), self.book.episodes))
+        alerts, episodes = msgspec.msgpack.decode(saved, type=tuple[dict[str, Alert], Episodes])
+        other.restore(alerts, episodes)
+        assert (other.open, other.episodes) == (self.book.open, self.book.episodes)
+
+    @invariant()
+    def only_open_alerts_wait_for_their_end(self) -> None:
+        assert len(self.book.episodes.ending) <= sum(not alert.returned for alert in self.book.open)
 
 
 Life.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)

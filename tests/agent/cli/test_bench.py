@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 
 from agent.__main__ import main
-from agent.cli import _bench, _bench_peers, bench
+from agent.cli import _bench, _bench_full, _bench_peers, bench
 from agent.kernels import control, robust, signature
+from agent.kernels import vibration as vibration_kernel
+from agent.kernels.bearing import BearingLines, orders_of
 from agent.kernels.decimate import Record
+from agent.kernels.spectrum import SPEED, Spectrum
 from agent.kernels.vibration import Meter
 from drivers import jit
 from drivers.clock import SystemClock
@@ -183,3 +186,45 @@ def test_the_other_peers_give_the_same() -> None:
     sent = b"".join(encode_frame(i, np.full((5, 3), i, np.int16)) for i in range(20))
     assert _bench_peers.cobs(sent) == 20
     assert _bench_peers.cobs(sent.replace(b"\x05", b"\x06", 1)) == 19
+
+
+def test_the_careful_peer_of_the_full_set_has_the_kernels_figures() -> None:
+    """Block by block, the record that is kept, the lines and the bearing lines; a bearing that strikes and a shaft out of balance."""
+    rate, axes, samples = 26_700.0, 3, 4096
+    bands, ringing, orders = ((10.0, 1000.0), (1000.0, 5000.0)), (3500.0, 4300.0), orders_of(9, 7.94, 39.04)
+    sensor = _bench_full.Sensor(rate, 1e-3, 12_000.0, 3000.0, 4, bands, ringing, orders)
+    careful = _bench_full.Careful(samples, axes, sensor)
+    meter, record, lines, balls = Meter(bands), Record(rate, axes, 2.0, ringing), Spectrum(bands), BearingLines(orders)
+    textbook = _bench_full.Textbook(samples, axes, sensor) if _bench_peers.installed("scipy") else None
+    looked = []
+    for number in range(27):
+        t = (np.arange(samples) + number * samples)[:, None] / rate
+        struck = 1.0 + np.cos(2 * np.pi * orders[0] * 50.3 * t)
+        values = 900 * np.sin(2 * np.pi * 50.3 * t) + 200 * np.sin(2 * np.pi * 4 * 50.3 * t + [0, 1, 2])
+        values = values + 300 * struck * np.sin(2 * np.pi * 3900.0 * t) + 100 * RNG.normal(size=(samples, axes))
+        block = values.astype(np.int16)
+        told = careful.block(block)
+        expected, validity = meter.measure(block, 1e-3, rate, 12_000.0)
+        assert not (validity & ~vibration_kernel.SHORT).any()
+        assert np.allclose(told, expected, rtol=1e-4, atol=1e-5)
+        record.take(block, 1e-3)
+        if textbook is not None:
+            textbook.block(block)
+        looked.append(record.due())
+        assert careful.due() == looked[-1] or not record.filled
+    assert sum(looked) >= 1
+    assert np.allclose(careful.low, record.low, atol=1e-5)
+    assert np.allclose(careful.envelope, record.envelope, atol=1e-5)
+    shaft, validity = lines.measure(record.low, record.rate, 3000.0, 4)
+    assert not validity.any()
+    assert np.isfinite(shaft).all()
+    assert np.allclose(careful.lines(), shaft, rtol=2e-3)
+    passages, validity = balls.measure(record.envelope, record.rate, 3000.0)
+    assert not validity.any()
+    assert np.allclose(careful.bearing(), passages, rtol=2e-3, atol=1e-5, equal_nan=True)
+    if textbook is None:
+        return
+    rough = np.array(textbook.lines())
+    assert np.allclose(rough[:, 0], shaft[:, SPEED + 1], rtol=0.1)
+    assert np.allclose(rough[:, 6], shaft[:, -2], rtol=0.05)
+    assert np.allclose(np.array(textbook.bearing())[:, 0], passages[:, 0, 0], rtol=0.15)

@@ -17,6 +17,7 @@ import pytest
 
 from agent import __version__, cli
 from agent.__main__ import main
+from agent.cli import warmup
 from agent.cli._console import Parser, Words
 from agent.cli.warmup import APART, kernel_modules
 from agent.mistakes import FileMistakes, Mistake
@@ -275,6 +276,47 @@ def test_warmup_compiles_every_kernel_and_marks_the_cache_warm(tmp_path: Path) -
     )
     second = python("-c", again, *report["kernels"], **environment)
     assert second.stdout.strip() == "all from the cache", second.stderr
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 4, 64])
+@pytest.mark.parametrize("apart", [False, True])
+def test_each_file_is_compiled_by_one_process(workers: int, apart: bool) -> None:
+    modules = kernel_modules(apart=apart)
+    work = warmup.shares(modules, workers)
+    assert sorted(module for share in work for module in share) == sorted(modules)
+    assert len(work) <= workers
+    assert all(work)
+    assert sum(any(module.rpartition(".")[2] in warmup.TOGETHER for module in share) for share in work) == 1
+    if workers == 2:
+        first, second = [warmup._weight(share) for share in work]
+        assert abs(first - second) < 0.3 * (first + second)
+
+
+@pytest.mark.parametrize("fails", ["cannot be started", "ends at once"])
+def test_what_no_process_compiles_is_compiled_here(fails: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    begun: list[tuple[object, ...]] = []
+
+    def start(*args: object, **_: object) -> subprocess.Popen[bytes]:
+        begun.append(args)
+        if fails == "cannot be started":
+            raise OSError(11, "Resource temporarily unavailable")
+        return subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
+
+    monkeypatch.setattr("agent.children.start", start)
+    monkeypatch.setattr(warmup, "_workers", lambda: 2)
+    here: list[str] = []
+
+    def compiled(modules: list[str], told: Callable[[str, float], None]) -> None:
+        here.extend(modules)
+        for module in modules:
+            told(module, 0.0)
+
+    monkeypatch.setattr(warmup, "_compile", compiled)
+    monkeypatch.setattr("drivers.jit.mark_warm", lambda: False)
+    assert main(["warmup", "--lang", "en"]) == 0
+    assert begun
+    assert here == list(kernel_modules(apart=False))
+    assert "drivers.frames" in capsys.readouterr().err
 
 
 def test_the_pass_loads_every_kernel_that_warmup_compiles_and_no_other() -> None:

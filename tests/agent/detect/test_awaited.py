@@ -27,7 +27,8 @@ class Machine:
         left = ""
         for i in range(0, len(time), self.batch):
             part = time[i : i + self.batch]
-            left = self.awaited.turn("S1", tool, part, np.full(len(part), air), held=held) or left
+            left = self.awaited.call("S1", tool, held=held) or left
+            self.awaited.turn("S1", part, np.full(len(part), air))
         return left
 
     def cut(self, key: str, tool: str, seconds: float = 2.0) -> None:

@@ -80,6 +80,12 @@ def test_nothing_is_said_before_three_good_cuts_and_noise_is_not_before_eight() 
     assert monitorability.why_not(learned([50.0, 20.0, 50.0, 20.0, 50.0])) == ""
 
 
+def test_before_it_has_spoken_for_itself_only_a_plain_cut_is_judged() -> None:
+    assert not monitorability.unproven(learned(spread(0.02, 5)))
+    assert monitorability.unproven(learned(spread(0.02, 5), idle=100.0))
+    assert not monitorability.unproven(learned(spread(0.02, 8), idle=100.0))
+
+
 def test_least_is_the_operation_that_promises_least() -> None:
     good = monitorability.promise(learned(spread(0.02)), 0.1)
     poor = monitorability.promise(learned(spread(0.10)), 0.1)

@@ -5,10 +5,16 @@ from __future__ import annotations
 import pytest
 
 from agent.detect.baseline import Baseline
-from agent.detect.visits import Visits
+from agent.detect.visits import Visit, Visits
+from agent.settings import MonitoringOptions
 
 KEY = "S1/1/r1/T4/1"
 KNOWN = {KEY: Baseline(key=KEY, spindle="S1", program="1", tool="4", section="1", since=0.0, good=9)}
+
+
+def made(fewest: int, past: dict[str, list[Visit]] | None = None) -> Visits:
+    """Nothing is asked of them here that needs the rest of the pass."""
+    return Visits(MonitoringOptions(learn_cuts=fewest), lambda: KNOWN, lambda _keys, _time, _part: [], past or {})
 
 
 def run(visits: Visits, seconds: float, start: float, *, cut: bool, held: bool = False, stop: float = 0.0) -> tuple[float, list[str]]:
@@ -23,7 +29,7 @@ def run(visits: Visits, seconds: float, start: float, *, cut: bool, held: bool =
 
 
 def taught(fewest: int = 5, good: int = 6) -> tuple[Visits, float]:
-    visits, now = Visits(fewest), 10.0
+    visits, now = made(fewest), 10.0
     visits.at("1", "9", 0.0, held=False, runs=True, known=KNOWN)
     for _ in range(good):
         now, absent = run(visits, 30.0, now, cut=True)
@@ -65,7 +71,6 @@ def test_too_few_visits_or_one_of_them_without_the_cut_expect_nothing() -> None:
 
 def test_what_is_learned_survives_a_restart() -> None:
     visits, now = taught()
-    again = Visits(5)
-    again.past = visits.past
+    again = made(5, visits.past)
     again.at("1", "9", now - 1.0, held=False, runs=True, known=KNOWN)
     assert run(again, 30.0, now, cut=False)[1] == [KEY]

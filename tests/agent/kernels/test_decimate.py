@@ -39,6 +39,37 @@ def test_agrees_with_the_filters_of_scipy(rate: float, band: tuple[float, float]
             assert mine == pytest.approx(slow[-len(mine) :], rel=1e-4, abs=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["constant", "step", "impulse", "saturated", "denormal", "zero"])
+def test_signals_of_every_kind_agree_with_a_sum_over_the_taps(kind: str) -> None:
+    """The record's own taps, each value by itself in double precision."""
+    n = 12_000
+    at = np.arange(n)
+    x = {
+        "constant": np.full(n, 0.7),
+        "step": np.where(at < n // 2, -1.0, 2.0),
+        "impulse": np.where(at == n - 700, 900.0, 0.0),
+        "saturated": np.clip(RNG.normal(size=n) * 3, -2.0, 2.0),
+        "denormal": RNG.normal(size=n) * 1e-40,
+        "zero": np.zeros(n),
+    }[kind].astype(np.float32)
+    record = taken(x[:, None], [5000])
+    window = np.kaiser(record.taps, 0.1102 * (80 - 8.7))
+    middle = np.arange(record.taps) - record.taps // 2
+
+    def taps(cut: float) -> np.ndarray:
+        raw = np.sinc(2 * cut / RATE * middle) * window
+        return np.asarray(raw / raw.sum())
+
+    turned = 2 * taps((BAND[1] - BAND[0]) / 2) * np.exp(1j * np.pi * sum(BAND) / RATE * middle)
+    whole = x.astype(np.float64)
+    ends = [i for i in range(0, n, record.factor) if i >= record.taps]
+    for mine, told in ((taps(record.rate / 2), record.low[0]), (turned, record.envelope[0])):
+        expected = [sum(whole[i - record.taps + 1 : i + 1] * mine[::-1]) for i in ends[-200:]]
+        slow = np.real(expected) if mine.dtype == float else np.abs(expected) ** 2
+        size = float(np.abs(x).max()) ** (1 if mine.dtype == float else 2)
+        assert told[-200:] == pytest.approx(slow, rel=1e-4, abs=1e-5 * size + 1e-43)
+
+
 @pytest.mark.parametrize("parts", [[1], [7, 8, 9], [10, 4096], list(range(100, 8000, 333)), [0, 0, 5]])
 def test_blocks_of_any_size_make_the_same_record(parts: list[int]) -> None:
     samples = (RNG.normal(size=(8000, 3)) * 900).astype(np.int16)

@@ -24,10 +24,11 @@ def signal(kind: str, n: int) -> np.ndarray:
         "tone": np.sin(2 * np.pi * 0.123 * i),
         "saturated": np.clip(RNG.normal(size=n) * 2, -1.0, 1.0),
         "nothing": np.zeros(n),
+        "small": RNG.normal(size=n) * 1e-15,
     }[kind].astype(np.float32)
 
 
-@pytest.mark.parametrize("kind", ["random", "constant", "step", "impulse", "tone", "saturated", "nothing"])
+@pytest.mark.parametrize("kind", ["random", "constant", "step", "impulse", "tone", "saturated", "nothing", "small"])
 @pytest.mark.parametrize("n", [1, 2, 3, 32, 63, 64, 128, 256, 512, 1000, 1024, 2048, 4096])
 def test_agrees_with_the_slow_twin(kind: str, n: int) -> None:
     """All ways through the passes: with one of radix 2 in the end and without. Amplitudes to 1e-6 of the largest."""
@@ -65,6 +66,27 @@ def test_rows_that_begin_anywhere_in_memory() -> None:
     inside[:] = aside
     assert inside.ctypes.data % 64 == 0
     assert np.array_equal(Powers(2, 512).of(aside), Powers(2, 512).of(inside))
+
+
+@pytest.mark.parametrize("n", [64, 512, 1000])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_no_power_of_a_row_that_is_not_finite_is_a_number(n: int, bad: float) -> None:
+    rows = RNG.normal(size=(2, n)).astype(np.float32)
+    rows[0, n // 3] = bad
+    told = Powers(2, n).of(rows)
+    assert not np.isfinite(told[0]).any()
+    assert np.isfinite(told[1]).all()
+
+
+@pytest.mark.parametrize("kind", ["random", "step", "impulse", "tone", "saturated"])
+def test_centred_rows_of_every_kind(kind: str) -> None:
+    rows = np.stack([signal(kind, 300), signal(kind, 300)[::-1]])
+    lanes, told = np.zeros((2, 300), np.float32), np.zeros((2, 3))
+    centre(rows, rows.view(np.int32), lanes, told)
+    exact = rows.astype(np.float64)
+    off = exact - exact.mean(axis=1)[:, None]
+    assert told[:, 1] == pytest.approx(np.abs(off).max(axis=1), rel=1e-9)
+    assert lanes == pytest.approx(off / np.abs(off).max(axis=1)[:, None], abs=1e-6)
 
 
 @pytest.mark.parametrize("size", [1e-45, 1e-38, 1.0, 1e30, 3e38])

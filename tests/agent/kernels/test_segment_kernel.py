@@ -95,8 +95,12 @@ def test_no_speed_channel() -> None:
         np.where(np.arange(200) == 90, 1e30, 1.0),
         np.full(200, 5e-324),
         np.where(np.arange(200) > 100, np.inf, 1.0),
+        np.where(np.arange(200) > 100, 30.0, 5.0),
+        np.where(np.arange(200) % 7 == 3, np.nan, 5.0),
+        np.clip(60.0 * np.random.default_rng(6).normal(size=200), 0.0, 100.0),
+        np.random.default_rng(7).normal(size=200),
     ],
-    ids=["zero", "constant", "impulse", "denormal", "infinite"],
+    ids=["zero", "constant", "impulse", "denormal", "infinite", "step", "missing", "saturated", "random"],
 )
 def test_unkind_loads(load: np.ndarray) -> None:
     time = np.arange(200) * 0.05

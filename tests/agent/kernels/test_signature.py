@@ -208,3 +208,32 @@ def test_area_of_a_triangle() -> None:
 
 def test_nothing_is_counted_across_a_gap() -> None:
     assert grown([0.0, 1.0, 9.0, 10.0], [4.0, 4.0, 8.0, 8.0], 0.0, 2.0) == [12.0, 12.0, 0.0, 0.0]
+
+
+# ---- limits
+@pytest.mark.parametrize("name", SERIES)
+def test_limits_of_area_and_slopes(name: str) -> None:
+    values = np.clip(SERIES[name], -1e150, 1e150)
+    state = signature.opened()
+    signature.grow(state, 0.05 * np.arange(len(values)), values, 0.25, INF)
+    figures = state[signature.AREA :].tolist()
+    rng = np.random.default_rng(len(values))
+    for _ in range(40):
+        around = np.array(figures)[:, None] + np.array([-1.0, 1.0]) * rng.choice([-1.0, 0.0, 1.0, INF], size=(4, 2))
+        around[rng.integers(4), rng.integers(2)] = rng.choice([math.nan, 0.0, 1e308])
+        expected = set()
+        for i, (figure, (low, high)) in enumerate(zip(figures, around.tolist(), strict=True)):
+            expected |= {2 * i} if figure < low else set()
+            expected |= {2 * i + 1} if figure > high else set()
+        told = signature.beyond(state, around)
+        assert {bit for bit in range(16) if told >> bit & 1} == expected
+
+
+@pytest.mark.parametrize("name", [name for name, values in series(12).items() if np.isfinite(values).all() and len(values)])
+def test_warping_series_of_every_kind(name: str) -> None:
+    a = np.clip(series(12)[name], -1e150, 1e150).tolist()
+    b = np.clip(series(9, seed=5)[name], -1e150, 1e150).tolist()
+    expected, _ = naive.warped(a, b, 4)
+    distance, full, _ = dtw(a, b, 4)
+    assert distance == pytest.approx(expected, rel=1e-9)
+    assert full == pytest.approx(expected, rel=1e-9)

@@ -96,6 +96,11 @@ def test_sample_that_is_not_finite_spoils_its_axis_alone(bad: float) -> None:
     agree(block, scale=1.0)
 
 
+def test_the_edge_of_the_band_within_the_last_bin() -> None:
+    """Which is half as wide as the others, so that twice as large a share of it lies inside."""
+    agree(np.array([[1], [0], [1], [1]], dtype=np.int16), rate=2106.0)
+
+
 @settings(max_examples=60, deadline=None)
 @given(block=hnp.arrays(np.int16, st.tuples(st.integers(3, 80), st.integers(1, 4))), rate=st.sampled_from([100.0, 2106.0, 26667.0]))
 def test_any_counts(block: np.ndarray, rate: float) -> None:

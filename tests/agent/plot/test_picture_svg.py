@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from agent.explained import Picture
 from agent.paths import DataPaths
 from agent.plot import Size, picture_svg
-from agent.plot.cut import leaving
+from agent.plot.cut import leaving, strayed
 from agent.plot.sheet import nice
 from agent.texts import LANGUAGES, Texts
 from tests.support import explanations, snapshots
@@ -106,6 +106,24 @@ def test_where_a_cut_leaves_its_band() -> None:
     assert leaving(PICTURES["bandless"]) is None
     assert leaving(PICTURES["absent"]) is None
     assert leaving(explanations.cut_picture(snapshots.cut(NOW, at=None))) is None
+
+
+def test_a_cut_that_is_a_moment_early_does_not_leave_its_band() -> None:
+    whole = explanations.cut_picture(snapshots.cut(NOW, at=None))
+    for y in ((*whole.y[1:], whole.y[-1]), (whole.y[0], *whole.y[:-1])):
+        assert leaving(msgspec.structs.replace(whole, y=y)) is None
+
+
+def test_what_is_loud_begins_where_the_alert_is_about() -> None:
+    broken = PICTURES["breakage"]
+    early = list(broken.y)
+    early[6:9] = [80.0, 80.0, 80.0]
+    picture = msgspec.structs.replace(broken, y=tuple(early))
+    assert leaving(picture) == 6
+    at = strayed(picture)
+    assert at is not None
+    assert at * picture.grid == pytest.approx(1.05, abs=0.06)
+    assert strayed(msgspec.structs.replace(picture, at=None)) == 6
 
 
 def test_names_from_outside_stay_text() -> None:
