@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -45,10 +46,11 @@ class Overdue:
         """Rows of a spindle; `air`: it turned steadily without cutting."""
         self.awaited.turn(spindle, time, air)
 
-    def awaits(self, time: float) -> float:
-        """The moment up to which `on_look` has nothing to do, if it has been done at `time`."""
+    def awaits(self, time: float, every: float) -> float:
+        """The last look, of one each `every` seconds, up to which `on_look` has nothing to do, if it has been done at `time`."""
         known = self._known()
-        return time + self.awaited.due_in(self._order.untold(known), known)
+        due = self.awaited.due_in(self._order.untold(known), known)
+        return math.floor((time + due) / every) * every if math.isfinite(due) else math.inf
 
     def on_look(self, time: float, part: int) -> list[Finding | Indicator]:
         """Twice a second: cuts that should have begun by now."""

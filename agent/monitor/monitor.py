@@ -231,7 +231,7 @@ class Monitor:
             if self._looked > before:
                 # The looks before `calm` would see nothing: they are left out.
                 due = self._looked if self.desk.alerts.episodes.ending else self.health.due
-                calm = min(self._calm.until(rows, seen, ahead, at, self._looked, due), self.watch.overdue.awaits(self._looked))
+                calm = min(self._calm.until(rows, seen, ahead, at, self._looked, due), self.watch.overdue.awaits(self._looked, LOOK))
                 self._looked = max(self._looked, calm - LOOK)
             stop = max(int(np.searchsorted(rows.time, self._looked + LOOK, side="left")), at + 1)
             self.axes.take(axes, at, stop)
