@@ -94,7 +94,8 @@ class Monitor:
         first = settings.spindle[0].name
         loads = {c.spindle or first: c for c in reversed(settings.channel) if c.role == "spindle.load"}
         channels, known = {spindle: c.name for spindle, c in loads.items()}, settings.monitoring.monitor_cuts
-        self.desk = Desk(plan, channels, Reasons(settings, self.watch, plan), known)
+        reasons = Reasons(settings, self.watch, plan, lambda spindle: self.segmenters[spindle].current())
+        self.desk = Desk(plan, channels, reasons, known)
         self._doubt = Doubt(self.health, self.latest, self.segmenters, channels)
         self._spindle_loads = {spindle: basis(c, settings.spindle) for spindle, c in loads.items()}
         self._axis_loads = {c.name: basis(c, settings.spindle) for c in settings.channel if c.role == "axis.load"}

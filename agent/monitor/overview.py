@@ -48,7 +48,7 @@ class Overview:
             coverages=(*covers, *monitor.vibration.words(now), *monitor.conditions.words(now), *monitor.health.coverage(now)),
             spindles=tuple(self._spindle(name, now) for name in monitor.segmenters),
             tools=self._tools(covers),
-            vibrations=monitor.vibration.views(now),
+            vibrations=tuple(v for v in monitor.vibration.views(now) if v.channel not in monitor.conditions.polled_channels),
             context=monitor.context.view(),
             alerts=alerts,
             checklists=tuple(c for c in monitor.desk.checklists.values() if c.id in wanted or not c.done),
@@ -140,7 +140,7 @@ class Overview:
         words = monitor.timeline.words.seen()
         out: dict[str, float | str | None] = {}
         for channel in monitor.settings.channel:
-            if channel.role in SHOWN_ELSEWHERE:
+            if channel.role in SHOWN_ELSEWHERE and channel.name not in monitor.conditions.polled_channels:
                 continue
             value, _, quality = monitor.latest.held(channel.name, now)
             if quality > Quality.UNCERTAIN:
