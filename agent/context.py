@@ -152,6 +152,21 @@ class Context:
         return "part" in self._roles or "cycle" in self._roles
 
     @property
+    def names_cuts(self) -> bool:
+        """Whether the control says anything by which one cut is told from another."""
+        return any(role in self._roles for role in ("tool", "program", "section", "part", "cycle"))
+
+    @property
+    def runs(self) -> bool:
+        """Whether the program runs, as far as the control says."""
+        return not self.held and self.now.text("execution").upper() in {"", "ACTIVE"} and self.now.truth("cycle") is not False
+
+    @property
+    def unfit(self) -> bool:
+        """Whether what is made now may not be judged; a stop makes nothing."""
+        return bool(self.held) and self.held not in HOLDING.values()
+
+    @property
     def spindles(self) -> tuple[tuple[str, bool, float], ...]:
         """Of each spindle that has a load: name, whether its speed is read, rpm below which it stands."""
         return tuple((s.name, speed is not None, s.minimum_speed) for s, _, speed, _ in self._spindles)

@@ -80,6 +80,8 @@ class CutFeatures(_Noun, frozen=True, kw_only=True):
     """u above idle, now (median of the latest three readings)"""
     update: float = 0.0
     """s between two changes of the reading in a closed cut, the shortest but one; 0: too few changes to say"""
+    step: float = 0.0
+    """u, smallest step that this spindle's reading has made so far, of a closed cut; 0: it has not moved"""
     vibration_rms: float | None = None
     """mm/s 10-1000 Hz where a waveform covers the cut"""
     axis_load: dict[str, float] = {}

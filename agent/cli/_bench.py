@@ -125,7 +125,7 @@ def _wire() -> list[Case]:
         looks = segment.every_look()
         at = 0
         while at < n:
-            at, _ = segment.advance(time, load, ok, speed, at, 1, 1, 30.0, figures, table, air, looks)
+            at, _ = segment.advance(time, load, ok, speed, at, 1, 1, 30.0, 0.0, figures, table, air, looks)
 
     return [
         Case(

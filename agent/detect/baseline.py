@@ -25,6 +25,8 @@ MEMORY = 60
 """Good cuts over which mean and spread are taken: older ones fade."""
 SPREAD_FLOOR = 0.01
 """Smallest relative spread believed: a coarse register repeats itself and knows nothing of the next batch (field.md 2.5: guard)."""
+STEP = 0.29
+"""Standard deviation of what a register in steps keeps for itself, in steps: 1 / sqrt(12), uniform."""
 BAND_FLOOR = 0.03
 """Half-width of the band, at least, as a fraction of the largest load of the band (field.md 5, P0-3: +-3 % of learned)."""
 MEDIAN_EFFICIENCY = 0.37
@@ -46,11 +48,11 @@ class Spread(msgspec.Struct):
     """1.4826 times the median absolute deviation, at least `SPREAD_FLOOR`"""
     values: list[float] = []
 
-    def learn(self, value: float) -> None:
-        """Take one value in."""
+    def learn(self, value: float, floor: float = SPREAD_FLOOR) -> None:
+        """Take one value in; no spread below `floor` is believed."""
         self.n += 1
         self.values = [*self.values, value][-MEMORY:]
-        self.mean, self.sd, self.robust = winsorised(self.values, SPREAD_FLOOR)
+        self.mean, self.sd, self.robust = winsorised(self.values, floor)
 
 
 class Prior(msgspec.Struct, frozen=True):
@@ -182,14 +184,16 @@ class Baseline(msgspec.Struct):
         if f.work <= 0.0 or f.duration <= 0.0:
             return
         self.good += 1
-        work = math.log(f.work)
-        self.work.learn(work)
-        self.peak.learn(math.log(max(f.peak - f.idle, 1e-9)))
+        work, level = math.log(f.work), f.work / f.duration
+        # A register in steps repeats itself to the digit, and may say the next step of the very same cut.
+        coarse = STEP * f.step / max(level, 1e-9)
+        self.work.learn(work, max(SPREAD_FLOOR, min(coarse, 1.0)))
+        self.peak.learn(math.log(max(f.peak - f.idle, 1e-9)), max(SPREAD_FLOOR, min(STEP * f.step / max(f.peak - f.idle, 1e-9), 1.0)))
         self.duration.learn(math.log(f.duration))
         self.last_works = [*self.last_works, work][-3:]
         if len(self.last_works) == 3:
             a, b, c = self.last_works
-            self.steps.learn(a - 2.0 * b + c)
+            self.steps.learn(a - 2.0 * b + c, math.sqrt(6.0) * max(SPREAD_FLOOR, min(coarse, 1.0)))
         if len(self.anchor) < ANCHOR:
             if not self.anchor:
                 self.anchor_since, self.anchor_part = cut.opened, cut.part
@@ -200,7 +204,6 @@ class Baseline(msgspec.Struct):
         self.idle += (f.idle - self.idle) / min(self.good, MEMORY)
         if f.update > 0.0:
             self.update += (f.update - self.update) / (min(self.good, MEMORY) if self.update > 0.0 else 1.0)
-        level = f.work / f.duration
         self.contrast += (level / max(noise, 1e-9) - self.contrast) / min(self.good, MEMORY)
         if len(cut.curve) >= 2:
             self._keep(cut)
@@ -242,6 +245,20 @@ class Baseline(msgspec.Struct):
         if found is not None:
             self.banded = len(self.curves)
             self.low, self.high = found
+
+
+def begun(cut: Cut) -> Baseline:
+    """Of an operation that is seen for the first time."""
+    operation = cut.operation
+    return Baseline(
+        key=operation.key,
+        spindle=operation.spindle,
+        program=operation.program,
+        tool=operation.tool,
+        section=operation.section,
+        since=cut.opened,
+        anchor_since=cut.opened,
+    )
 
 
 def priors(baselines: Iterable[Baseline]) -> Priors:

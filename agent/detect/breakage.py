@@ -23,6 +23,9 @@ EARLY = 0.8
 """The fall must come before this share of the expected duration: the natural end of a cut is a fall too."""
 FEWEST = 3
 """Good cuts after which the natural end of an operation counts as known."""
+COARSE, FEWEST_COARSE = 0.5, 8
+"""... of one that is read no more often than every half second: a fall is looked for over six readings, and three cuts do not show what
+good ones do between two."""
 CONTRAST = 5.0
 """Load above idle before the fall, in standard deviations of the noise."""
 REPEATED = Prior(0.01, 10)
@@ -41,6 +44,12 @@ def breakage(cut: Cut, baseline: Baseline, noise: float) -> Finding | None:
     return _fallen(cut, baseline, noise) or _too_short(cut, baseline, noise)
 
 
+def fewest(baseline: Baseline) -> int:
+    """Good cuts of this operation after which a break may be told."""
+    reading = max(baseline.update, baseline.expected_duration / max(baseline.samples - 1.0, 1.0))
+    return FEWEST_COARSE if reading >= COARSE else FEWEST
+
+
 def ends(baseline: Baseline) -> float:
     """Length, s, below which a cut has ended too early; 0 where too little is known."""
     sd, dof = REPEATED.with_own(baseline.duration.sd, max(min(baseline.duration.n, 60) - 1, 0))
@@ -55,7 +64,7 @@ def ends(baseline: Baseline) -> float:
 def _fallen(cut: Cut, baseline: Baseline, noise: float) -> Finding | None:
     f = cut.features
     expected = baseline.expected_duration
-    if cut.held or baseline.good < FEWEST or not math.isfinite(expected) or f.fall_before <= 0.0:
+    if cut.held or baseline.good < fewest(baseline) or not math.isfinite(expected) or f.fall_before <= 0.0:
         return None
     if f.fall_at >= EARLY * expected:
         return None
@@ -88,7 +97,7 @@ def _fallen(cut: Cut, baseline: Baseline, noise: float) -> Finding | None:
 def _too_short(cut: Cut, baseline: Baseline, noise: float) -> Finding | None:
     """A closed cut that worked as usual and ended too early, without the work of the time that it lacks."""
     f = cut.features
-    if cut.phase != "closed" or cut.held or baseline.good < FEWEST or f.work <= 0.0 or f.duration <= 0.0:
+    if cut.phase != "closed" or cut.held or baseline.good < fewest(baseline) or f.work <= 0.0 or f.duration <= 0.0:
         return None
     limit = ends(baseline)
     if not f.duration < limit:

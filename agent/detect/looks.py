@@ -1,7 +1,7 @@
 """Which looks at a growing cut need no judge.
 
 A growing cut is looked at ten times a second. Of all those looks overload, breakage, envelope and, in the first cuts of an operation,
-`first` judge, and all say nothing while the load has neither risen above the gross limit nor fallen by the share that is asked at least.
+`first` judge, and all say nothing while the load has neither risen above the gross limit nor fallen by the least share that is asked.
 `agent.kernels.segment.advance` holds every look against these two bounds and tells only those beyond them. Whoever judges growing cuts by
 anything else has to widen the bounds here, or is not asked.
 """

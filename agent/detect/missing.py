@@ -12,15 +12,18 @@ HIGHEST = 0.6
 """The undercut limit lies at this share of the usual work at the most: a small part is not a missing tool."""
 LOWEST = 0.3
 """... and not below this one: idle is never known better."""
+HOPELESS = 0.1
+"""Where the budget asks for one below this, good cuts differ by so much that nothing is told by the work alone."""
 
 
 def undercut(baseline: Baseline, prior: Prior, p: float) -> float:
-    """Share of the usual work below which the tool counts as missing; 0 where too little is known."""
+    """Share of the usual work below which the tool counts as missing; 0 where too little is known, or good cuts differ by too much."""
     sd, dof = baseline.spread_of_work(prior)
     factor = prediction_factor(baseline.work.n, dof, p)
     if not math.isfinite(factor):
         return 0.0
-    return min(max(math.exp(-factor * sd), LOWEST), HIGHEST)
+    share = math.exp(-factor * sd)
+    return 0.0 if share < HOPELESS else min(max(share, LOWEST), HIGHEST)
 
 
 def missing(cut: Cut, baseline: Baseline, prior: Prior, p: float, learn_cuts: int) -> Finding | None:

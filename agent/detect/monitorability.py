@@ -103,7 +103,7 @@ def unproven(baseline: Baseline) -> bool:
 def last_seen_break(baseline: Baseline) -> float:
     """Share of the cut up to which a break is told while it lasts or as it ends; 0: never."""
     duration = baseline.expected_duration
-    if baseline.good < breakage.FEWEST or not duration > 0.0:
+    if baseline.good < breakage.fewest(baseline) or not duration > 0.0:
         return 0.0
     if baseline.contrast < breakage.CONTRAST or readings(baseline) < READINGS:
         return 0.0

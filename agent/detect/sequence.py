@@ -16,10 +16,13 @@ class Sequence:
     Parameters
     ----------
     learn_cuts: whole parts in which an operation must have come to be expected in the next.
+    told: the control tells one part from the next. Where it does not, a part is over when one of its cuts comes again, and only parts that
+        were all made in the same way, cut by cut, say what the next one is made of.
     """
 
-    def __init__(self, learn_cuts: int) -> None:
+    def __init__(self, learn_cuts: int, *, told: bool = True) -> None:
         self._learn_cuts = learn_cuts
+        self._parts_told = told
         self.parts: dict[str, list[list[str]]] = {}
         """By program: keys of the operations of its last whole parts, in their order"""
         self.program = ""
@@ -35,6 +38,8 @@ class Sequence:
         if len(history) < self._learn_cuts:
             return []
         recent = history[-self._learn_cuts :]
+        if not self._parts_told and any(part != recent[-1] for part in recent):
+            return []
         return [key for key in recent[-1] if all(key in part for part in recent) and key in known and known[key].good > 0]
 
     def opened(self, key: str, program: str, known: Mapping[str, Baseline]) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Collection
 import msgspec
 
 from agent.detect import coverage, first, fusion, looks, monitorability, wear
-from agent.detect.baseline import Baseline, Priors, priors
+from agent.detect.baseline import Baseline, Priors, begun, priors
 from agent.detect.breakage import breakage
 from agent.detect.budget import probability
 from agent.detect.coverage import of_operation
@@ -24,6 +24,7 @@ from agent.detect.sequence import PARTS, Sequence
 from agent.detect.signals import Signals
 from agent.detect.slow import Slow
 from agent.detect.tuning import Tuning
+from agent.detect.visits import Visits
 from agent.detect.watch_state import WatchState, without
 from agent.model import Alert, Cut, Finding, Indicator, Word
 from agent.promise import Promise
@@ -48,9 +49,10 @@ class Watch:
     ----------
     options: [monitoring].
     alarms_per_hour: the budget, of automatic running, for the whole machine.
+    parts_told: the control tells one part from the next.
     """
 
-    def __init__(self, options: MonitoringOptions, alarms_per_hour: float) -> None:
+    def __init__(self, options: MonitoringOptions, alarms_per_hour: float, *, parts_told: bool = True) -> None:
         self._options = options
         self._alarms_per_hour = alarms_per_hour
         self.p = probability(alarms_per_hour)
@@ -62,8 +64,9 @@ class Watch:
         self._slow = Slow(self._drift)
         self._spoiled: dict[str, str] = {}
         self._over: dict[str, int] = {}
-        self._order = Sequence(options.learn_cuts)
+        self._order = Sequence(options.learn_cuts, told=parts_told)
         self._order.parts = self.state.sequences
+        self.visits = Visits(options, self._known, self._absent, self.state.visits)
         self._envelope = Envelope(self.p)
         self.overdue = Overdue(self._order, self._known, self._absent)
         self.overdue.awaited.waits = self.state.waits
@@ -76,15 +79,7 @@ class Watch:
         known = self.state.baselines.get(operation.key)
         if known is None:
             self._make_room()
-            known = self.state.baselines[operation.key] = Baseline(
-                key=operation.key,
-                spindle=operation.spindle,
-                program=operation.program,
-                tool=operation.tool,
-                section=operation.section,
-                since=cut.opened,
-                anchor_since=cut.opened,
-            )
+            known = self.state.baselines[operation.key] = begun(cut)
         return known
 
     def on_cut(self, cut: Cut, noise: float) -> list[Finding | Indicator]:
@@ -174,6 +169,7 @@ class Watch:
         """The agent missed something (a lost signal, a restart): the part that runs now is not whole."""
         self._order.whole = False
         self.overdue.awaited.doubt()
+        self.visits.doubt()
 
     def tool_changed(self, tool: str, spindle: str, time: float) -> None:
         """A new tool or edge in this position, on the operator's word."""
@@ -236,6 +232,7 @@ class Watch:
         forgotten = [key for key, baseline in state.baselines.items() if baseline.spindle in anew]
         self.state = without(state, forgotten) if forgotten else state
         self._order.parts = self.state.sequences
+        self.visits.past = self.state.visits
         self.overdue.awaited.waits = self.state.waits
         self._drift.restore(state.drift)
         self._slow.restore(self.state.waiting, self.state.shared)
@@ -263,6 +260,7 @@ class Watch:
         return []
 
     def _opened(self, cut: Cut) -> list[Finding | Indicator]:
+        self.visits.opened(cut.operation.key)
         if cut.operation.key not in self._order.seen:
             self.overdue.awaited.opened(cut.operation.key, cut.operation.spindle, cut.opened)
         keys = self._order.opened(cut.operation.key, cut.operation.program, self.state.baselines)

@@ -12,6 +12,7 @@ from agent.detect.budget import Pace
 from agent.detect.drift import DriftState
 from agent.detect.signals import Signal
 from agent.detect.tuning import TuningState
+from agent.detect.visits import Visit
 from agent.model import Finding
 
 
@@ -31,6 +32,7 @@ class WatchState(msgspec.Struct):
     shared: list[str] = []
     """Operations whose slow change is that of all tools"""
     tuning: TuningState = msgspec.field(default_factory=TuningState)
+    visits: dict[str, list[Visit]] = {}
     waits: dict[str, list[Wait]] = {}
     """By operation: see `agent.detect.awaited`"""
     signals: dict[str, dict[str, Signal]] = {}

@@ -55,16 +55,18 @@ SETTLE = 0.15
 LOOK_BACK = 0.11
 UNSTEADY = 0.03
 """Relative change of speed within LOOK_BACK seconds above which the spindle is accelerating; constant surface speed stays below."""
+SLOW_UNSTEADY, SLOW_MOST = 0.08, 0.3
+"""Where readings come further apart: change a second, and between two. Facing (0.2 mm/rev, 1,000 rpm, 40 mm radius) gains 8 % a second."""
+COUNTED, BRIDGE = 1.0, 1.5
+"""s between readings over which the load may be counted, or three periods of its source; periods that stand for `LOW_HOLD` if longer."""
 RUN_UP = 1.2
 """s; a rise of the load that ends within this time because the speed begins to change was the drive accelerating."""
-THRESHOLD_RANGE = 0.01
-"""Upper threshold above idle, as a fraction of the largest steady load seen."""
+THRESHOLD_RANGE, THRESHOLD_NOISE = 0.01, 5.0
+"""Upper threshold above idle: a fraction of the largest steady load seen, standard deviations of the noise, whichever is larger."""
 SAME_NOISE, SAME_RANGE = 3.0, 0.02
 """Difference within which two readings of idle say the same: in standard deviations of the noise, as a fraction of the largest load."""
 TWICE = 2.0
 """Within a section, a load above this many times the idle of neighbouring speeds is not taken for the idle of a speed not seen before."""
-THRESHOLD_NOISE = 5.0
-"""... and in standard deviations of the reading noise, whichever is larger."""
 
 
 @numba.njit("i8(f8)", **jit.options())
@@ -198,8 +200,8 @@ def _learn_idle(state, table, b, low, near, free):  # type: ignore[no-untyped-de
         table[1, b] += 1.0
 
 
-@numba.njit("UniTuple(i8, 2)(f8[::1], f8[::1], b1[::1], f8[::1], i8, i8, i8, f8, f8[::1], f8[:, ::1], b1[::1], f8[::1])", **jit.options())
-def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state, table, air, looks):  # type: ignore[no-untyped-def]
+@numba.njit("UniTuple(i8,2)(f8[::1], f8[::1], b1[::1], f8[::1], i8, i8, i8, f8, f8, f8[::1], f8[:,::1], b1[::1], f8[::1])", **jit.options())
+def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period, state, table, air, looks):  # type: ignore[no-untyped-def]
     """Walk rows from `start` until something happens.
 
     Parameters
@@ -209,6 +211,7 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state,
     gate: 0 no cut may be open (cycle off), 1 the load decides, 2 the control says that this is a section (the cut is the section).
     has_speed: 0 when the machine has no speed channel: the load alone decides.
     minimum_speed: rpm below which the spindle stands.
+    period: s between two readings as the source usually gives them; 0: not known.
     state, table: as initialised by `new_state`, changed in place.
     air: (n,) is filled for the rows that are walked: the spindle turns steadily and its load is that of idling.
     looks: (4,) TOP, SHARE, LOOKS, LOOKED. A look at which the load is not above TOP and has not fallen by SHARE is counted and not told.
@@ -218,8 +221,8 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state,
     (index of the next row to look at, NONE | OPENED | GROWN | CLOSED | RUN_UP_ENDED: closed, and it was no cut). When a cut closes because
     of what this row says, the row is looked at again.
     """
-    n = len(time)
-    i = start
+    n, i = len(time), start
+    counted, low_hold, slow = max(COUNTED, 3.0 * period), max(LOW_HOLD, BRIDGE * period), period > LOOK_BACK
     while i < n:
         t = time[i]
         air[i] = False
@@ -236,10 +239,9 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state,
         c = int(state[COUNT])
         dt = t - state[LAST_TIME] if c > 0 else 0.0
         dt = dt if dt >= 0.0 and dt < 1.0e6 else 0.0
-        if dt > 2.0 and state[OPEN] == 0.0 and state[SECTIONED] == 0.0:
+        if dt > 2.0 * counted and state[OPEN] == 0.0 and state[SECTIONED] == 0.0:
             state[T_CAND] = np.nan
-        slot = c % RING
-        base = 32
+        slot, base = c % RING, 32
         state[base + slot] = x
         state[base + RING + slot] = v
         state[base + 2 * RING + slot] = t
@@ -249,6 +251,8 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state,
             for k in range(1, filled):
                 j = (c - k) % RING
                 if t - state[base + 2 * RING + j] > LOOK_BACK:
+                    allowed = max(UNSTEADY, min(SLOW_UNSTEADY * dt, SLOW_MOST)) * max(abs(v), abs(state[base + RING + j]), 100.0)
+                    steady = k > 1 or not slow or abs(v - state[base + RING + j]) <= allowed
                     break
                 if abs(v - state[base + RING + j]) > UNSTEADY * max(abs(v), 100.0):
                     steady = False
@@ -274,8 +278,7 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state,
         idle = idle_at(table, v if has_speed else 0.0)
         if has_speed and settled and inside >= 3.0:
             _learn_ripple(table, speed_bin(v), abs(x - mean))
-        if settled and filled >= 3 and abs(m) > state[RANGE]:
-            state[RANGE] = abs(m)
+        state[RANGE] = max(state[RANGE], abs(m)) if settled and filled >= 3 else state[RANGE]
         ripple = ripple_at(table, v) if has_speed else 0.0
         rough = ripple > ROUGH_RANGE * state[RANGE]
         known = table[5, speed_bin(v)] if rough else state[NOISE]
@@ -305,7 +308,7 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state,
                 state[T_CAND] = t
                 _begin(state, t)
                 state[SECTIONED] = sectioned
-        elif not above or state[SECTIONED] == 1.0:
+        elif not above or state[SECTIONED] == 1.0 or (slow and not steady):
             state[T_CAND] = np.nan
 
         state[base + 3 * RING + slot] = np.nan
@@ -322,7 +325,7 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state,
             if settled and turning:
                 state[SETTLED] += 1.0
                 state[SURE] += 1.0 if idle_is_sure(table, v if has_speed else 0.0) else 0.0
-            if not fresh and dt <= 1.0:
+            if not fresh and dt <= counted:
                 state[WORK] += (x - level) * dt if settled or state[SECTIONED] == 0.0 else 0.0
                 state[IDLE] += level * dt
             oldest = state[base + 2 * RING + (c - 5) % RING]
@@ -338,15 +341,13 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state,
             if state[SECTIONED] == 1.0 and ready:
                 state[base + 3 * RING + slot] = now
             if state[OPEN] == 1.0 and state[SECTIONED] == 0.0:
-                if below:
-                    if state[T_LOW] != state[T_LOW]:
-                        state[T_LOW] = t
-                        for kept, taken in KEPT:
-                            state[kept] = state[taken]
-                else:
-                    state[T_LOW] = np.nan
+                if below and state[T_LOW] != state[T_LOW]:
+                    state[T_LOW] = t
+                    for kept, taken in KEPT:
+                        state[kept] = state[taken]
+                state[T_LOW] = state[T_LOW] if below else np.nan
         else:
-            if filled >= 2 and dt <= 1.0 and settled and c <= 50:
+            if filled >= 2 and dt <= counted and settled and c <= 50:
                 state[NOISE] += (abs(x - state[LAST_LOAD]) / 1.128 - state[NOISE]) / (c + 1.0)
             state[base + 3 * RING + slot] = now if ready and gate != 2 else np.nan
         if settled:
@@ -363,14 +364,14 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state,
         state[LAST_LOAD] = x
         state[LAST_TIME] = t
         state[COUNT] = c + 1.0
-        # One reading is no cut: a section that a control shows for one poll only has no length.
-        long = t > state[T_OPEN] if state[SECTIONED] == 1.0 else t - state[T_CAND] >= 0.04
+        # One reading is no cut (a section that a control shows for one poll has no length); slowly read, two may be a run-up.
+        long = t > state[T_OPEN] if state[SECTIONED] == 1.0 else t - state[T_CAND] >= 0.04 and (state[N] >= 3.0 or not slow)
         if state[OPEN] == 0.0 and state[T_CAND] == state[T_CAND] and state[N] >= 2.0 and long:
             state[OPEN] = 1.0
             state[T_CAND] = np.nan
             return i + 1, OPENED
         if state[OPEN] == 1.0:
-            if state[T_LOW] == state[T_LOW] and t - state[T_LOW] >= LOW_HOLD:
+            if state[T_LOW] == state[T_LOW] and t - state[T_LOW] >= low_hold:
                 state[OPEN] = 0.0
                 for kept, taken in KEPT:
                     state[taken] = state[kept]

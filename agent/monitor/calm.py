@@ -29,6 +29,9 @@ from drivers.model import UNCERTAIN
 LOOK = 0.5
 """s between two looks at sensors and coverage, on the axis of the readings."""
 
+MOST = 1 << 17
+"""Looks that are worked out for rows that were released together: 18 h. Rows of a recording may lie months apart."""
+
 
 class Ahead(NamedTuple):
     """Of released rows: the number (of `LOOK` seconds) of the first look in them, and whether all is there at each."""
@@ -69,9 +72,9 @@ class Calm:
         self._waves = [(name, place[timeline.index[name]]) for name in vibration.names if timeline.index[name] in place]
 
     def see(self, rows: Rows, seen: Seen) -> Ahead:
-        """At which looks within the rows all is there; nothing for rows of less than two looks."""
+        """At which looks within the rows all is there; nothing for rows of less than two looks, or of more than `MOST`."""
         first, last = math.floor(float(rows.time[0]) / LOOK), math.floor(float(rows.time[-1]) / LOOK)
-        if last - first < 2 or any(load.fine for load in seen.loads):
+        if not 2 <= last - first <= MOST or any(load.fine for load in seen.loads):
             return NOTHING
         looks: NDArray[np.float64] = LOOK * np.arange(first, last + 1, dtype=np.float64)
         there = self._there(rows, looks)

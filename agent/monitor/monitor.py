@@ -18,6 +18,7 @@ from agent.conditions import Conditions
 from agent.context import Context, Seen
 from agent.detect import coverage
 from agent.detect.health import Health
+from agent.detect.recurring import Recurring, RecurringState
 from agent.detect.sensor import Sensors
 from agent.detect.supply import Supply
 from agent.detect.watch import Watch
@@ -33,7 +34,7 @@ from agent.monitor.orders import obey
 from agent.monitor.overview import Overview
 from agent.monitor.reasons import Reasons
 from agent.monitor.state import MonitorState
-from agent.segment import Frame, SpindleSegmenter
+from agent.segment import Fill, Frame, SpindleSegmenter
 from agent.settings import MachineSettings
 from agent.timeline import Rows, Timeline
 from agent.vibration import VibrationWatch
@@ -57,16 +58,19 @@ class Monitor:
         self.timeline = Timeline(settings.channel, settings.monitoring.lateness, holds(settings), settings.spindle)
         self.latest = self.timeline.latest()
         self.context = Context(settings, self.timeline)
+        self._fill = Fill(settings, self.timeline)
         self.segmenters = {
             name: SpindleSegmenter(name, has_speed=has_speed, minimum_speed=minimum) for name, has_speed, minimum in self.context.spindles
         }
-        self.watch = Watch(settings.monitoring, alarms_per_hour(settings.monitoring.false_alarms) or 1.0 / 160.0)
+        budget = alarms_per_hour(settings.monitoring.false_alarms) or 1.0 / 160.0
+        self.watch = Watch(settings.monitoring, budget, parts_told=self.context.knows_parts)
         self.sensors = Sensors(settings)
         self.health = Health(settings, self.timeline, self.watch.p)
         self.supply = Supply(settings)
         self.vibration = VibrationWatch(settings, self.watch.p, self.watch.tuning.width)
         self.conditions = Conditions(settings, self.timeline, self.watch.p, self.vibration.air, self.watch.tuning.width)
         self.axes = AxisWatch(settings, self.timeline)
+        self.recurring = Recurring() if not self.context.names_cuts else None
         self.lives = ToolLives(settings)
         self.counters = Counters(parts=0, cuts=0, cutting_time=0.0, rows=0, dropped=0)
         self.coverage: Coverage | None = None
@@ -157,6 +161,7 @@ class Monitor:
                 axis_loads=self._axis_loads,
                 reasons=self.desk.reasons.saved(),
                 lives=self.lives.saved(),
+                recurring=self.recurring.state if self.recurring is not None else RecurringState(),
                 health=self.health.saved(),
                 episodes=self.desk.alerts.episodes,
             )
@@ -188,6 +193,8 @@ class Monitor:
         self.axes.restore(state.axes, axes)
         self.watch.signals.forget_channels(axes)
         self.lives.restore(state.lives, spindles)
+        if self.recurring is not None:
+            self.recurring.restore(state.recurring, spindles)
         self.health.restore(state.health)
         self._doubt.carry_out()
         self.desk.alerts.restore(state.alerts, state.episodes)
@@ -207,7 +214,7 @@ class Monitor:
         out: list[Event] = []
         for item in self.timeline.release(now, all_of_it=all_of_it):
             if isinstance(item, Rows):
-                out.extend(self._rows(item))
+                out.extend(self._rows(self._fill.rows(item)))
             else:
                 out.extend(self.desk.take(self.vibration.take(item)))
         return out
@@ -241,6 +248,8 @@ class Monitor:
             if self.context.lost or self._was_lost:
                 self.watch.begin_again()
             self._was_lost = self.context.lost
+            if frames and not self.context.knows_parts:
+                out.extend(self._follow_tool(float(frames[0][1].time[0])))
             for name, frame in frames:
                 out.extend(self._frame(name, frame))
         piece = rows.part(start, stop)
@@ -283,10 +292,11 @@ class Monitor:
         frame = self.health.believed(name, frame)
         for cut in segmenter.walk(frame):
             self._between(segmenter)
+            cut = self._known(segmenter, cut)
             key = cut.operation.key
             indicators: list[Indicator] = []
             if cut.phase == "opened":
-                if not self.context.knows_parts and key in self._part_seen:
+                if not self.context.knows_parts and key in self._part_seen and (self.recurring is None or cut.operation.tool):
                     out.extend(self._end_part(self.counters.parts + 1))
                 self._part_seen.add(key)
             if cut.phase == "closed":
@@ -319,7 +329,32 @@ class Monitor:
             self.watch.untold(*looked)
         if segmenter.dark:
             segmenter.dark = False
+            if self.recurring is not None:
+                self.recurring.break_off()
             self.watch.begin_again()
+
+    def _known(self, segmenter: SpindleSegmenter, cut: Cut) -> Cut:
+        """The cut by the name that its place and shape give it, where the control names nothing."""
+        if self.recurring is None:
+            return cut
+        if cut.phase == "opened":
+            tool = self.recurring.opened(cut)
+            if tool:
+                segmenter.called(tool)
+                cut = segmenter.current() or cut
+                cut = msgspec.structs.replace(cut, phase="opened", curve=())
+        elif cut.phase == "closed":
+            cut = self.recurring.closed(cut)
+        if self.recurring.doubt:
+            self.recurring.doubt = False
+            self.watch.begin_again()
+        return cut
+
+    def _follow_tool(self, time: float) -> list[Event]:
+        said, context = self.context.now, self.context
+        return self.desk.take(
+            self.watch.visits.on_tool(said.text("program"), said.text("tool"), time, held=context.unfit, runs=context.runs)
+        )
 
     def _follow_part(self, part: int) -> list[Event]:
         if part == self._part:

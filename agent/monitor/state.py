@@ -9,6 +9,7 @@ from agent.axes import AxisState
 from agent.conditions import ConditionsState
 from agent.detect.clock import Clock
 from agent.detect.habits import Habits
+from agent.detect.recurring import RecurringState
 from agent.detect.watch_state import WatchState
 from agent.load import Basis
 from agent.model import Alert, Checklist, Counters
@@ -44,3 +45,5 @@ class MonitorState(msgspec.Struct):
     """Why the open alerts may be believed, and what their pictures are drawn from"""
     lives: dict[str, Clock] = {}
     """Of each tool position: what it has cut, what was typed of it, how long earlier ones lasted"""
+    recurring: RecurringState = msgspec.field(default_factory=RecurringState)
+    """Shapes and orders of cuts, where the control names none"""

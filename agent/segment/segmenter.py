@@ -46,6 +46,7 @@ class SegmenterState(msgspec.Struct):
     part: int = -1
     context: tuple[str, str, str] = ("", "", "")
     cuts: int = 0
+    quantum: float = 0.0
 
 
 @dataclass(slots=True)
@@ -82,6 +83,10 @@ class SpindleSegmenter:
         self._seen = -math.inf
         self._first: list[float] = []
         self._longest = LONGEST
+        self._period = 0.0
+        self._quantum = 0.0
+        """Smallest step that the load has made; 0: it has not moved"""
+        self._last_load = math.nan
         self.dark = False
         """The load was not seen for a while since this was last set to False: a cut may have come and gone."""
         self.air = np.zeros(0, dtype=bool)
@@ -93,8 +98,9 @@ class SpindleSegmenter:
 
     @property
     def noise(self) -> float:
-        """Standard deviation in air of what is held against idle, at this speed, unit of the load: of the reading, or of its short mean."""
-        return float(self._state[kernel.HERE])
+        """Standard deviation in air of what is held against idle, at this speed, unit of the load: of the reading, or of its short mean.
+        A step of its register at the least: cut and idle are each known to that, and in air a coarse register stands still."""
+        return max(float(self._state[kernel.HERE]), self._quantum)
 
     @property
     def opened(self) -> float | None:
@@ -104,6 +110,12 @@ class SpindleSegmenter:
     def listened(self, bounds: Bounds) -> None:
         """Who judges growing cuts, and which looks at them may go untold. Without, each is told."""
         self._bounds = bounds
+
+    def called(self, tool: str) -> None:
+        """The open cut is one that has come before, and is known by this name where the control has none for it."""
+        if self._open is not None:
+            self._open.operation = msgspec.structs.replace(self._open.operation, tool=tool, section="1")
+            self._opened_last = (self._open.id, self._open.operation.key)
 
     def untold(self) -> tuple[str, str, float] | None:
         """Cut, its operation and the time of the latest look that was not told since this was last asked; None: there was none."""
@@ -138,6 +150,7 @@ class SpindleSegmenter:
         at, n = 0, len(frame.time)
         self.air = np.zeros(n, dtype=bool)
         times, loads, whole = frame.time.tolist(), frame.load.tolist(), bool(frame.ok.all())
+        self._step(frame)
         while at < n:
             before = at
             self._ask(self._looks)
@@ -150,6 +163,7 @@ class SpindleSegmenter:
                 frame.gate,
                 int(self._has_speed),
                 self._minimum_speed,
+                self._period,
                 self._state,
                 self._table,
                 self.air,
@@ -176,7 +190,7 @@ class SpindleSegmenter:
                 yield self._close(now)
             elif event == kernel.RUN_UP_ENDED and self._open is not None:
                 self._open.held = "run_up"
-                if not frame.section:
+                if not frame.section and frame.tool in self._ordinal:
                     self._ordinal[frame.tool] -= 1
                 yield self._close(now)
 
@@ -204,6 +218,7 @@ class SpindleSegmenter:
             frame.gate,
             int(self._has_speed),
             self._minimum_speed,
+            self._period,
             self._state.copy(),
             self._table.copy(),
             np.empty(n, dtype=bool),
@@ -231,7 +246,9 @@ class SpindleSegmenter:
         if self._open is not None and self._context[1] in ordinal:
             ordinal[self._context[1]] -= 1
         program, tool, section, _ = self._context
-        return SegmenterState(state.tobytes(), self._table.tobytes(), ordinal, self._part, (program, tool, section), self.cuts)
+        return SegmenterState(
+            state.tobytes(), self._table.tobytes(), ordinal, self._part, (program, tool, section), self.cuts, self._quantum
+        )
 
     def restore(self, saved: SegmenterState, *, anew: bool = False) -> None:
         """Take back what `saved` gave. `anew`: but idle and noise, to be learned again; the count of cuts, which names them, goes on."""
@@ -242,20 +259,36 @@ class SpindleSegmenter:
         if not anew:
             self._state = state.copy()
             self._table = table.reshape(self._table.shape).copy()
+            self._quantum = saved.quantum
         self._ordinal = dict(saved.ordinal)
         self._part = saved.part
         self._context = (*saved.context, saved.part)
         self.cuts = saved.cuts
+
+    def _step(self, frame: Frame) -> None:
+        good = frame.load[frame.ok]
+        if not len(good):
+            return
+        steps = np.abs(np.diff(good, prepend=self._last_load))
+        self._last_load = float(good[-1])
+        steps = steps[steps > 0.0]
+        if len(steps):
+            least = float(steps.min())
+            self._quantum = min(self._quantum, least) if self._quantum > 0.0 else least
 
     def _gaps(self, frame: Frame) -> list[float]:
         """Times at which the load is seen again after it was not seen for too long."""
         seen = frame.time[frame.ok]
         if not len(seen):
             return []
+        if len(self._first) == PERIOD_READINGS and math.isinf(frame.gap):
+            # On change: how often it is told may change with what reads it.
+            self._first = []
         if len(self._first) < PERIOD_READINGS:
             self._first.extend(seen[: PERIOD_READINGS - len(self._first)].tolist())
             if len(self._first) == PERIOD_READINGS:
-                self._longest = max(BLINK, PERIODS * float(np.median(np.diff(self._first))))
+                self._period = float(np.median(np.diff(self._first)))
+                self._longest = max(BLINK, PERIODS * self._period)
         limit = frame.gap if math.isinf(frame.gap) else self._longest
         before, self._seen = self._seen, float(seen[-1])
         dark = seen[1:][seen[1:] - seen[:-1] > limit].tolist()
@@ -293,7 +326,7 @@ class SpindleSegmenter:
         assert now is not None
         features = cut_features(self._state)
         if phase == "closed":
-            features = msgspec.structs.replace(features, update=update_period(now.times, now.loads))
+            features = msgspec.structs.replace(features, update=update_period(now.times, now.loads), step=self._quantum)
         curve = cut_curve(now.times, now.loads, now.opened, now.opened + features.duration) if phase == "closed" or picture else ()
         return Cut(
             id=now.id,

@@ -40,8 +40,11 @@ class Cut:
 class Segmenter:
     """Feeds readings one by one, collects ('opened' | 'grown' | 'closed' | 'run_up', time) and the sums of closed cuts."""
 
-    def __init__(self, has_speed: bool, minimum_speed: float) -> None:
+    def __init__(self, has_speed: bool, minimum_speed: float, period: float = 0.0) -> None:
         self.has_speed, self.minimum = has_speed, minimum_speed
+        self.slow = period > 0.11
+        self.longest = max(1.0, 3 * period)
+        self.low_for = max(0.25, 1.5 * period)
         self.idle: dict[int, float] = {}
         self.confirmed: dict[int, int] = {}
         self.ripple: dict[int, float] = {}
@@ -128,10 +131,14 @@ class Segmenter:
         v = v if self.has_speed else 0.0
         step = t - self.history[-1][0] if self.history else 0.0
         step = step if 0.0 <= step < 1e6 else 0.0
-        if step > 2.0 and self.cut is None and not self.sectioned:
+        if step > 2 * self.longest and self.cut is None and not self.sectioned:
             self.candidate = None
         before = self.history[-63:]
         steady = True
+        if self.has_speed and self.slow and self.history and t - self.history[-1][0] > 0.11:
+            last = self.history[-1][2]
+            allowed = min(0.3, 0.08 * step)
+            steady = abs(v - last) / max(abs(v), abs(last), 100.0) <= max(allowed, 0.03)
         if self.has_speed:
             for past, _, speed, _, _ in reversed(before):
                 if t - past > 0.11:
@@ -179,7 +186,7 @@ class Segmenter:
                 self.next_look = t + 0.1
                 self.sectioned = gate == 2
                 self.low = None
-        elif not above or self.sectioned:
+        elif not above or self.sectioned or (self.slow and not steady):
             self.candidate = None
         air = math.nan
         counting = self.cut or self.candidate
@@ -190,7 +197,7 @@ class Segmenter:
             counting.peaks.append(x)
             counting.settled += settled and turning
             counting.sure += settled and turning and self.idle_is_sure(v)
-            if counting.n > 1 and step <= 1.0 and (settled or not self.sectioned):
+            if counting.n > 1 and step <= self.longest and (settled or not self.sectioned):
                 counting.work += (x - level) * step
             oldest = before[-5][0] if len(before) >= 5 else math.nan
             long_enough = not rough or (len(old) > 0 and t - 0.4002 >= counting.opened)
@@ -208,7 +215,7 @@ class Segmenter:
                 elif self.low is None:
                     self.low = (t, counting.n, counting.total, counting.work)
         else:
-            if len(loads) >= 2 and step <= 1.0 and settled and self.seen <= 50:
+            if len(loads) >= 2 and step <= self.longest and settled and self.seen <= 50:
                 self.noise += (abs(x - self.history[-1][1]) / 1.128 - self.noise) / (self.seen + 1.0)
             if ready and gate != 2:
                 air = mean if rough else x
@@ -217,11 +224,17 @@ class Segmenter:
         if settled:
             self._learn(t, v, 0.5 * high)
         waited = t - self.candidate.opened if self.candidate is not None else 0.0
-        if self.cut is None and self.candidate is not None and self.candidate.n >= 2 and (waited > 0 if self.sectioned else waited >= 0.04):
+        few = 3 if self.slow and not self.sectioned else 2
+        if (
+            self.cut is None
+            and self.candidate is not None
+            and self.candidate.n >= few
+            and (waited > 0 if self.sectioned else waited >= 0.04)
+        ):
             self.cut, self.candidate = self.candidate, None
             self.events.append(("opened", self.cut.opened))
         elif self.cut is not None:
-            if self.low is not None and t - self.low[0] >= 0.25:
+            if self.low is not None and t - self.low[0] >= self.low_for:
                 self._end("closed", use_low=True)
             elif t >= self.next_look:
                 while self.next_look <= t:

@@ -5,6 +5,8 @@ const STATES = { active: 0, acknowledged: 1, cleared: 2 };
 
 /** 'T4'. */
 export function toolLabel(tool) {
+  // "~3": no tool, but the third cut of a part, where the control names none.
+  if (tool.startsWith("~")) return `#${tool.slice(1)}`;
   return /^\d/.test(tool) ? `T${tool}` : tool;
 }
 

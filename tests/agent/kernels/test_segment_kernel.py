@@ -17,7 +17,7 @@ from tests.support.lathe import Faults, rows
 NAMES = {kernel.OPENED: "opened", kernel.GROWN: "grown", kernel.CLOSED: "closed", kernel.RUN_UP_ENDED: "run_up"}
 
 
-def walk(time, load, ok, speed, gates, *, has_speed=True):  # type: ignore[no-untyped-def]
+def walk(time, load, ok, speed, gates, *, has_speed=True, period=0.0):  # type: ignore[no-untyped-def]
     """The kernel over stretches of constant gate: events with times, closed cuts, table and state."""
     state, table = kernel.new_state()
     events: list[tuple[str, float]] = []
@@ -28,7 +28,7 @@ def walk(time, load, ok, speed, gates, *, has_speed=True):  # type: ignore[no-un
         air = np.zeros(b - a, dtype=bool)
         at = 0
         while at < b - a:
-            at, event = kernel.advance(*block, at, int(gates[a]), int(has_speed), 30.0, state, table, air, kernel.every_look())
+            at, event = kernel.advance(*block, at, int(gates[a]), int(has_speed), 30.0, period, state, table, air, kernel.every_look())
             if event == kernel.OPENED:
                 events.append(("opened", state[kernel.T_OPEN]))
             elif event == kernel.GROWN:
@@ -40,10 +40,10 @@ def walk(time, load, ok, speed, gates, *, has_speed=True):  # type: ignore[no-un
     return events, closed, table, state
 
 
-def compare(time, load, ok, speed, gates, *, has_speed=True) -> int:  # type: ignore[no-untyped-def]
+def compare(time, load, ok, speed, gates, *, has_speed=True, period=0.0) -> int:  # type: ignore[no-untyped-def]
     """Kernel and twin agree; returns how many cuts there were."""
-    events, closed, table, state = walk(time, load, ok, speed, gates, has_speed=has_speed)
-    twin = Segmenter(has_speed, 30.0)
+    events, closed, table, state = walk(time, load, ok, speed, gates, has_speed=has_speed, period=period)
+    twin = Segmenter(has_speed, 30.0, period)
     for t, x, good, v, gate in zip(time.tolist(), load.tolist(), ok.tolist(), speed.tolist(), gates.tolist(), strict=True):
         twin.feed(t, x, good, v, gate)
     assert [name for name, _ in events] == [name for name, _ in twin.events]
@@ -113,9 +113,9 @@ def test_nothing_and_one_reading() -> None:
     state, table = kernel.new_state()
     looks = kernel.every_look()
     none = empty.astype(bool)
-    assert kernel.advance(empty, empty, none, empty, 0, 1, 1, 30.0, state, table, none, looks) == (0, kernel.NONE)
+    assert kernel.advance(empty, empty, none, empty, 0, 1, 1, 30.0, 0.0, state, table, none, looks) == (0, kernel.NONE)
     one = np.ones(1)
-    assert kernel.advance(one, one, one.astype(bool), one, 0, 1, 1, 30.0, state, table, one.astype(bool), looks) == (1, kernel.NONE)
+    assert kernel.advance(one, one, one.astype(bool), one, 0, 1, 1, 30.0, 0.0, state, table, one.astype(bool), looks) == (1, kernel.NONE)
 
 
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.8, math.inf])
@@ -129,7 +129,7 @@ def test_only_looks_beyond_the_bounds_are_told(top: float, share: float) -> None
         looks[kernel.TOP], looks[kernel.SHARE] = top, share
         found, at, event = [], 0, kernel.NONE
         while at < len(time):
-            at, event = kernel.advance(time, load, ok, speed, at, 1, 1, 30.0, state, table, air, looks)
+            at, event = kernel.advance(time, load, ok, speed, at, 1, 1, 30.0, 0.0, state, table, air, looks)
             if event == kernel.GROWN:
                 found.append((float(time[at - 1]), *(float(state[i]) for i in (kernel.LEVEL, kernel.FALL, kernel.BEFORE))))
         return found, looks, state
@@ -149,6 +149,31 @@ def test_speed_bins(speed: float) -> None:
     assert kernel.speed_bin(speed) == bin_of(speed)
 
 
+def at_one_hertz() -> tuple[np.ndarray, ...]:
+    """A drive polled once a second: run-up in one poll, a cut with two readings at idle in it, braking."""
+    speed = np.array([0.0] * 10 + [530.0] + [1000.0] * 60 + [400.0] + [0.0] * 10)
+    load = np.ones(len(speed))
+    load[10], load[71] = 18.0, 98.0
+    load[25:45] = 12.0
+    load[33:35] = 1.0
+    time = np.arange(len(speed)) * 1.05
+    return time, load, np.ones(len(speed), dtype=bool), speed, np.ones(len(speed), dtype=int)
+
+
+def test_a_slow_poll_tells_a_run_up_from_a_cut_and_bridges_a_short_pause() -> None:
+    columns = at_one_hertz()
+    assert compare(*columns, period=1.05) == 1
+    events, closed, _, _ = walk(*columns, period=1.05)
+    assert [name for name, _ in events if name != "grown"] == ["opened", "closed"]
+    assert closed[0]["work"] == pytest.approx(1.05 * 11.0 * 17, rel=0.02)
+
+
+def test_a_slow_poll_whose_period_is_not_known_splits_the_cut_and_counts_nothing() -> None:
+    events, closed, _, _ = walk(*at_one_hertz())
+    assert [name for name, _ in events if name != "grown"] == ["opened", "closed"] * 2
+    assert [cut["work"] for cut in closed] == [0.0, 0.0]
+
+
 @settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_random_walks(data: st.DataObject) -> None:
@@ -159,7 +184,7 @@ def test_random_walks(data: st.DataObject) -> None:
     speed = np.where(np.cumsum(random.random(n) < 0.02) % 2, 1500.0, random.choice([0.0, 800.0, -1500.0]))
     ok = random.random(n) > 0.03
     gates = (np.cumsum(random.random(n) < 0.02) % 3).astype(int)
-    compare(time, load, ok, speed, gates)
+    compare(time, load, ok, speed, gates, period=data.draw(st.sampled_from([0.0, 0.05, 0.3, 1.0])))
 
 
 def test_batches_do_not_matter() -> None:
@@ -172,7 +197,7 @@ def test_batches_do_not_matter() -> None:
         air = np.zeros(1, dtype=bool)
         at = 0
         while at < 1:
-            at, event = kernel.advance(*block, at, int(gates[i]), 1, 30.0, state, table, air, kernel.every_look())
+            at, event = kernel.advance(*block, at, int(gates[i]), 1, 30.0, 0.0, state, table, air, kernel.every_look())
             if event != kernel.NONE:
                 when = state[kernel.T_OPEN] if event == kernel.OPENED else block[0][0] if event == kernel.GROWN else state[kernel.T_LAST]
                 events.append((NAMES[event], when))
