@@ -55,6 +55,25 @@ class Air:
         if not n:
             return
         dark = max(DARK, frame.gap)
+        if n == 1:
+            self._one(now, float(frame.time[0]), float(frame.speed[0]), dark, in_air=bool(air[0]))
+        else:
+            self._several(now, frame, air, dark)
+        now.lasts, now.time = bool(air[-1]), float(frame.time[-1])
+        good = frame.speed[frame.ok]
+        if len(good):
+            now.speed = float(good[-1])
+
+    @staticmethod
+    def _one(now: _Spindle, time: float, speed: float, dark: float, *, in_air: bool) -> None:
+        """A row alone, as they come when live: the same as `_several`, without its arrays."""
+        if in_air and now.lasts and time - now.time <= dark:
+            now.runs[-1] = now.runs[-1]._replace(last=time)
+        elif in_air:
+            now.runs.append(Run(time, time, speed))
+
+    @staticmethod
+    def _several(now: _Spindle, frame: Frame, air: np.ndarray[tuple[int], np.dtype[np.bool_]], dark: float) -> None:
         begins = air.copy()
         # A run begins at the row after one that was no air, or at one that came after a gap.
         begins[1:] &= ~air[:-1] | (frame.time[1:] - frame.time[:-1] > dark)
@@ -65,10 +84,6 @@ class Air:
         for start in starts:
             last = _end(air, begins, start)
             now.runs.append(Run(float(frame.time[start]), float(frame.time[last]), float(frame.speed[start])))
-        now.lasts, now.time = bool(air[-1]), float(frame.time[-1])
-        good = frame.speed[frame.ok]
-        if len(good):
-            now.speed = float(good[-1])
 
     def follow(self, spindle: str, cut: Cut) -> None:
         """A cut opened, grew or closed."""
@@ -83,6 +98,20 @@ class Air:
         """Its speed, rpm, if it turned steadily without a cut from `start` to `stop`; None: it did not, as far as is remembered."""
         runs = self._spindles[spindle].runs
         return next((run.speed for run in reversed(runs) if run.first <= start and stop <= run.last), None)
+
+    def within(self, spindle: str, start: float, stop: float) -> tuple[float, float] | None:
+        """The latest stretch from `start` to `stop` in which it turned steadily without a cut; None: there is none.
+
+        `stop` is not later than what the rows so far tell: a run that goes on reaches to it.
+        """
+        its = self._spindles[spindle]
+        for i, run in enumerate(reversed(its.runs)):
+            last = stop if i == 0 and its.lasts else min(run.last, stop)
+            if last <= start:
+                return None
+            if max(run.first, start) < last:
+                return max(run.first, start), last
+        return None
 
     def speed(self, spindle: str) -> float:
         """Latest that was believed, rpm; NaN: none yet, or no speed is read."""

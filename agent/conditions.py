@@ -65,6 +65,8 @@ class _Polled:
         self.condition = Condition(channels[0][0], spindle, p)
         self.looked = -math.inf
         self.taken = -math.inf
+        self.heard: set[int] = set()
+        """Places in `channels` of those that were ever read"""
         self.values: dict[int, list[float]] = {}
         """By place in `channels`: logarithms of what was read in air since the latest look; a channel that brings samples is never here"""
 
@@ -118,6 +120,11 @@ class Conditions:
             out.extend([] if off else self._grouped(group, rows))
         return sorted(out, key=lambda item: item.time)
 
+    @property
+    def polled_channels(self) -> frozenset[str]:
+        """Channels of role `vibration` that bring figures instead of samples, as far as was heard."""
+        return frozenset(polled.channels[place][0] for polled in self.polled for place in polled.heard)
+
     def unmark(self, channel: str) -> None:
         """What was told of this channel or group was false; what a group is now becomes what is usual."""
         for polled in self.polled:
@@ -168,8 +175,13 @@ class Conditions:
 
     def _polled(self, polled: _Polled, rows: Rows) -> list[Finding | Indicator]:
         """Gather readings of air; once every channel has brought one and a look is due, judge their medians."""
-        fresh = rows.fresh[:, polled.columns] & believed(rows.quality[:, polled.columns])
+        fresh = rows.fresh[:, polled.columns]
         out: list[Finding | Indicator] = []
+        if not fresh.any():
+            return out
+        fresh = fresh & believed(rows.quality[:, polled.columns])
+        if len(polled.heard) < len(polled.columns):
+            polled.heard.update(np.flatnonzero(fresh.any(axis=0)).tolist())
         for row in np.flatnonzero(fresh.any(axis=1)).tolist():
             time = float(rows.time[row])
             late = time - polled.taken >= SPARSE - AHEAD
@@ -183,6 +195,8 @@ class Conditions:
                 if math.isfinite(value):
                     polled.values.setdefault(place, []).append(math.log(max(value, LEAST)))
             polled.taken = time
+            # A computer without a clock of its own may have been ahead before it was started again.
+            polled.looked = polled.looked if polled.looked <= time else -math.inf
             if time - polled.looked >= EVERY - AHEAD and all(polled.values.values()):
                 out.extend(self._look(polled, time, speed))
         return out

@@ -27,6 +27,8 @@ EVERY = 10.0
 """s between two looks at the least."""
 LEAST = 0.5
 """s of a record that give figures; all looks are made of pieces of this length, so that they can be compared."""
+PATIENCE = 600.0
+"""s without a single look after which the spindle is said to have no air: its cuts follow each other too closely."""
 APART = 0.02
 """s by which the start of a block may lie off the end of the one before: clocks of streams are known to a few milliseconds."""
 _UNITS = {"rms": "g", "peak": "g", "kurtosis": "", "velocity": "mm/s", "envelope": ""}
@@ -75,6 +77,8 @@ class Looks:
         if self._blocks and (wave.lost or abs(wave.start - self._end) > APART or wave.rate != self._rate or not _same(rpm, self._rpm)):
             out.extend(self.stop(width))
         self._rate, self._rpm, self._end = wave.rate, rpm, end
+        # A computer without a clock of its own may have been ahead before it was started again.
+        self._looked = self._looked if self._looked <= end else -math.inf
         if velocity_rms is not None:
             told = self.velocity.judge(end, rpm, velocity_rms, width)
             out.extend(self._said("velocity", self._zoned(told, velocity_rms)))
@@ -99,20 +103,16 @@ class Looks:
         self.bearings.unmark()
         self._spoken.standing = []
 
-    def words(self, now: float, *, speed_known: bool) -> tuple[Coverage, ...]:
-        """How well the spindle is watched by this sensor, and its bearings."""
+    def words(self, now: float, *, speed_known: bool, waited: float = 0.0) -> tuple[Coverage, ...]:
+        """How well the spindle is watched by this sensor, and its bearings. `waited`: s for which the sensor has been heard."""
+        scope = f"vibration/{self.channel}"
         n, of = self.condition.looks()
-        ready = n >= of
-        words = [
-            Coverage(
-                time=now,
-                scope=f"vibration/{self.channel}",
-                word=Word.MONITORING if ready else Word.LEARNING,
-                reason="" if ready else "condition_learning",
-                n=n,
-                of=of,
-            )
-        ]
+        if n >= of:
+            words = [Coverage(time=now, scope=scope, word=Word.MONITORING, n=n, of=of)]
+        elif self._looked == -math.inf and waited > PATIENCE:
+            words = [Coverage(time=now, scope=scope, word=Word.NOT_MONITORABLE, reason="condition_no_air")]
+        else:
+            words = [Coverage(time=now, scope=scope, word=Word.LEARNING, reason="condition_learning", n=n, of=of)]
         if self._spindle.bearings:
             scope = f"bearing/{self.channel}"
             reason = "bearing_rate" if 0.0 < self._rate < LOWEST_RATE else "" if speed_known else "no_speed_channel"

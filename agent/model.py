@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from agent.explained import Explanation, OperationView
+from agent.promise import Promise
 
 Scalar = float | int | str | bool | None
 Evidence = dict[str, Scalar]
@@ -77,6 +78,8 @@ class CutFeatures(_Noun, frozen=True, kw_only=True):
     """u above idle, just before it"""
     level: float = 0.0
     """u above idle, now (median of the latest three readings)"""
+    update: float = 0.0
+    """s between two changes of the reading in a closed cut, the shortest but one; 0: too few changes to say"""
     vibration_rms: float | None = None
     """mm/s 10-1000 Hz where a waveform covers the cut"""
     axis_load: dict[str, float] = {}
@@ -283,6 +286,8 @@ class ToolView(_Noun, frozen=True, kw_only=True):
     """Remaining parts, an interval; None: the data support none."""
     parts_high: int | None
     alert: str
+    promise: Promise | None = None
+    """Of its operation that can promise least among those that are watched"""
     basis: Literal["", "measures", "lives", "trend"] = ""
     """What the interval rests on: typed flank wear, lives of earlier tools here, the slope of the work"""
     basis_n: int = 0
@@ -375,6 +380,8 @@ class Snapshot(_Noun, frozen=True, kw_only=True):
     """Of the alerts above"""
     operations: tuple[OperationView, ...] = ()
     """Those of the programs that are remembered, the latest cut first"""
+    promises: tuple[Promise, ...] = ()
+    """Of every operation that was cut well three times"""
 
 
 Event = Cut | Indicator | Finding | Alert | Checklist | Coverage

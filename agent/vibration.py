@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator
 
@@ -42,6 +43,7 @@ class _Channel:
         self.meter = Meter()
         self.figures: VibrationFigures | None = None
         self.time: float | None = None
+        self.begun = math.inf
         self.quality = int(Quality.UNAVAILABLE)
         self.lost = 0
         self.blocks: list[tuple[float, float, float]] = []
@@ -97,6 +99,7 @@ class VibrationWatch:
             return []
         end = wave.start + len(wave.samples) / wave.rate
         channel.time, channel.quality = end, int(wave.quality)
+        channel.begun = min(channel.begun, wave.start)
         channel.lost += wave.lost
         width = self._width("spindle", channel.name) if self._width is not None else 1.0
         if wave.quality > Quality.UNCERTAIN or len(wave.samples) < SHORTEST:
@@ -108,20 +111,33 @@ class VibrationWatch:
         if figures.velocity_rms is not None:
             channel.blocks = [*channel.blocks, (wave.start, end, figures.velocity_rms)][-256:]
         sound = figures.validity in ("", "record_too_short")
-        if self.air.since(channel.spindle) > wave.start or not sound:
-            out = channel.looks.stop(width)
-            cut = self.air.cut(channel.spindle)
-            if cut is not None and cut.opened <= wave.start and not cut.held and sound and turning:
-                wider = self._width("chatter", cut.operation.key) if self._width is not None else 1.0
-                out.extend(channel.chatter.cutting(wave, cut, abs(speed), wider))
-            return out
-        channel.chatter.air(wave)
         velocity = None if figures.validity else figures.velocity_rms
-        out = channel.looks.air(wave, abs(speed), velocity, width)
-        if velocity is None:
-            return out
-        indicator = Indicator(time=end, channel=channel.name, operation="", tool="", name="velocity_rms", value=velocity, unit="mm/s")
-        return [indicator, *out]
+        air = self.air.within(channel.spindle, wave.start, end) if sound else None
+        out: list[Finding | Indicator] = []
+        if air is None or air[0] > wave.start:
+            out.extend(channel.looks.stop(width))
+        if air is None:
+            out.extend(self._in_a_cut(channel, wave, abs(speed), turning=turning and sound))
+        elif air == (wave.start, end):
+            channel.chatter.air(wave)
+            if velocity is not None:
+                out.append(
+                    Indicator(time=end, channel=channel.name, operation="", tool="", name="velocity_rms", value=velocity, unit="mm/s")
+                )
+            out.extend(channel.looks.air(wave, abs(speed), velocity, width))
+        else:
+            # A block at the edge of a cut: the part of it that was taken in air.
+            out.extend(channel.looks.air(_part(wave, *air), abs(speed), None, width))
+            if air[1] < end:
+                out.extend(channel.looks.stop(width))
+        return out
+
+    def _in_a_cut(self, channel: _Channel, wave: Waveform, rpm: float, *, turning: bool) -> list[Finding | Indicator]:
+        cut = self.air.cut(channel.spindle)
+        if cut is None or cut.opened > wave.start or cut.held or not turning:
+            return []
+        width = self._width("chatter", cut.operation.key) if self._width is not None else 1.0
+        return channel.chatter.cutting(wave, cut, rpm, width)
 
     def of_cut(self, spindle: str, cut: Cut) -> Cut:
         """The cut with the mean velocity RMS of the blocks that lie wholly within it."""
@@ -141,7 +157,8 @@ class VibrationWatch:
         out: list[Coverage] = []
         for channel in self._channels.values():
             if channel.time is not None:
-                out.extend(channel.looks.words(now, speed_known=channel.spindle in self._speeds))
+                waited = channel.time - channel.begun
+                out.extend(channel.looks.words(now, speed_known=channel.spindle in self._speeds, waited=waited))
                 out.extend(channel.chatter.words(now, speed_known=channel.spindle in self._speeds))
         return tuple(out)
 
@@ -199,3 +216,10 @@ class VibrationWatch:
             baseline_rms=channel.looks.velocity.baseline(speed) if speed == speed else None,
             validity=figures.validity if figures else "no_signal",
         )
+
+
+def _part(wave: Waveform, start: float, stop: float) -> Waveform:
+    """Samples that were taken from `start` to `stop`."""
+    first, last = math.ceil((start - wave.start) * wave.rate), math.floor((stop - wave.start) * wave.rate)
+    samples = wave.samples[max(first, 0) : max(last, 0)]
+    return dataclasses.replace(wave, start=wave.start + max(first, 0) / wave.rate, samples=samples, lost=wave.lost if first <= 0 else 0)

@@ -34,6 +34,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from agent.cli.run import SWITCH
 from agent.settings import StoreOptions
 from agent.store import Store
 from drivers import fine_loop, jit
@@ -297,7 +298,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--turns", type=int, default=5, help="of the lateness")
-    parser.add_argument("--switch", type=float, default=None, help="s: sys.setswitchinterval while the lateness is measured")
+    parser.add_argument(
+        "--switch", type=float, default=None, help="s: sys.setswitchinterval while the lateness is measured (0.0005, as `broche run`)"
+    )
     parser.add_argument("--feed", type=Path, default=None, help="be the devices; a folder for the pty's name")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args(argv)
@@ -308,8 +311,7 @@ def main(argv: list[str] | None = None) -> int:
     figures: dict[str, Any] = {"load before": round(os.getloadavg()[0], 2)}
     if args.seconds > 0.0:
         figures |= under_load(args.seconds)
-    if args.switch is not None:
-        sys.setswitchinterval(args.switch)
+    sys.setswitchinterval(SWITCH if args.switch is None else args.switch)
     figures |= jitter(args.turns, 4.0) if args.turns else {}
     if args.json:
         print(json.dumps(figures))

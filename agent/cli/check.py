@@ -184,6 +184,8 @@ def _loads(file: MachineFile, texts: Texts) -> list[str]:
 
 def _watch(file: MachineFile) -> dict[str, bool]:
     """What can be monitored with these channels at these rates."""
+    from agent.detect.bearing import LOWEST_RATE
+    from agent.detect.chatter import LOWEST_RATE as CHATTER_RATE
     from agent.machine_file.costs import BREAKAGE_EVERY, CONTEXT, WEAR_EVERY
 
     settings = file.settings
@@ -192,7 +194,8 @@ def _watch(file: MachineFile) -> dict[str, bool]:
     sources = {role: {c.source.partition(".")[0] for c in settings.channel if c.role == role and c.source} for role in roles}
     loads = [_resolution(file, channel) for channel in settings.channel if channel.role == "spindle.load" and channel.source]
     load = "spindle.load" in roles and bool(roles & CONTEXT)
-    return {
+    fastest = max((devices[source].rate for source in sources.get("vibration", ()) if source in devices), default=0.0)
+    watch = {
         "wear": load and all(seconds <= WEAR_EVERY for seconds in loads),
         "missing": load and all(seconds <= WEAR_EVERY for seconds in loads),
         "breakage": load and all(seconds <= BREAKAGE_EVERY for seconds in loads),
@@ -201,6 +204,15 @@ def _watch(file: MachineFile) -> dict[str, bool]:
         "tool": "tool" in roles,
         "part": bool(roles & {"part", "cycle"}),
     }
+    # What nobody asked for is not called missing.
+    if "vibration" in roles:
+        watch["condition"] = "spindle.load" in roles
+        watch["chatter"] = "spindle.speed" in roles and fastest >= CHATTER_RATE
+    if any(spindle.bearings for spindle in settings.spindle):
+        watch["bearing"] = "spindle.speed" in roles and fastest >= LOWEST_RATE
+    if settings.group:
+        watch["group"] = True
+    return watch
 
 
 def _resolution(file: MachineFile, channel: ChannelOptions) -> float:

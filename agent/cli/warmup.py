@@ -27,8 +27,8 @@ TOGETHER = frozenset({"centre", "fft", "vibration", "spectrum", "bearing"})
 """Files that import one another: a second process would compile the same again."""
 WEIGHT = {"vibration": 1.4, "fft": 1.1, "segment": 2.5, "charts": 1.2, "frames": 1.4, "signature": 2.0, "control": 2.0, "spectrum": 1.5}
 """s to compile, about, on the machine this was written on; of those that are not named 1."""
-MEMORY = 300
-"""MB that a process that compiles may take."""
+MEMORY = 220
+"""MB that a process that compiles may take: 192 at the most where this was written, some of it shared with the others."""
 GARBAGE = 50_000
 
 
@@ -92,13 +92,24 @@ def _weight(modules: Sequence[str]) -> float:
 
 def _workers() -> int:
     """As many as there are cores and memory for."""
-    cores = len(os.sched_getaffinity(0))
+    return max(1, min(len(os.sched_getaffinity(0)), free_memory() // MEMORY))
+
+
+def free_memory(process: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -> int:
+    """MB that may still be taken: of the machine, and of each control group above this process (the unit's MemoryMax). 0: not known."""
     try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return 1
-    free = next((int(line.split()[1]) // 1024 for line in lines if line.startswith("MemAvailable:")), 0)
-    return max(1, min(cores, free // MEMORY))
+        lines = (process / "meminfo").read_text(encoding="ascii").splitlines()
+        free = next((int(line.split()[1]) // 1024 for line in lines if line.startswith("MemAvailable:")), 0)
+        group = next((line[3:] for line in (process / "self/cgroup").read_text().splitlines() if line.startswith("0::")), "/")
+        place = groups / group.strip("/")
+        for folder in (place, *place.parents):
+            if folder.is_relative_to(groups) and (folder / "memory.max").is_file():
+                most = (folder / "memory.max").read_text().strip()
+                if most != "max":
+                    free = min(free, (int(most) - int((folder / "memory.current").read_text())) >> 20)
+    except (OSError, ValueError):
+        return 0
+    return max(free, 0)
 
 
 def _side_by_side(work: Sequence[Sequence[str]], told: Callable[[str, float], None]) -> None:

@@ -104,6 +104,12 @@ class Baseline(msgspec.Struct):
     """Largest fall within a good cut before its last fifth, as a share of the load above idle before it."""
     samples: float = 0.0
     """Mean number of readings in a cut."""
+    update: float = 0.0
+    """s between two changes of the register that is read, mean over cuts; 0: not known"""
+    idle: float = 0.0
+    """Mean idle load in its cuts, unit of the load"""
+    came: list[bool] = msgspec.field(default_factory=list)
+    """Of the latest whole parts of its program since it was first seen: whether it came in them"""
     contrast: float = 0.0
     """Mean load above idle in standard deviations of the reading noise: is the cut there at all."""
     anchor: list[float] = msgspec.field(default_factory=list)
@@ -191,6 +197,9 @@ class Baseline(msgspec.Struct):
         if f.fall_before > 0.0 and f.fall_at < 0.8 * f.duration:
             self.fall_share = max(self.fall_share, min(f.largest_fall / f.fall_before, 1.0))
         self.samples += (f.samples - self.samples) / min(self.good, MEMORY)
+        self.idle += (f.idle - self.idle) / min(self.good, MEMORY)
+        if f.update > 0.0:
+            self.update += (f.update - self.update) / (min(self.good, MEMORY) if self.update > 0.0 else 1.0)
         level = f.work / f.duration
         self.contrast += (level / max(noise, 1e-9) - self.contrast) / min(self.good, MEMORY)
         if len(cut.curve) >= 2:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from agent.detect import monitorability
 from agent.detect.baseline import Baseline
 from agent.model import Coverage, Word
 from agent.settings import MonitoringOptions
 
-LOW_CONTRAST = 3.0
-"""Mean load above idle below this many standard deviations of the reading noise: the cut itself cannot be seen (field.md 4, T13)."""
-FEWEST = 8.0
-"""Readings in a cut, on average, below which neither its shape nor its work is known well enough."""
-SEEN = 3
+SEEN = monitorability.SEEN
 """Cuts after which an operation that never shows above idle may be called not monitorable."""
 
 
@@ -21,13 +18,13 @@ def of_operation(baseline: Baseline, options: MonitoringOptions, time: float) ->
     scope = f"operation/{baseline.key}"
     if not (baseline.tool or baseline.program or baseline.section):
         return Coverage(time=time, scope=scope, word=Word.NOT_MONITORABLE, reason="no_context")
-    if baseline.seen >= SEEN and (baseline.good == 0 or (baseline.good >= SEEN and baseline.contrast < LOW_CONTRAST)):
-        reason = "low_contrast" if baseline.good else "never_good"
-        return Coverage(time=time, scope=scope, word=Word.NOT_MONITORABLE, reason=reason)
+    if baseline.seen >= SEEN and baseline.good == 0:
+        return Coverage(time=time, scope=scope, word=Word.NOT_MONITORABLE, reason="never_good")
     if baseline.blind >= SEEN:
         return Coverage(time=time, scope=scope, word=Word.NOT_MONITORABLE, reason="idle_unknown")
-    if baseline.good >= SEEN and baseline.samples < FEWEST:
-        return Coverage(time=time, scope=scope, word=Word.NOT_MONITORABLE, reason="rate_too_low")
+    reason = monitorability.why_not(baseline)
+    if reason:
+        return Coverage(time=time, scope=scope, word=Word.NOT_MONITORABLE, reason=reason)
     if baseline.good < options.learn_cuts:
         return Coverage(time=time, scope=scope, word=Word.LEARNING, reason="learning", n=baseline.good, of=options.learn_cuts)
     if baseline.good < options.monitor_cuts:

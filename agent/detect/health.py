@@ -1,8 +1,8 @@
 """Does a sensor that answers lie? Every channel against itself when it was well, against its sister, and while the machine works.
 
-Rows are gathered for `BLOCK` seconds and measured in one walk (`agent.kernels.health`); the rules are in `agent.detect.symptoms`, what is
-usual for a channel in `agent.detect.habits`. A channel is named when 3 of its latest 4 stretches spoke (`VOTES`), and is well again after 3
-that did not. `agent.detect.sensor` tells what is not there at all.
+Rows are gathered for some seconds (`agent.detect.stretches`) and measured in one walk (`agent.kernels.health`); the rules are in
+`agent.detect.symptoms`, what is usual for a channel in `agent.detect.habits`. A channel is named when 3 of its latest 4 stretches spoke
+(`VOTES`), and is well again after 3 that did not. `agent.detect.sensor` tells what is not there at all.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from agent.detect import symptoms
 from agent.detect.habits import Fault, Habits, Usual
-from agent.detect.stretches import BLOCK, Channel, Gatherer, Stretch, channels
+from agent.detect.stretches import Channel, Gatherer, Stretch, channels
 from agent.detect.symptoms import Moving, Verdict
 from agent.kernels import health as kernel
 from agent.model import Coverage, Cut, Finding, Indicator, Word
@@ -80,7 +80,7 @@ class Health:
     def moved(self, channel: str) -> bool:
         """Whether its value changed in the latest stretch that was judged, and nothing is wrong with it."""
         own = next((c for c in self._channels if c.name == channel), None)
-        return own is not None and own.habits.carry[kernel.CHANGED] >= self._rows.ended - BLOCK and not own.habits.faults
+        return own is not None and own.habits.carry[kernel.CHANGED] >= self._rows.begun and not own.habits.faults
 
     def update_period_s(self, channel: str) -> float | None:
         """Mean s between two changes of a channel while its spindle turns or cuts; None: not known yet, or no such channel."""
@@ -137,7 +137,10 @@ class Health:
         if stretch is None:
             return []
         out = self._judge(stretch) if stretch.figures else []
-        return [*out, *self._vote_waves(waves(), stretch)]
+        out.extend(self._vote_waves(waves(), stretch))
+        doubt = any(channel.habits.votes or channel.habits.faults for channel in self._channels)
+        self._rows.doubted = 0 if doubt else self._rows.doubted + 1
+        return out
 
     def saved(self) -> dict[str, Habits]:
         """What survives a restart."""
@@ -157,10 +160,12 @@ class Health:
         of_its = [stretch.operations.get(c.spindle, "") for c in self._channels]
         well: list[bool] = []
         for i, channel in enumerate(self._channels):
-            verdicts = self._verdicts(i, channel, moving, of_its[i])
+            verdicts, habits = self._verdicts(i, channel, moving, of_its[i]), channel.habits
             for reason, verdict in verdicts.items():
-                out.extend(self._vote(channel, reason, verdict, stretch, VOTES.get(reason, MOSTLY)))
-            well.append(not channel.habits.faults and not any(channel.habits.votes.get(reason) for reason in verdicts))
+                # Nearly always there is nothing to note.
+                if verdict.hit or habits.votes.get(reason) or reason in habits.faults:
+                    out.extend(self._vote(channel, reason, verdict, stretch, VOTES.get(reason, MOSTLY)))
+            well.append(not habits.faults and not (habits.votes and any(habits.votes.get(reason) for reason in verdicts)))
         for i, channel in enumerate(self._channels):
             period = channel.habits.update_period
             if well[i]:
@@ -177,9 +182,9 @@ class Health:
         asked: dict[str, Verdict | None] = {"sensor_nan": symptoms.no_numbers(f)}
         if not channel.on_change:
             asked["sensor_gaps"] = symptoms.gaps(f, habits.missing)
-            asked["sensor_slow"] = symptoms.slow(f, channel.configured)
+            asked["sensor_slow"] = symptoms.slow(f, channel.configured) if channel.configured else None
         if channel.role in MOVING:
-            asked["sensor_noisy"] = symptoms.noisy(f, habits, self._p)
+            asked["sensor_noisy"] = symptoms.noisy(f, habits, self._p) if f[kernel.NOISE_N] else None
             asked["sensor_stuck"] = self._stuck(channel)
         if channel.role == "vibration" and f[kernel.N]:
             sisters = [moving[j] for j in channel.sisters]
@@ -196,6 +201,8 @@ class Health:
         _, _, changed, still = habits.carry
         if patience is None or changed != changed:
             return None
+        if still <= patience:
+            return Verdict(False, still, patience)
         sisters = [self._channels[j].habits.carry[kernel.CHANGED] for j in channel.sisters]
         shaken = self._rows.shaken(channel.spindle, changed) >= SHAKES
         limit = patience if shaken else ALONE * patience
@@ -205,7 +212,9 @@ class Health:
         self, channel: Channel, reason: str, verdict: Verdict, stretch: Stretch, need: tuple[int, int] = MOSTLY
     ) -> list[Finding | Coverage]:
         habits = channel.habits
-        votes = habits.votes[reason] = (habits.votes.get(reason, 0) << 1 | verdict.hit) & ((1 << need[1]) - 1)
+        votes = (habits.votes.pop(reason, 0) << 1 | verdict.hit) & ((1 << need[1]) - 1)
+        if votes:
+            habits.votes[reason] = votes
         if verdict.hit:
             changed = habits.carry[kernel.CHANGED]
             habits.first.setdefault(reason, changed if reason == "sensor_stuck" and changed == changed else stretch.begun)

@@ -49,6 +49,21 @@ class Sequence:
             self.seen.append(key)
         return absent
 
+    def unsee(self, key: str) -> None:
+        """What opened was no cut: this operation has not come yet."""
+        if key in self.seen:
+            self.seen.remove(key)
+
+    def untold(self, known: Mapping[str, Baseline]) -> list[str]:
+        """Operations that are expected in this part, did not come so far, and were not told of."""
+        if not self.whole:
+            return []
+        return [key for key in self.expected(known) if key not in self.seen and key not in self._told]
+
+    def told(self, keys: list[str]) -> None:
+        """These were told to be absent."""
+        self._told.update(keys)
+
     def ended(self, known: Mapping[str, Baseline], *, whole: bool) -> list[str]:
         """The part has ended: what did not come and was not told yet. A whole part is remembered. `begin` comes after it."""
         if not (whole and self.whole and self.seen):

@@ -226,7 +226,11 @@ class Signals:
         rising = list(rises)
         if not rising:
             return finding
-        of = {} if name == WORK else {"vibration" if name == VIBRATION else "axis": True, "channel": name}
+        of: dict[str, bool | str] = {}
+        if name == VIBRATION:
+            of = {"vibration": True, "indicator": "vibration_ratio"}
+        elif name != WORK:
+            of = {"axis": True, "channel": name, "indicator": "axis_load_ratio"}
         told = {"signals_rising": sum(rising) + (name == WORK), "signals": len(rising) + 1}
         return msgspec.structs.replace(finding, evidence={**of, **finding.evidence, **told})
 

@@ -16,7 +16,10 @@ from agent.timeline import Rows, Timeline
 from drivers.model import UNCERTAIN, Floats, Marks
 
 BLOCK = 5.0
-"""s of rows that are judged at once."""
+"""s of rows that are judged at once,"""
+CALM = 15.0
+"""... and when nothing was in doubt for the latest `WATCHFUL` stretches: what is judged costs time, most of all the look that it needs."""
+WATCHFUL = 60
 ROLES = frozenset({"spindle.load", "spindle.speed", "spindle.temperature", "axis.load", "vibration", "temperature", "pressure", "level"})
 EDGE = 0.5
 """s at both ends of a cut that are not looked at: the tool comes in, or is out already."""
@@ -49,7 +52,7 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """`BLOCK` seconds.
+    """`BLOCK` or `CALM` seconds.
 
     Attributes
     ----------
@@ -104,8 +107,10 @@ class Gatherer:
         self._rows: list[Rows] = []
         self.due = -math.inf
         """The next stretch ends at the first look from here on"""
-        self.ended = -math.inf
-        """When the latest stretch ended"""
+        self.begun = self.ended = -math.inf
+        """When the latest stretch began and ended"""
+        self.doubted = 0
+        """Stretches since a channel was last in doubt"""
 
     def take(self, rows: Rows) -> None:
         """Rows as they are released."""
@@ -125,17 +130,18 @@ class Gatherer:
 
     def shaken(self, name: str, since: float) -> int:
         """Times that this spindle has started or stopped, and a cut of it began or ended."""
-        return sum(at > since for spindle in self._spindles if spindle.name == name for at in spindle.shakes)
+        return sum(sum(map(since.__lt__, spindle.shakes)) for spindle in self._spindles if spindle.name == name)
 
     def look(self, now: float) -> Stretch | None:
         """At one moment, all rows before it were taken: a stretch, if one ends here."""
         if now < self.due:
             return None
-        begun, self.ended = self.ended, now
-        self.due = math.floor(now / BLOCK) * BLOCK + BLOCK
+        self.begun, self.ended = self.ended, now
+        length = BLOCK if self.doubted < WATCHFUL else CALM
+        self.due = math.floor(now / length) * length + length
         rows, self._rows = self._rows, []
         operations, figures = self._measure(rows) if rows else ({}, [])
-        return Stretch(begun, now, operations, figures)
+        return Stretch(self.begun, now, operations, figures)
 
     def _measure(self, rows: list[Rows]) -> tuple[dict[str, str], list[list[float]]]:
         """By spindle the operation that was cut most, and the figures of each channel."""
@@ -183,6 +189,8 @@ class _Spindle:
     def does(self, time: Floats, values: Floats, quality: Marks) -> tuple[np.ndarray[tuple[int], np.dtype[np.int8]], str]:
         """(n,) mode of each row, and the operation that was cut in most of them; other cuts, and the ends of all, count as turning."""
         mode = self._turning(time, values, quality)
+        if not self.cuts:
+            return mode, ""
         inside = [
             (cut.operation, np.flatnonzero((time >= cut.opened + EDGE) & (time <= cut.closed - EDGE) & (mode != kernel.STANDING)))
             for cut in self.cuts
@@ -202,6 +210,8 @@ class _Spindle:
         if self._speed is None:
             return np.full(len(time), kernel.OTHER, dtype=np.int8)
         speed = values[:, self._speed]
+        if self._steady(time, speed, quality[:, self._speed]):
+            return np.full(len(time), self._mode, dtype=np.int8)
         turns = np.where(np.abs(speed) >= self._standing, kernel.TURNING, kernel.STANDING)
         mode = np.where((quality[:, self._speed] <= UNCERTAIN) & (speed == speed), turns, kernel.OTHER).astype(np.int8)
         change = np.concatenate([[mode[0] != self._mode], mode[1:] != mode[:-1]])
@@ -211,6 +221,14 @@ class _Spindle:
         self._mode, self._since = int(mode[-1]), float(since[-1])
         mode[(mode == kernel.STANDING) & (time - since < STILL)] = kernel.OTHER
         return mode
+
+    def _steady(self, time: Floats, speed: Floats, quality: Marks) -> bool:
+        """Whether it does in all rows what it has done for a while: nearly always."""
+        if self._mode == kernel.OTHER or float(time[0]) - self._since < STILL or int(quality.max()) > UNCERTAIN:
+            return False
+        low, high = float(speed.min()), float(speed.max())
+        turns = low >= self._standing or high <= -self._standing
+        return turns if self._mode == kernel.TURNING else max(-low, high) < self._standing
 
 
 @dataclass(slots=True)

@@ -106,7 +106,10 @@ def noisy(f: Figures, habits: Habits, p: float) -> Verdict | None:
     """Noise while the spindle stands, many times its own."""
     if f[kernel.NOISE_N] < FEWEST or habits.noise.n < KNOWN:
         return None
-    value, limit = log(f[kernel.NOISE], habits.step), habits.noise.highest(p, TENFOLD, HALF)
+    value = log(f[kernel.NOISE], habits.step)
+    if value <= habits.noise.high + HALF:
+        return Verdict(False, math.exp(value), math.exp(habits.noise.high + HALF))
+    limit = habits.noise.highest(p, TENFOLD, HALF)
     return Verdict(value > limit, math.exp(value), math.exp(limit))
 
 

@@ -7,21 +7,25 @@ from collections.abc import Collection
 
 import msgspec
 
-from agent.detect import coverage, fusion, looks, wear
+from agent.detect import coverage, first, fusion, looks, monitorability, wear
 from agent.detect.baseline import Baseline, Priors, priors
 from agent.detect.breakage import breakage
 from agent.detect.budget import probability
 from agent.detect.coverage import of_operation
 from agent.detect.drift import Drift
+from agent.detect.envelope import Envelope
 from agent.detect.levels import of_tools
 from agent.detect.life import Rise
 from agent.detect.missing import absent, missing
+from agent.detect.over import over
+from agent.detect.overdue import Overdue
 from agent.detect.overload import overload
-from agent.detect.sequence import Sequence
+from agent.detect.sequence import PARTS, Sequence
 from agent.detect.signals import Signals
 from agent.detect.tuning import Tuning
 from agent.detect.watch_state import WatchState, without
 from agent.model import Alert, Cut, Finding, Indicator, Word
+from agent.promise import Promise
 from agent.settings import MonitoringOptions
 
 REPEATS = 2
@@ -58,6 +62,9 @@ class Watch:
         self._over: dict[str, int] = {}
         self._order = Sequence(options.learn_cuts)
         self._order.parts = self.state.sequences
+        self._envelope = Envelope(self.p)
+        self.overdue = Overdue(self._order, self._known, self._absent)
+        self.overdue.awaited.waits = self.state.waits
         self._part: int | None = None
         self._time = 0.0
 
@@ -93,7 +100,7 @@ class Watch:
         word = of_operation(baseline, self._options, cut.time)
         # Idle that is not known may be known now: such cuts are judged as soon as they can be.
         if baseline.good >= coverage.SEEN and word.word is Word.NOT_MONITORABLE and word.reason != "idle_unknown":
-            return self._only_learn(cut, baseline, noise)
+            return self._opened(cut) if cut.phase == "opened" else self._only_learn(cut, baseline, noise)
         if cut.phase == "opened":
             return self._opened(cut)
         if cut.phase == "grown":
@@ -119,9 +126,11 @@ class Watch:
         """A part has ended: what did not come, what wears, what moved together. `whole`: nothing of it was missed by the agent."""
         known = self.state.baselines
         out: list[Finding | Indicator] = []
-        for key in self._order.ended(known, whole=whole):
-            self._mark(key)
-            out.append(absent(known[key], self._priors.work, self._time, part, self.p))
+        for baseline in known.values():
+            watched = whole and self._order.whole and baseline.key not in self.state.bad
+            if watched and baseline.program == self._order.program:
+                baseline.came = [*baseline.came, baseline.key in self._order.seen][-PARTS:]
+        out.extend(self._absent(self._order.ended(known, whole=whole), self._time, part))
         self._priors = priors(self.state.baselines.values())
         self._share_out()
         levels = of_tools(
@@ -148,6 +157,7 @@ class Watch:
             out.append(fusion.process_over(self._time))
         out.extend([*found, *slow])
         self._order.begin()
+        self.overdue.awaited.begin()
         return out
 
     def current(self) -> list[Baseline]:
@@ -161,6 +171,7 @@ class Watch:
     def begin_again(self) -> None:
         """The agent missed something (a lost signal, a restart): the part that runs now is not whole."""
         self._order.whole = False
+        self.overdue.awaited.doubt()
 
     def tool_changed(self, tool: str, spindle: str, time: float) -> None:
         """A new tool or edge in this position, on the operator's word."""
@@ -190,6 +201,10 @@ class Watch:
         change = wear.smallest_change(baseline, self._priors.step, self.signals.share(self.p))
         return None if change is None else math.expm1(min(change, 5.0))
 
+    def promise(self, baseline: Baseline) -> Promise | None:
+        """What can be promised of this operation; None before three good cuts."""
+        return monitorability.promise(baseline, self.smallest_change(baseline))
+
     def wear_level(self, baseline: Baseline) -> tuple[float | None, float]:
         """Filtered rise against the new tool and its limit, as fractions."""
         limit = wear.wear_limit(baseline, self._priors.step, self.signals.share(self.p), self._options.wear_limit)
@@ -214,6 +229,7 @@ class Watch:
         forgotten = [key for key, baseline in state.baselines.items() if baseline.spindle in anew]
         self.state = without(state, forgotten) if forgotten else state
         self._order.parts = self.state.sequences
+        self.overdue.awaited.waits = self.state.waits
         self._drift.restore(state.drift)
         self.tuning.restore(state.tuning)
         self.signals.restore(self.state.signals, state.worn_by)
@@ -239,17 +255,29 @@ class Watch:
         return []
 
     def _opened(self, cut: Cut) -> list[Finding | Indicator]:
-        known = self.state.baselines
+        if cut.operation.key not in self._order.seen:
+            self.overdue.awaited.opened(cut.operation.key, cut.operation.spindle, cut.opened)
+        keys = self._order.opened(cut.operation.key, cut.operation.program, self.state.baselines)
+        return self._absent(keys, cut.opened, cut.part)
+
+    def _known(self) -> dict[str, Baseline]:
+        return self.state.baselines
+
+    def _absent(self, keys: list[str], time: float, part: int) -> list[Finding | Indicator]:
+        """What did not come, of the operations in which that can be told."""
         out: list[Finding | Indicator] = []
-        for key in self._order.opened(cut.operation.key, cut.operation.program, known):
-            self._mark(key)
-            out.append(absent(known[key], self._priors.work, cut.opened, cut.part, self.p))
+        for key in keys:
+            baseline = self.state.baselines[key]
+            if not monitorability.why_not(baseline) and not monitorability.unproven(baseline):
+                self._mark(key)
+                out.append(absent(baseline, self._priors.work, time, part, self.p))
         return out
 
     def _grown(self, cut: Cut, baseline: Baseline, noise: float) -> list[Finding | Indicator]:
         if cut.id in self._spoiled:
             return []
-        finding = self._passes(breakage(cut, baseline, noise))
+        band = self._envelope.look(cut, baseline, noise)
+        finding = self._passes(breakage(cut, baseline, noise) or first.broken(cut, baseline, noise)) or self._passes(band)
         if finding is None:
             over = self._passes(overload(cut, baseline, self._priors.peak, self.p, self._options.learn_cuts))
             self._over[cut.id] = self._over.get(cut.id, 0) + 1 if over is not None else 0
@@ -264,16 +292,19 @@ class Watch:
     def _closed(self, cut: Cut, baseline: Baseline, noise: float) -> list[Finding | Indicator]:
         self._over.pop(cut.id, None)
         self.state.pace.cut(cut.time)
+        self._envelope.look(cut, baseline, noise)
         spoiled = self._spoiled.pop(cut.id, None)
         baseline.seen += 1
         baseline.tool_cuts += 1
         baseline.cutting_time += cut.features.duration
         out: list[Finding | Indicator] = []
         if cut.held:
-            # A cut at an unknown idle was seen all the same: it came, in its place.
-            self._order.whole = self._order.whole and cut.held == "idle_unknown"
+            # A cut at an unknown idle was seen all the same: it came, in its place. The run-up of a spindle is no cut at all.
+            self._order.whole = self._order.whole and cut.held in ("idle_unknown", "run_up")
+            if cut.held == "run_up":
+                self._order.unsee(baseline.key)
             return out
-        if spoiled is None:
+        if spoiled is None and not monitorability.unproven(baseline):
             finding = self._passes(breakage(cut, baseline, noise)) or self._passes(
                 missing(cut, baseline, self._priors.work, self.p, self._options.learn_cuts)
             )
@@ -286,7 +317,7 @@ class Watch:
         if baseline.key in self.state.bad and share >= NORMAL:
             self.state.bad = [key for key in self.state.bad if key != baseline.key]
             if not any(self.state.baselines[key].tool == baseline.tool for key in self.state.bad):
-                out.append(_over(cut, "breakage"))
+                out.append(over(cut, "breakage"))
         out.extend(self.signals.take(cut, learn=self._sound(baseline)))
         ratio = wear.follow(baseline, cut, self._options.wear_limit)
         if ratio is not None:
@@ -303,7 +334,7 @@ class Watch:
             if baseline.tool in self.state.worn and self._back(baseline):
                 baseline.rise_since = -1
                 self.state.worn = [tool for tool in self.state.worn if tool != baseline.tool]
-                out.append(_over(cut, "wear"))
+                out.append(over(cut, "wear"))
         if self._sound(baseline):
             baseline.learn(cut, noise)
             width = self.tuning.width("drift", baseline.key)
@@ -373,23 +404,6 @@ class Watch:
             oldest = min(self.state.baselines.values(), key=lambda baseline: baseline.used)
             del self.state.baselines[oldest.key]
             self.state.bad = [key for key in self.state.bad if key != oldest.key]
+            self.overdue.awaited.forget([oldest.key])
             self._drift.forget(oldest.key)
             self.signals.forget(oldest.key)
-
-
-def _over(cut: Cut, kind: str) -> Finding:
-    """The cause is gone."""
-    return Finding(
-        time=cut.time,
-        kind="wear" if kind == "wear" else "breakage",
-        severity="advice",
-        channel="",
-        spindle=cut.operation.spindle,
-        operation=cut.operation.key,
-        tool=cut.operation.tool,
-        score=0.0,
-        threshold=0.0,
-        evidence={},
-        cut=cut.id,
-        finished=True,
-    )

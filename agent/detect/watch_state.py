@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 import msgspec
 
+from agent.detect.awaited import Wait
 from agent.detect.baseline import Baseline
 from agent.detect.budget import Pace
 from agent.detect.drift import DriftState
@@ -30,6 +31,8 @@ class WatchState(msgspec.Struct):
     shared: list[str] = []
     """Operations whose slow change is that of all tools"""
     tuning: TuningState = msgspec.field(default_factory=TuningState)
+    waits: dict[str, list[Wait]] = {}
+    """By operation: see `agent.detect.awaited`"""
     signals: dict[str, dict[str, Signal]] = {}
     """Of each operation the signals besides its work"""
     worn_by: dict[str, str] = {}
@@ -45,6 +48,7 @@ def without(state: WatchState, keys: Collection[str]) -> WatchState:
         state,
         baselines=kept,
         sequences={program: parts for program, parts in sequences.items() if any(parts)},
+        waits={key: waits for key, waits in state.waits.items() if key not in keys},
         bad=[key for key in state.bad if key not in keys],
         signals={key: signals for key, signals in state.signals.items() if key not in keys},
         waiting=[finding for finding in state.waiting if finding.operation not in keys],

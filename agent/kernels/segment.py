@@ -16,10 +16,14 @@ BINS = 160
 RING = 64
 STATE = 32 + 5 * RING
 OPEN, T_OPEN, T_LAST, N, SUM, PEAK, PEAK2, WORK, IDLE, RISE, FALL = range(11)
-T_FALL, BEFORE, AFTER, NEXT_GROW, T_LOW, NOISE, RANGE, LAST_LOAD, LAST_TIME, COUNT, STEADY_SINCE = range(11, 22)
+T_FALL, BEFORE, HERE, NEXT_GROW, T_LOW, NOISE, RANGE, LAST_LOAD, LAST_TIME, COUNT, STEADY_SINCE = range(11, 22)
 S_N, S_SUM, S_WORK, S_IDLE, S_T, LEVEL, T_CAND, SECTIONED, SETTLED, SURE = range(22, 32)
-TABLE = 3
-"""Rows of the idle table: level (u), readings seen, readings that confirmed it since it was last corrected downwards."""
+KEPT = ((S_N, N), (S_SUM, SUM), (S_WORK, WORK), (S_IDLE, IDLE), (S_T, T_LAST))
+"""Where the figures of a cut are put by when its load falls low, and taken back from if that was its end."""
+TABLE = 6
+"""Rows of the idle table: level (u), readings seen, readings that confirmed it since it was last corrected downwards; ripple (u, median
+distance of a steady reading from the mean of `SMOOTH` seconds), readings that told it; noise of that mean about idle (u). State `HERE`:
+the noise that counts at this speed."""
 
 NONE, OPENED, GROWN, CLOSED, RUN_UP_ENDED = 0, 1, 2, 3, 4
 
@@ -40,6 +44,12 @@ LEARN_DELAY = 0.8
 reported (0.65 s before it on the production lathe of data/hahn_lathe: braking would pass for a very light idle)."""
 TRANSIENT = 0.1
 """s of steady speed in which a drive's load is still settling."""
+SMOOTH = 0.2001
+"""s, and what a clock rounds. The current of a drive may ripple with the spindle (0.27 times its frequency in data/hahn_lathe, 80 counts
+RMS on an idle of 380): there one reading says nothing, and the mean of the latest 0.2 s is taken for it."""
+ROUGH, ROUGH_RANGE, ROUGH_NOISE = 1.4826, 0.015, 0.3
+"""Median distance to standard deviation; ripple below this fraction of the largest steady load does not matter; share of the ripple that is
+left in the mean, until that is known."""
 SETTLE = 0.15
 """s of steady speed before a load counts as cutting: the run-up is no cut."""
 LOOK_BACK = 0.11
@@ -76,8 +86,7 @@ def idle_at(table, speed):  # type: ignore[no-untyped-def]
         return table[0, centre]
     if centre == 0:
         return np.nan
-    below = -1
-    above = -1
+    below, above = -1, -1
     for d in range(1, 16):
         if below < 0 and centre - d >= 1 and table[1, centre - d] > 0.0:
             below = centre - d
@@ -88,9 +97,7 @@ def idle_at(table, speed):  # type: ignore[no-untyped-def]
         return table[0, below] + share * (table[0, above] - table[0, below])
     if below >= 0 and centre - below <= 4:
         return table[0, below]
-    if above >= 0 and above - centre <= 4:
-        return table[0, above]
-    return np.nan
+    return table[0, above] if above >= 0 and above - centre <= 4 else np.nan
 
 
 @numba.njit("b1(f8[:, ::1], f8)", **jit.options())
@@ -101,12 +108,34 @@ def idle_is_sure(table, speed):  # type: ignore[no-untyped-def]
         return True
     if centre == 0:
         return False
-    below = False
-    above = False
+    below, above = False, False
     for d in range(1, 16):
         below = below or (centre - d >= 1 and table[2, centre - d] >= CONFIRMED)
         above = above or (centre + d < BINS and table[2, centre + d] >= CONFIRMED)
     return below and above
+
+
+@numba.njit("f8(f8[:, ::1], f8)", **jit.options())
+def ripple_at(table, speed):  # type: ignore[no-untyped-def]
+    """Standard deviation of the ripple at a speed: of its bin, else the largest known within 15 bins, else 0."""
+    centre = speed_bin(speed)
+    widest = table[3, centre]
+    if table[4, centre] == 0.0 and centre != 0:
+        for b in range(max(centre - 15, 1), min(centre + 16, BINS)):
+            widest = max(widest, table[3, b])
+    return ROUGH * widest
+
+
+@numba.njit("void(f8[:, ::1], i8, f8)", **jit.options())
+def _learn_ripple(table, b, off):  # type: ignore[no-untyped-def]
+    """A running median: a step up or down by what each reading says (Robbins and Monro, Ann. Math. Stat. 22 (1951) 400-407), so that the
+    edges of a cut, which are few, do not count."""
+    if table[4, b] == 0.0 or table[3, b] == 0.0:
+        table[3, b] = off
+    else:
+        step = max(0.005, 1.0 / (table[4, b] + 1.0))
+        table[3, b] *= 1.0 + step if off > table[3, b] else 1.0 - step
+    table[4, b] += 1.0
 
 
 @numba.njit("f8(f8, f8, f8)", **jit.options())
@@ -119,18 +148,12 @@ def median3(a, b, c):  # type: ignore[no-untyped-def]
 
 @numba.njit("void(f8[::1], f8)", **jit.options())
 def _begin(state, time):  # type: ignore[no-untyped-def]
-    for i in range(N, FALL + 1):
+    state[N : FALL + 1] = 0.0
+    state[PEAK : PEAK2 + 1] = -np.inf
+    for i in (T_OPEN, T_LAST, T_FALL):
+        state[i] = time
+    for i in (BEFORE, LEVEL, SETTLED, SURE):
         state[i] = 0.0
-    state[PEAK] = -np.inf
-    state[PEAK2] = -np.inf
-    state[T_OPEN] = time
-    state[T_LAST] = time
-    state[T_FALL] = time
-    state[BEFORE] = 0.0
-    state[AFTER] = 0.0
-    state[LEVEL] = 0.0
-    state[SETTLED] = 0.0
-    state[SURE] = 0.0
     state[NEXT_GROW] = time + GROW
     state[T_LOW] = np.nan
 
@@ -150,10 +173,11 @@ def _learn_idle(state, table, b, low, near, free):  # type: ignore[no-untyped-de
     moves it no more than one that just agrees. Up it follows only to what is near it (or when no cut can be: the cycle is off).
 
     Within a section of the control the approach in air teaches it: the cut itself lies above what is near."""
-    same = max(SAME_NOISE * state[NOISE], SAME_RANGE * state[RANGE])
+    same = max(SAME_NOISE * state[HERE], SAME_RANGE * state[RANGE])
     off = abs(low - table[0, b])
     if table[1, b] > 0.0 and off <= near:
         state[NOISE] += 0.02 * (1.2533 * off - state[NOISE])
+        table[5, b] += 0.02 * (1.2533 * off - table[5, b]) if table[5, b] > 0.0 else ROUGH_NOISE * ROUGH * table[3, b]
     if table[1, b] == 0.0:
         table[0, b] = low
         table[1, b] = 1.0
@@ -211,8 +235,7 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state,
         v = speed[i] if has_speed else 0.0
         c = int(state[COUNT])
         dt = t - state[LAST_TIME] if c > 0 else 0.0
-        if not (dt >= 0.0 and dt < 1.0e6):
-            dt = 0.0
+        dt = dt if dt >= 0.0 and dt < 1.0e6 else 0.0
         if dt > 2.0 and state[OPEN] == 0.0 and state[SECTIONED] == 0.0:
             state[T_CAND] = np.nan
         slot = c % RING
@@ -234,31 +257,49 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state,
                 state[STEADY_SINCE] = t
         turning = (not has_speed) or abs(v) >= minimum_speed
         settled = steady and ((not has_speed) or t - state[STEADY_SINCE] >= SETTLE)
-        m = x
-        if filled >= 3:
-            m = median3(x, state[base + (c - 1) % RING], state[base + (c - 2) % RING])
+        m = median3(x, state[base + (c - 1) % RING], state[base + (c - 2) % RING]) if filled >= 3 else x
+        mean, before = x, np.nan
+        inside, earlier = 1.0, 0.0
+        for k in range(1, filled):
+            j = (c - k) % RING
+            age = t - state[base + 2 * RING + j]
+            if not (age >= 0.0 and age <= 2.0 * SMOOTH) or (has_speed and state[base + 2 * RING + j] < state[STEADY_SINCE] + TRANSIENT):
+                break
+            if age <= SMOOTH:
+                inside += 1.0
+                mean += (state[base + j] - mean) / inside
+            else:
+                earlier += 1.0
+                before = state[base + j] if earlier == 1.0 else before + (state[base + j] - before) / earlier
         idle = idle_at(table, v if has_speed else 0.0)
+        if has_speed and settled and inside >= 3.0:
+            _learn_ripple(table, speed_bin(v), abs(x - mean))
         if settled and filled >= 3 and abs(m) > state[RANGE]:
             state[RANGE] = abs(m)
-        high = max(THRESHOLD_NOISE * state[NOISE], THRESHOLD_RANGE * state[RANGE])
-        above = idle == idle and x > idle + high
+        ripple = ripple_at(table, v) if has_speed else 0.0
+        rough = ripple > ROUGH_RANGE * state[RANGE]
+        known = table[5, speed_bin(v)] if rough else state[NOISE]
+        state[HERE] = ROUGH_NOISE * ripple if rough and known == 0.0 else known
+        high = max(THRESHOLD_NOISE * state[HERE], THRESHOLD_RANGE * state[RANGE])
+        now = mean if rough else x
+        m = mean if rough else m
+        ready = settled and (not rough or t - state[STEADY_SINCE] >= TRANSIENT + SMOOTH)
         below = idle == idle and m < idle + 0.5 * high
-        air[i] = settled and turning and idle == idle and not above
+        short = RUN_UP - SMOOTH if rough else RUN_UP
+        above = idle == idle and now > idle + high
+        air[i] = ready and turning and idle == idle and not above
 
         if state[OPEN] == 1.0:
             wanted = gate == 2 if state[SECTIONED] == 1.0 else (gate >= 1 and turning and steady)
             if not wanted:
                 state[OPEN] = 0.0
                 if state[T_LOW] == state[T_LOW] and state[SECTIONED] == 0.0:
-                    state[N] = state[S_N]
-                    state[SUM] = state[S_SUM]
-                    state[WORK] = state[S_WORK]
-                    state[IDLE] = state[S_IDLE]
-                    state[T_LAST] = state[S_T]
-                if state[SECTIONED] == 0.0 and gate >= 1 and turning and not steady and t - state[T_OPEN] < RUN_UP:
+                    for kept, taken in KEPT:
+                        state[taken] = state[kept]
+                if state[SECTIONED] == 0.0 and gate >= 1 and turning and not steady and t - state[T_OPEN] < short:
                     return i, RUN_UP_ENDED
                 return i, CLOSED
-        elif gate == 2 or (gate == 1 and turning and settled and above):
+        elif gate == 2 or (gate == 1 and turning and ready and above):
             sectioned = 1.0 if gate == 2 else 0.0
             if state[T_CAND] != state[T_CAND] or state[SECTIONED] != sectioned:
                 state[T_CAND] = t
@@ -276,48 +317,38 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state,
             state[N] += 1.0
             state[SUM] += x
             state[LEVEL] = m - level
-            if x > state[PEAK]:
-                state[PEAK2] = state[PEAK]
-                state[PEAK] = x
-            elif x > state[PEAK2]:
-                state[PEAK2] = x
+            state[PEAK2] = max(state[PEAK2], min(x, state[PEAK]))
+            state[PEAK] = max(state[PEAK], x)
             if settled and turning:
                 state[SETTLED] += 1.0
-                if idle_is_sure(table, v if has_speed else 0.0):
-                    state[SURE] += 1.0
+                state[SURE] += 1.0 if idle_is_sure(table, v if has_speed else 0.0) else 0.0
             if not fresh and dt <= 1.0:
-                if settled or state[SECTIONED] == 0.0:
-                    state[WORK] += (x - level) * dt
+                state[WORK] += (x - level) * dt if settled or state[SECTIONED] == 0.0 else 0.0
                 state[IDLE] += level * dt
             oldest = state[base + 2 * RING + (c - 5) % RING]
-            if state[N] >= 6.0 and settled and (not has_speed or oldest >= state[STEADY_SINCE] + TRANSIENT):
-                old = median3(state[base + (c - 3) % RING], state[base + (c - 4) % RING], state[base + (c - 5) % RING])
-                step = m - old
-                if step > state[RISE]:
-                    state[RISE] = step
-                if -step > state[FALL]:
-                    state[FALL] = -step
+            oldest = -np.inf if rough and (before != before or t - 2.0 * SMOOTH < state[T_OPEN]) else oldest
+            if state[N] >= 6.0 and settled and oldest > -np.inf and (not has_speed or oldest >= state[STEADY_SINCE] + TRANSIENT):
+                old = before if rough else median3(state[base + (c - 3) % RING], state[base + (c - 4) % RING], state[base + (c - 5) % RING])
+                state[RISE] = max(state[RISE], m - old)
+                if old - m > state[FALL]:
+                    state[FALL] = old - m
                     state[T_FALL] = t
                     state[BEFORE] = old - level
-                    state[AFTER] = m - level
             state[T_LAST] = t
-            if state[SECTIONED] == 1.0 and settled:
-                state[base + 3 * RING + slot] = x
+            if state[SECTIONED] == 1.0 and ready:
+                state[base + 3 * RING + slot] = now
             if state[OPEN] == 1.0 and state[SECTIONED] == 0.0:
                 if below:
                     if state[T_LOW] != state[T_LOW]:
                         state[T_LOW] = t
-                        state[S_N] = state[N]
-                        state[S_SUM] = state[SUM]
-                        state[S_WORK] = state[WORK]
-                        state[S_IDLE] = state[IDLE]
-                        state[S_T] = t
+                        for kept, taken in KEPT:
+                            state[kept] = state[taken]
                 else:
                     state[T_LOW] = np.nan
         else:
             if filled >= 2 and dt <= 1.0 and settled and c <= 50:
                 state[NOISE] += (abs(x - state[LAST_LOAD]) / 1.128 - state[NOISE]) / (c + 1.0)
-            state[base + 3 * RING + slot] = x if settled and gate != 2 else np.nan
+            state[base + 3 * RING + slot] = now if ready and gate != 2 else np.nan
         if settled:
             k = _back(state, c, t)
             if k > 0:
@@ -341,11 +372,8 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state,
         if state[OPEN] == 1.0:
             if state[T_LOW] == state[T_LOW] and t - state[T_LOW] >= LOW_HOLD:
                 state[OPEN] = 0.0
-                state[N] = state[S_N]
-                state[SUM] = state[S_SUM]
-                state[WORK] = state[S_WORK]
-                state[IDLE] = state[S_IDLE]
-                state[T_LAST] = state[S_T]
+                for kept, taken in KEPT:
+                    state[taken] = state[kept]
                 return i + 1, CLOSED
             if t >= state[NEXT_GROW]:
                 while state[NEXT_GROW] <= t:
@@ -359,21 +387,8 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, state,
     return i, NONE
 
 
-def doubt(state: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
-    """Readings that would soon have counted as idle do not any more: what the control said of them had grown old."""
-    state[32 + 3 * RING : 32 + 4 * RING] = np.nan
-
-
-def latest(state: np.ndarray[tuple[int], np.dtype[np.float64]], since: float) -> tuple[list[float], list[float]]:
-    """Times and loads of the readings from `since` on that the ring still holds, oldest first."""
-    count = int(state[COUNT])
-    order = [i % RING for i in range(max(0, count - RING), count)]
-    pairs = [(float(state[32 + 2 * RING + i]), float(state[32 + i])) for i in order if state[32 + 2 * RING + i] >= since]
-    return [t for t, _ in pairs], [x for _, x in pairs]
-
-
 def every_look() -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """`looks` by which each look at a growing cut is told."""
+    """`looks` by which each look is told."""
     return np.array([-np.inf, 0.0, 0.0, np.nan])
 
 

@@ -90,7 +90,8 @@ class Monitor:
         first = settings.spindle[0].name
         loads = {c.spindle or first: c for c in reversed(settings.channel) if c.role == "spindle.load"}
         channels, known = {spindle: c.name for spindle, c in loads.items()}, settings.monitoring.monitor_cuts
-        self.desk = Desk(plan, channels, Reasons(settings, self.watch, plan), known)
+        reasons = Reasons(settings, self.watch, plan, lambda spindle: self.segmenters[spindle].current())
+        self.desk = Desk(plan, channels, reasons, known)
         self._doubt = Doubt(self.health, self.latest, self.segmenters, channels)
         self._spindle_loads = {spindle: basis(c, settings.spindle) for spindle, c in loads.items()}
         self._axis_loads = {c.name: basis(c, settings.spindle) for c in settings.channel if c.role == "axis.load"}
@@ -224,7 +225,7 @@ class Monitor:
             if self._looked > before:
                 # The looks before `calm` would see nothing: they are left out.
                 due = self._looked if self.desk.alerts.episodes.ending else self.health.due
-                calm = self._calm.until(rows, seen, ahead, at, self._looked, due)
+                calm = min(self._calm.until(rows, seen, ahead, at, self._looked, due), self.watch.overdue.awaits(self._looked, LOOK))
                 self._looked = max(self._looked, calm - LOOK)
             stop = max(int(np.searchsorted(rows.time, self._looked + LOOK, side="left")), at + 1)
             self.axes.take(axes, at, stop)
@@ -264,6 +265,7 @@ class Monitor:
             out.extend(self.desk.take(self.sensors.look(self._looked, self._held, off=self.off, undecided=undecided, named=named)))
             if self.sensors.lost():
                 self.watch.begin_again()
+            out.extend(self.desk.take(self.watch.overdue.on_look(self._looked, self.context.part)))
             out.extend(self.desk.tick(self._looked))
             out.extend(self._cover(self._looked))
         return out
@@ -277,6 +279,7 @@ class Monitor:
     def _frame(self, name: str, frame: Frame) -> list[Event]:
         out: list[Event] = []
         segmenter = self.segmenters[name]
+        out.extend(self.desk.take(self.watch.overdue.on_tool(name, frame)))
         frame = self.health.believed(name, frame)
         for cut in segmenter.walk(frame):
             self._between(segmenter)
@@ -304,6 +307,7 @@ class Monitor:
             self.lives.hear(said)
             out.extend(self.desk.take(said))
         self._between(segmenter)
+        self.watch.overdue.on_air(name, frame.time, segmenter.air)
         self.vibration.listen(name, frame, segmenter.air)
         self.axes.listen(name, frame, segmenter.air, segmenter.opened)
         return out

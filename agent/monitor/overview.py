@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from agent.detect import coverage
 from agent.detect.baseline import Baseline
+from agent.detect.monitorability import least
 from agent.load import shown_unit
 from agent.model import Coverage, Cut, CutView, Snapshot, SpindleView, ToolView, Word
 from agent.monitor.operations import Operations
@@ -47,7 +48,7 @@ class Overview:
             coverages=(*covers, *monitor.vibration.words(now), *monitor.conditions.words(now), *monitor.health.coverage(now)),
             spindles=tuple(self._spindle(name, now) for name in monitor.segmenters),
             tools=self._tools(covers),
-            vibrations=monitor.vibration.views(now),
+            vibrations=tuple(v for v in monitor.vibration.views(now) if v.channel not in monitor.conditions.polled_channels),
             context=monitor.context.view(),
             alerts=alerts,
             checklists=tuple(c for c in monitor.desk.checklists.values() if c.id in wanted or not c.done),
@@ -56,6 +57,7 @@ class Overview:
             tunings=monitor.watch.tuning.standing(),
             explanations=monitor.desk.reasons.of(alerts),
             operations=self._operations.views(covers),
+            promises=tuple(p for b in monitor.watch.state.baselines.values() if (p := monitor.watch.promise(b)) is not None),
         )
 
     def _spindle(self, name: str, now: float) -> SpindleView:
@@ -124,6 +126,7 @@ class Overview:
             wear=level,
             wear_limit=limit,
             smallest_change=monitor.watch.smallest_change(leader),
+            promise=least([promise for b in watched if (promise := monitor.watch.promise(b)) is not None]),
             cuts=max(b.tool_cuts for b in group),
             cutting_time=sum(b.cutting_time for b in group),
             parts_low=None,
@@ -137,7 +140,7 @@ class Overview:
         words = monitor.timeline.words.seen()
         out: dict[str, float | str | None] = {}
         for channel in monitor.settings.channel:
-            if channel.role in SHOWN_ELSEWHERE:
+            if channel.role in SHOWN_ELSEWHERE and channel.name not in monitor.conditions.polled_channels:
                 continue
             value, _, quality = monitor.latest.held(channel.name, now)
             if quality > Quality.UNCERTAIN:

@@ -7,7 +7,7 @@ that was still growing is filled up to its end, so that what came after can be l
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Literal
 
 import msgspec
@@ -27,6 +27,8 @@ from agent.settings import MachineSettings
 
 MOST = 40
 """Explanations that are kept: those of open alerts and of the latest that were cleared. At most 6 kB each."""
+AXIS_RATIO = "axis_load_ratio"
+"""Of each feed axis of an operation there is one."""
 AGAINST = {"wear": "new_tool", "process": "new_tool", "spindle": "well", "sensor": "", "chatter": ""}
 """What a kind of finding is compared with, where that is not the good cuts of the operation."""
 RULED = frozenset({"breakage", "chatter", "process"})
@@ -47,9 +49,16 @@ class ReasonsState(msgspec.Struct):
 
 
 class Reasons:
-    """Of the alerts of one machine."""
+    """Of the alerts of one machine.
 
-    def __init__(self, settings: MachineSettings, watch: Watch, plan: MaintenancePlan) -> None:
+    Parameters
+    ----------
+    settings, watch, plan: of the machine.
+    growing: the open cut of a spindle with its curve so far: a cut that is handed out while it grows has none.
+    """
+
+    def __init__(self, settings: MachineSettings, watch: Watch, plan: MaintenancePlan, growing: Callable[[str], Cut | None]) -> None:
+        self._growing = growing
         roles = {channel.role for channel in settings.channel}
         self._blind = tuple(f"no_{name}" for name, role in (("vibration", "vibration"), ("axis", "axis.load")) if role not in roles)
         self._per_month = (alarms_per_hour(settings.monitoring.false_alarms) or 1.0 / HOURS["month"]) * HOURS["month"]
@@ -76,7 +85,7 @@ class Reasons:
 
     def explain(self, finding: Finding, alert: Alert, checklist: Checklist | None) -> None:
         """A finding has raised or changed an alert; one that the alert does not show (a lesser kind of one misfortune) adds nothing."""
-        if alert.evidence is not finding.evidence and alert.id in self._known:
+        if alert.kind != finding.kind and alert.id in self._known:
             return
         baseline = self._watch.state.baselines.get(finding.operation)
         picture = self._picture(finding, baseline)
@@ -94,7 +103,7 @@ class Reasons:
             since_part=since_part,
             per_month=self._per_month,
             basis=_basis(finding),
-            chance=self._watch.p,
+            chance=self._watch.signals.share(self._watch.p) if finding.kind == "wear" else self._watch.p,
             width=tuning.width(finding.kind, place(finding)) if finding.kind in TUNABLE else 1.0,
             judged_false=sum(
                 1 for one in tuning.trail if (one.kind, one.where, one.verdict) == (finding.kind, place(finding), "false_alarm")
@@ -139,9 +148,11 @@ class Reasons:
         if finding.kind == "process" and not finding.channel:
             return bars_picture(self._changes(), finding)
         if finding.cut and cut is not None and cut.id == finding.cut:
-            return cut_picture(cut, band, finding)
+            now = cut if cut.phase == "closed" else self._growing(finding.spindle)
+            return cut_picture(now if now is not None and now.id == cut.id else cut, band, finding)
         for name in _figures(finding):
-            trend = self._trends.of(finding.operation or finding.channel, name)
+            channel = str(finding.evidence.get("channel", "")) if name == AXIS_RATIO else ""
+            trend = self._trends.of(finding.operation or finding.channel, name, channel)
             if trend is not None:
                 return trend_picture(trend, name, finding)
         return None

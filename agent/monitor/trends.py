@@ -70,7 +70,7 @@ class Trend(msgspec.Struct):
 
 
 class Trends:
-    """Of a machine: by '<operation or channel>|<name of the figure>'."""
+    """Of a machine: by '<operation or channel>|<name of the figure>', and the channel where an operation has several."""
 
     def __init__(self) -> None:
         self._known: dict[str, Trend] = {}
@@ -79,7 +79,7 @@ class Trends:
         """A value that is not finite is left out."""
         if not abs(indicator.value) < LARGEST / SCALE:
             return
-        key = _key(indicator.operation or indicator.channel, indicator.name)
+        key = _key(indicator.operation or indicator.channel, indicator.name, indicator.channel if indicator.operation else "")
         trend = self._known.get(key)
         if trend is None:
             if len(self._known) >= MOST:
@@ -87,9 +87,9 @@ class Trends:
             trend = self._known[key] = Trend(unit=indicator.unit)
         trend.take(indicator.time, part, indicator.value)
 
-    def of(self, where: str, name: str) -> Trend | None:
-        """Of an operation or a channel."""
-        return self._known.get(_key(where, name))
+    def of(self, where: str, name: str, channel: str = "") -> Trend | None:
+        """Of an operation or a channel; of an operation's `channel` where each has its own (feed axes)."""
+        return self._known.get(_key(where, name, channel))
 
     def forget(self, operations: list[str]) -> None:
         """A new tool: what was compared with the old one says nothing of it."""
@@ -105,8 +105,8 @@ class Trends:
         self._known = dict(saved)
 
 
-def _key(where: str, name: str) -> str:
-    return f"{where}|{name}"
+def _key(where: str, name: str, channel: str = "") -> str:
+    return f"{where}|{name}|{channel}" if channel else f"{where}|{name}"
 
 
 def _mean(values: list[tuple[int, int, int]]) -> tuple[int, int, int]:

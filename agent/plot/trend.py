@@ -37,7 +37,7 @@ def draw_trend(picture: Picture, texts: Texts, size: Size, zone: str, *, urgent:
     if picture.base is not None:
         y = sheet.y(picture.base)
         sheet.line([(sheet.left, y), (sheet.right, y)], INK, 0.12)
-        word = texts.say("plot.new_tool" if picture.name == "work_ratio" else "plot.usual")
+        word = texts.say("plot.new_tool" if picture.name.endswith("_ratio") else "plot.usual")
         sheet.text(sheet.right, y + 1.15 * sheet.font, word, "end", bold=True)
     if picture.limit is not None:
         y = sheet.y(picture.limit)

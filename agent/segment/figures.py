@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -39,6 +40,18 @@ def cut_features(state: np.ndarray[tuple[int], np.dtype[np.float64]]) -> CutFeat
         fall_before=now[kernel.BEFORE],
         level=now[kernel.LEVEL],
     )
+
+
+def update_period(times: list[float], loads: list[float]) -> float:
+    """Seconds between two changes of the reading, the shortest but one: the period of a register that is read more often than it changes.
+
+    A register that holds its value for n readings never changes sooner; a coarse one that is quick does so at least where the cut begins
+    and ends. 0 with fewer than four changes.
+    """
+    at = [t for t, before, now in zip(times[1:], loads, loads[1:], strict=False) if now != before]
+    if len(at) < 4:
+        return 0.0
+    return sorted(after - before for before, after in itertools.pairwise(at))[1]
 
 
 def cut_curve(times: list[float], loads: list[float], opened: float, until: float) -> tuple[float, ...]:

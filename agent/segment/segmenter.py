@@ -16,7 +16,8 @@ import numpy as np
 
 from agent.kernels import segment as kernel
 from agent.model import Cut, Operation
-from agent.segment.figures import GRID, cut_curve, cut_features
+from agent.segment import ring
+from agent.segment.figures import GRID, cut_curve, cut_features, update_period
 from agent.segment.frame import Frame
 from drivers.model import Floats
 
@@ -92,8 +93,8 @@ class SpindleSegmenter:
 
     @property
     def noise(self) -> float:
-        """Standard deviation of the load reading in air, unit of the load."""
-        return float(self._state[kernel.NOISE])
+        """Standard deviation in air of what is held against idle, at this speed, unit of the load: of the reading, or of its short mean."""
+        return float(self._state[kernel.HERE])
 
     @property
     def opened(self) -> float | None:
@@ -124,14 +125,16 @@ class SpindleSegmenter:
             yield self._close(float(frame.time[0]))
         elif context != self._context:
             self._state[kernel.T_CAND] = np.nan
-        if frame.part != self._part or frame.tool != self._context[1] or frame.program != self._context[0]:
+        # Where parts are counted, a tool that comes twice in a part goes on counting; else its return begins anew.
+        again = frame.part < 0 and frame.tool != self._context[1]
+        if frame.part != self._part or again or frame.program != self._context[0]:
             self._ordinal.clear()
             self._part = frame.part
         self._context = context
         if frame.held == "lost":
             self._blind = float(frame.time[-1])
         if frame.unknown:
-            kernel.doubt(self._state)
+            ring.doubt(self._state)
         at, n = 0, len(frame.time)
         self.air = np.zeros(n, dtype=bool)
         times, loads, whole = frame.time.tolist(), frame.load.tolist(), bool(frame.ok.all())
@@ -271,7 +274,7 @@ class SpindleSegmenter:
         held = frame.held
         if not held and opened - self._blind < AFTER_DARK:
             held = "lost"
-        times, loads = kernel.latest(self._state, opened)
+        times, loads = ring.latest(self._state, opened)
         self._open = _Open(operation, frame.part, held, f"{self.spindle}-{self.cuts}", opened, times, loads)
         self._opened_last = (self._open.id, operation.key)
         return self._cut("opened")
@@ -289,6 +292,8 @@ class SpindleSegmenter:
         now = self._open
         assert now is not None
         features = cut_features(self._state)
+        if phase == "closed":
+            features = msgspec.structs.replace(features, update=update_period(now.times, now.loads))
         curve = cut_curve(now.times, now.loads, now.opened, now.opened + features.duration) if phase == "closed" or picture else ()
         return Cut(
             id=now.id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
@@ -12,12 +13,13 @@ import pytest
 
 from agent.axes import FEWEST_AIR, AxisWatch
 from agent.maintenance import plan
-from agent.model import Cut, Event, Indicator
+from agent.model import Alert, Cut, Event, Indicator
 from agent.monitor import Monitor
 from agent.paths import DataPaths
 from agent.publish import payloads
 from agent.publish.topics import Topics
 from agent.settings import ChannelOptions, MachineSettings
+from agent.texts import Texts
 from drivers.model import Quality, Readings
 from drivers.recording import Writer, read
 from tests.support import lathe
@@ -40,8 +42,8 @@ def truth(tool: int) -> float:
     return RISE[tool] * 0.9
 
 
-def rows(parts: int = PARTS, wear: float = 0.0) -> Readings:
-    """The lathe with two axes: Z feeds, rapids are loud and short, X only holds."""
+def rows(parts: int = PARTS, wear: float = 0.0, worn: Collection[int] = tuple(lathe.CUTS)) -> Readings:
+    """The lathe with two axes: Z feeds, rapids are loud and short, X only holds. `wear`: rise of Z a part, of the tools in `worn`."""
     base = lathe.rows(parts)
     n = len(base.time)
     inside = (lathe.STEP * np.arange(n)) % lathe.PART
@@ -50,7 +52,7 @@ def rows(parts: int = PARTS, wear: float = 0.0) -> Readings:
     for number, (start, duration, _, _) in lathe.CUTS.items():
         u = (inside - start) / duration
         shape = np.where((u >= 0) & (u < 1), np.minimum(1.0, np.minimum(u, 1.0 - u) / 0.1), 0.0)
-        z += RISE[number] * shape * (1.0 + wear * part)
+        z += RISE[number] * shape * (1.0 + wear * part * (number in worn))
         z[(inside >= start - lathe.CHANGE) & (inside < start - lathe.CHANGE + 0.3)] = 15.0
     random = np.random.default_rng(3)
     values = np.column_stack([base.values, z + 0.05 * random.standard_normal(n), x + 0.05 * random.standard_normal(n)])
@@ -201,3 +203,18 @@ def test_a_recording_of_it_gives_the_same_figures(tmp_path: Path) -> None:
     for item in read(tmp_path / "recording"):
         events += monitor.feed(item)
     assert indicators(events + monitor.finish()) == indicators(passed(live)[1])
+
+
+@pytest.mark.parametrize(("worn", "told"), [((2,), {"2"}), (tuple(lathe.CUTS), set())])
+def test_an_axis_alone_tells_wear_of_one_tool_and_says_so(worn: tuple[int, ...], told: set[str]) -> None:
+    monitor, events = passed(rows(40, wear=0.04, worn=worn))
+    alerts = [event for event in events if isinstance(event, Alert) and event.transition == "raised"]
+    assert {alert.tool for alert in alerts} == told
+    for alert in alerts:
+        assert (alert.kind, alert.evidence["channel"], alert.channel) == ("wear", "z", "load")
+        for language, word in (("fr", "axe d’avance (z)"), ("en", "feed axis (z)")):
+            assert word in Texts.load(DataPaths.find(None), language).alert(alert).text  # type: ignore[arg-type]
+        (explained,) = [one for one in monitor.snapshot().explanations if one.alert == alert.id]
+        assert explained.picture is not None
+        assert explained.picture.name == "axis_load_ratio"
+        assert max(explained.picture.y) > 15.0

@@ -169,3 +169,11 @@ def test_a_group_of_other_channels_is_learned_again() -> None:
     other = Monitor(fewer, PLAN)
     other.restore(monitor.state())
     assert not other.conditions.groups[0].judge.ready
+
+
+def test_a_polled_figure_is_shown_among_the_values_not_as_a_lost_stream() -> None:
+    monitor = Monitor(settings(group=False), PLAN)
+    replay(monitor, [rows(40)])
+    snapshot = monitor.snapshot()
+    assert snapshot.vibrations == ()
+    assert set(FIGURES) <= set(snapshot.values)

@@ -149,3 +149,10 @@ def test_what_was_false_may_be_told_again() -> None:
     assert follow(looks, [(0.05, 0.0)] * FIRST + [(0.05, 0.6)] * 6)
     looks.unmark()
     assert follow(looks, [(0.05, 0.6)] * 6, begin=1000.0)
+
+
+def test_a_clock_that_was_ahead_before_a_restart_does_not_stop_the_looks() -> None:
+    looks = Looks("vibration", SPINDLE, 2.5e-6)
+    looks.restore(LooksState(looked=1e6))
+    looks.air(wave(8.0, air(1)), RPM, 0.5, 1.0)
+    assert looks.condition.looks()[0] == 1

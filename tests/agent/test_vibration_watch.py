@@ -104,3 +104,20 @@ def test_what_survives_a_restart() -> None:
     other = VibrationWatch(SETTINGS, 2.5e-6)
     other.restore(watch.saved())
     assert other.saved() == watch.saved()
+
+
+def test_the_part_of_a_block_that_lies_in_air_counts_and_long_without_any_is_said() -> None:
+    watch = VibrationWatch(SETTINGS, 2.5e-6)
+    for i in range(0, 80, 2):
+        heard = frame(float(i), i + 2.0)
+        watch.listen("S1", heard, (heard.time >= i + 0.1) & (heard.time < i + 1.3))
+        for start in (0.0, 0.65, 1.3):
+            watch.take(wave(i + start))
+    looks = watch._channels["vibration"].looks.condition.looks()
+    assert looks[0] >= 6, "the first block begins in a cut, the second ends in one; together they are a look"
+    busy = VibrationWatch(SETTINGS, 2.5e-6)
+    for i in range(700):
+        listen(busy, frame(float(i), i + 1.0), air=False)
+        busy.take(wave(float(i)))
+    words = {word.scope: word for word in busy.words(700.0)}
+    assert words["vibration/vibration"].reason == "condition_no_air"

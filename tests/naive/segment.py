@@ -44,6 +44,10 @@ class Segmenter:
         self.has_speed, self.minimum = has_speed, minimum_speed
         self.idle: dict[int, float] = {}
         self.confirmed: dict[int, int] = {}
+        self.ripple: dict[int, float] = {}
+        self.told: dict[int, int] = {}
+        self.around: dict[int, float] = {}
+        self.here = 0.0
         self.history: list[tuple[float, float, float, float, int]] = []
         self.steady_since = 0.0
         self.noise = 0.0
@@ -81,6 +85,22 @@ class Segmenter:
         below = any(here - d >= 1 and here - d in confirmed for d in range(1, 16))
         above = any(here + d < 160 and here + d in confirmed for d in range(1, 16))
         return here in confirmed or (here != 0 and below and above)
+
+    def ripple_at(self, speed: float) -> float:
+        """1.4826 times the median distance from the short mean, of this speed or the largest near it."""
+        here = bin_of(speed)
+        if here in self.ripple or here == 0:
+            return 1.4826 * self.ripple.get(here, 0.0)
+        return 1.4826 * max(size for b, size in [(here, 0.0), *self.ripple.items()] if b != 0 and abs(b - here) <= 15)
+
+    def _ripple(self, b: int, off: float) -> None:
+        n = self.told.get(b, 0)
+        if n == 0 or self.ripple[b] == 0.0:
+            self.ripple[b] = off
+        else:
+            step = max(0.005, 1.0 / (n + 1))
+            self.ripple[b] *= 1.0 + step if off > self.ripple[b] else 1.0 - step
+        self.told[b] = n + 1
 
     def feed(self, t: float, x: float, ok: bool, v: float, gate: int) -> None:
         """One reading; may have to be looked at again after it closed a cut."""
@@ -128,16 +148,32 @@ class Segmenter:
         idle = self.idle_at(v)
         if settled and len(loads) >= 3:
             self.range = max(self.range, abs(m))
-        high = max(5.0 * self.noise, 0.01 * self.range)
-        above = not math.isnan(idle) and x > idle + high
+        fresh, old = [x], []
+        for past, load, _, _, _ in reversed(before):
+            if not 0.0 <= t - past <= 0.4002 or (self.has_speed and past < self.steady_since + 0.1):
+                break
+            (fresh if t - past <= 0.2001 else old).append(load)
+        mean = sum(fresh) / len(fresh)
+        if self.has_speed and settled and len(fresh) >= 3:
+            self._ripple(bin_of(v), abs(x - mean))
+        ripple = self.ripple_at(v) if self.has_speed else 0.0
+        rough = ripple > 0.015 * self.range
+        self.here = self.noise
+        if rough:
+            self.here = self.around.get(bin_of(v), 0.0) or 0.3 * ripple
+        high = max(5.0 * self.here, 0.01 * self.range)
+        m = mean if rough else m
+        ready = settled and (not rough or t - self.steady_since >= 0.1 + 0.2001)
+        above = not math.isnan(idle) and (mean if rough else x) > idle + high
         below = not math.isnan(idle) and m < idle + 0.5 * high
         if self.cut is not None:
             wanted = gate == 2 if self.sectioned else gate >= 1 and turning and steady
             if not wanted:
-                quick = not self.sectioned and gate >= 1 and turning and not steady and t - self.cut.opened < 1.2
+                longest = 1.2 - 0.2001 if rough else 1.2
+                quick = not self.sectioned and gate >= 1 and turning and not steady and t - self.cut.opened < longest
                 self._end("run_up" if quick else "closed", use_low=not self.sectioned)
                 return True
-        elif gate == 2 or (gate == 1 and turning and settled and above):
+        elif gate == 2 or (gate == 1 and turning and ready and above):
             if self.candidate is None or self.sectioned != (gate == 2):
                 self.candidate = Cut(t, last=t, fall_at=t)
                 self.next_look = t + 0.1
@@ -157,14 +193,15 @@ class Segmenter:
             if counting.n > 1 and step <= 1.0 and (settled or not self.sectioned):
                 counting.work += (x - level) * step
             oldest = before[-5][0] if len(before) >= 5 else math.nan
-            if counting.n >= 6 and settled and (not self.has_speed or oldest >= self.steady_since + 0.1):
-                change = m - middle(loads[-6:-3])
+            long_enough = not rough or (len(old) > 0 and t - 0.4002 >= counting.opened)
+            if counting.n >= 6 and settled and long_enough and (not self.has_speed or oldest >= self.steady_since + 0.1):
+                change = m - (sum(old) / len(old) if rough else middle(loads[-6:-3]))
                 counting.rise = max(counting.rise, change)
                 if -change > counting.fall:
                     counting.fall, counting.fall_at = -change, t
             counting.last = t
-            if self.sectioned and settled:
-                air = x
+            if self.sectioned and ready:
+                air = mean if rough else x
             if self.cut is not None and not self.sectioned:
                 if not below:
                     self.low = None
@@ -173,8 +210,8 @@ class Segmenter:
         else:
             if len(loads) >= 2 and step <= 1.0 and settled and self.seen <= 50:
                 self.noise += (abs(x - self.history[-1][1]) / 1.128 - self.noise) / (self.seen + 1.0)
-            if settled and gate != 2:
-                air = x
+            if ready and gate != 2:
+                air = mean if rough else x
         self.history.append((t, x, v, air, gate))
         self.seen += 1
         if settled:
@@ -203,9 +240,14 @@ class Segmenter:
                     near_by = self.idle_at(v)
                     if past[4] == 2 and b not in self.idle and not math.isnan(near_by) and low > 2 * near_by + near:
                         return
-                    same = max(3.0 * self.noise, 0.02 * self.range)
+                    same = max(3.0 * self.here, 0.02 * self.range)
                     if b in self.idle and abs(low - self.idle[b]) <= near:
                         self.noise += 0.02 * (1.2533 * abs(low - self.idle[b]) - self.noise)
+                        known = self.around.get(b, 0.0)
+                        if known > 0.0:
+                            self.around[b] = known + 0.02 * (1.2533 * abs(low - self.idle[b]) - known)
+                        else:
+                            self.around[b] = 0.3 * 1.4826 * self.ripple.get(b, 0.0)
                     if b not in self.idle:
                         self.idle[b], self.confirmed[b] = low, 0
                     elif low < self.idle[b] - same and self.confirmed[b] >= 4:

@@ -34,8 +34,10 @@ def main(folder: Path) -> None:
             with PageServer() as server:
                 page = browser.open(server.url, width, height)
                 _states(server, page, folder, name)
-                _operations(page, folder, name)
                 if name == "1024":
+                    server.show("monitoring")
+                    page.wait(f"{LIVE} && {SHOWN['monitoring']}")
+                    _operations(page, folder, name)
                     _english(server, page, folder, name)
                 server.show("worn")
                 page.wait(f"{LIVE} && {SHOWN['worn']} && document.documentElement.lang === 'fr'")
@@ -63,7 +65,7 @@ def _states(server: PageServer, page: Page, folder: Path, name: str) -> None:
             page.wait(PICTURE)
             page.screenshot(folder / f"detail-fr-{name}.png", whole=name == "390")
             _back(page)
-        if state == "worn":
+        if state == "worn" and name == "1024":
             page.tap(".card .primary")
             for tab in ("evidence", "doubts"):
                 page.tap(f"[data-tab={tab}]")

@@ -60,6 +60,16 @@ export function ticked(checklist) {
   return checklist.steps.filter((step) => step.result).length;
 }
 
+/** What the signal can show of this tool, in one line; '' while too little is known. */
+export function sees(tool, words) {
+  const { promise } = tool;
+  const smallest = promise?.smallest_change ?? tool.smallest_change;
+  if (!promise) return smallest === null ? "" : words.t("tool.smallest", { change: words.percent(smallest, true) });
+  if (!promise.missing) return words.t("tool.sees.nothing");
+  const key = promise.breakage ? ["all", "all_but_wear"] : ["no_break", "no_break_no_wear"];
+  return smallest === null ? words.t(`tool.sees.${key[1]}`) : words.t(`tool.sees.${key[0]}`, { change: words.percent(smallest, true) });
+}
+
 /** 'reste 3-9 pièces', or that it is due. */
 export function partsLeft(tool, words) {
   const range = { low: words.number(tool.parts_low), high: words.number(tool.parts_high) };
@@ -73,7 +83,7 @@ export function basisOf(tool, words) {
 
 /** 'reste 3-9 pièces', 'usure +8 %', 'apprentissage 3/5', in that order of worth; `main` for the glance, `more` beside it. */
 export function toolState(tool, words) {
-  const more = tool.smallest_change === null ? "" : words.t("tool.smallest", { change: words.percent(tool.smallest_change, true) });
+  const more = sees(tool, words);
   if (tool.word === "LOST") return { main: words.t("tool.lost"), more: "" };
   const counted = tool.parts_low !== null && tool.parts_high !== null;
   // The clock and what was typed hold where no signal does.

@@ -1,7 +1,7 @@
 // All tools, and the one that was picked: how much it wore, how small a change would be seen, 'tool changed'.
 
 import { button, h, mark, put, refill, show } from "./dom.js";
-import { basisOf, partsLeft, toolLabel, toolName } from "./facts.js";
+import { basisOf, partsLeft, sees, toolLabel, toolName } from "./facts.js";
 import { Pager } from "./pager.js";
 import { fillCards } from "./toolcard.js";
 
@@ -70,6 +70,7 @@ export class Tools {
       [words.t("tool.row.vb"), tool.vb === null ? "" : words.t("tool.vb", { vb: words.number(tool.vb, 2), limit: words.number(tool.vb_limit, 2), n: tool.vb_parts })],
       [words.t("tool.row.wear"), tool.wear === null ? words.t("tool.no_wear") : words.t("tool.of_limit", { wear: words.percent(tool.wear, true), limit: words.percent(tool.wear_limit, true) })],
       [words.t("tool.row.smallest"), tool.alert ? "" : tool.smallest_change === null ? words.t("tool.unknown") : words.percent(tool.smallest_change, true)],
+      [words.t("tool.row.sees"), !tool.alert && tool.promise ? sees(tool, words) : ""],
       [words.t(tool.new_known ? "tool.row.done" : "tool.row.seen"), words.t("tool.done", { parts: words.number(tool.parts), time: words.duration(tool.cutting_time) })],
     ];
     refill(this._facts, JSON.stringify(rows), () => rows.filter(([, value]) => value).map(([key, value]) => h("tr", {}, h("th", { scope: "row" }, key), h("td", { "data-value": true }, value))));

@@ -160,7 +160,7 @@ def watch_of(folder: Path, text: str, capsys: pytest.CaptureFixture[str]) -> dic
         ("", "", set()),
         ("every = 0.05", "every = 0.5", {"breakage"}),
         ("every = 0.05", "every = 5", {"breakage", "wear", "missing"}),
-        ('role = "spindle.load"', 'role = "other"', {"wear", "missing", "breakage", "overload"}),
+        ('role = "spindle.load"', 'role = "other"', {"wear", "missing", "breakage", "overload", "condition"}),
         ('role = "tool"', 'role = "other"', {"tool"}),
         ('role = "part"', 'role = "other"', {"part"}),
     ],
@@ -199,3 +199,11 @@ def test_help_imports_nothing_heavy() -> None:
     heavy = "'numpy', 'numba', 'pymodbus', 'agent.machine_file', 'drivers.devices'"
     done = shell("-c", f"import sys; from agent.cli import check; print([name for name in ({heavy}) if name in sys.modules])")
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+def test_bearings_and_groups_are_told_where_they_are_wanted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    group = '\n[[group]]\nname = "g"\nchannels = ["load"]\n'
+    wanted = RIGHT + group
+    watch = watch_of(tmp_path, wanted, capsys)
+    assert watch["group"] is True
+    assert "bearing" not in watch

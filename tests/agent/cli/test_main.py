@@ -292,6 +292,27 @@ def test_each_file_is_compiled_by_one_process(workers: int, apart: bool) -> None
         assert abs(first - second) < 0.3 * (first + second)
 
 
+@pytest.mark.parametrize(
+    ("unit", "above", "free"), [("max", "max", 3000), (str(600 << 20), "max", 570), ("max", str(430 << 20), 400), (str(20 << 20), "max", 0)]
+)
+def test_no_more_memory_is_taken_than_the_unit_may_have(unit: str, above: str, free: int, tmp_path: Path) -> None:
+    """A process beyond the unit's MemoryMax is killed, and systemd stops the unit with it."""
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/meminfo").write_text("MemTotal: 8000000 kB\nMemAvailable: 3072000 kB\n")
+    (tmp_path / "proc/self/cgroup").write_text("0::/system.slice/broche@tour.service\n")
+    inner = tmp_path / "groups/system.slice/broche@tour.service"
+    inner.mkdir(parents=True)
+    for folder, most in ((inner, unit), (inner.parent, above)):
+        (folder / "memory.max").write_text(f"{most}\n")
+        (folder / "memory.current").write_text(f"{30 << 20}\n")
+    assert warmup.free_memory(tmp_path / "proc", tmp_path / "groups") == free
+
+
+def test_memory_that_is_not_known_is_none(tmp_path: Path) -> None:
+    assert warmup.free_memory(tmp_path, tmp_path) == 0
+    assert warmup.free_memory() > 0
+
+
 @pytest.mark.parametrize("fails", ["cannot be started", "ends at once"])
 def test_what_no_process_compiles_is_compiled_here(fails: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     begun: list[tuple[object, ...]] = []

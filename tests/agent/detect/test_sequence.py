@@ -50,6 +50,17 @@ def test_a_part_that_was_not_watched_whole_says_nothing_and_is_not_remembered() 
     assert len(order.parts["P"]) == 3
 
 
+def test_what_opened_and_was_no_cut_has_not_come() -> None:
+    order, of = learned()
+    assert order.opened("a", "P", of) == []
+    order.unsee("a")
+    assert order.untold(of) == ["a", "b", "c"]
+    assert order.opened("b", "P", of) == ["a"]
+    assert order.untold(of) == ["c"]
+    order.told(["c"])
+    assert order.untold(of) == order.ended(of, whole=True) == []
+
+
 def test_another_program_has_another_order_and_memory_is_bounded() -> None:
     order, of = learned()
     assert order.opened("c", "Q", of) == []

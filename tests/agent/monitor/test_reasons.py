@@ -73,6 +73,8 @@ def test_the_picture_is_there_at_once_and_filled_up_when_the_cut_has_ended() -> 
     monitor.finish()
     [first] = early
     assert first.cut
+    assert len(first.y) > 0.4 * len(first.high)
+    assert first.y[-1] < 15.0
     whole = drawn(of(monitor, "breakage")[1])
     assert not whole.cut
     assert len(whole.y) >= len(first.y)

@@ -84,3 +84,16 @@ def test_a_new_tool_begins_anew_and_a_restart_does_not() -> None:
     again.forget(["op"])
     assert again.of("op", "work_ratio") is None
     assert again.of("other", "work_ratio") is not None
+
+
+def test_each_axis_of_an_operation_has_a_trend_of_its_own() -> None:
+    trends = Trends()
+    for channel, value in (("x_load", 1.1), ("z_load", 1.4), ("z_load", 1.5)):
+        trends.take(indicator(value, channel=channel, name="axis_load_ratio"), 1)
+    x, z = (trends.of("op", "axis_load_ratio", channel) for channel in ("x_load", "z_load"))
+    assert x is not None
+    assert z is not None
+    assert (len(x.points()[2]), len(z.points()[2])) == (1, 2)
+    assert trends.of("op", "axis_load_ratio") is None
+    trends.forget(["op"])
+    assert trends.of("op", "axis_load_ratio", "z_load") is None

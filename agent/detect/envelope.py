@@ -1,0 +1,97 @@
+"""A growing cut against the band of good cuts at the same place: below it for a while, the tool or its edge is gone.
+
+Position by position as the tool-monitoring systems of the trade do it (undercut limit with a delay, field.md 1.1), for cuts whose load
+falls and rises by itself, where a fall alone says nothing. The band of an operation (`Baseline`, median and 1.4826 MAD at each position) is
+widened to what the budget asks; besides, at least half of the usual load above idle must be gone, so that a small change is left to wear
+and drift, and it must stay away. The side above is `overload`'s, whose one limit holds for the whole cut.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from agent.detect.baseline import Baseline
+from agent.detect.budget import prediction_factor
+from agent.model import Cut, Finding
+
+BAND = 3.0
+"""Robust standard deviations of the band's half-width."""
+LOOKS, LASTS = 3, 0.15
+"""Looks in a row, 0.1 s each at the least, and share of the usual length, for which it must stay outside: at another feed, which not every
+control tells, the steps of a cut come earlier or later by that much."""
+GONE = 0.5
+"""Share of the load above idle at this place by which it must fall short."""
+CONTRAST = 5.0
+"""Usual load above idle at this place, in standard deviations of the noise, below which it says nothing."""
+FEWEST = 10
+"""Curves that the band must be made of."""
+AROUND = 0.2
+"""s by which a cut may be early or late: of the band within this the lowest value counts."""
+
+
+class Envelope:
+    """Counts the looks of the cuts that are open.
+
+    Parameters
+    ----------
+    p: chance that one evaluation may be a false alarm.
+    """
+
+    def __init__(self, p: float) -> None:
+        self._p = p
+        self._low: dict[str, tuple[int, float]] = {}
+
+    def look(self, cut: Cut, baseline: Baseline, noise: float) -> Finding | None:
+        """One look at a growing cut; a closed one is forgotten."""
+        limits = self._limits(cut, baseline, noise) if cut.phase == "grown" and not cut.held else None
+        if limits is None or not cut.features.level < limits[0]:
+            self._low.pop(cut.id, None)
+            return None
+        low, usual = limits
+        n, since = self._low.get(cut.id, (0, cut.time))
+        self._low[cut.id] = n + 1, since
+        seconds = cut.time - since
+        if n + 1 < LOOKS or seconds < LASTS * baseline.expected_duration:
+            return None
+        idle, level = cut.features.idle, cut.features.level
+        score = 1.0 - max(level, 0.0) / usual
+        return Finding(
+            time=cut.time,
+            kind="breakage",
+            severity="urgent",
+            channel="",
+            spindle=cut.operation.spindle,
+            operation=cut.operation.key,
+            tool=cut.operation.tool,
+            score=score,
+            threshold=1.0 - low / usual,
+            evidence={
+                "band": True,
+                "fall_pct": 100.0 * score,
+                "below_s": seconds,
+                "at_s": cut.time - cut.opened,
+                "load_before": usual + idle,
+                "load_after": level + idle,
+                "n_baseline": baseline.banded,
+                "part": cut.part,
+            },
+            cut=cut.id,
+        )
+
+    def _limits(self, cut: Cut, baseline: Baseline, noise: float) -> tuple[float, float] | None:
+        """Lower limit and usual load above idle at this place of the cut; None where nothing may be said."""
+        if baseline.banded < FEWEST or baseline.grid <= 0.0:
+            return None
+        factor = prediction_factor(baseline.banded, baseline.banded - 1, self._p)
+        now = cut.time - cut.opened
+        first, last = round((now - AROUND) / baseline.grid), round((now + AROUND) / baseline.grid) + 1
+        if not math.isfinite(factor) or first < 0 or last > len(baseline.low):
+            return None
+        lows, highs = np.array(baseline.low[first:last]), np.array(baseline.high[first:last])
+        middle = 0.5 * (lows + highs) - cut.features.idle
+        usual = float(np.min(middle))
+        if usual < CONTRAST * noise:
+            return None
+        return min(float(np.min(middle - 0.5 * (highs - lows) * factor / BAND)), GONE * usual), usual

@@ -1,0 +1,23 @@
+"""The end of an episode of one tool."""
+
+from __future__ import annotations
+
+from agent.model import Cut, Finding
+
+
+def over(cut: Cut, kind: str) -> Finding:
+    """The cause is gone."""
+    return Finding(
+        time=cut.time,
+        kind="wear" if kind == "wear" else "breakage",
+        severity="advice",
+        channel="",
+        spindle=cut.operation.spindle,
+        operation=cut.operation.key,
+        tool=cut.operation.tool,
+        score=0.0,
+        threshold=0.0,
+        evidence={},
+        cut=cut.id,
+        finished=True,
+    )

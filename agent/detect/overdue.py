@@ -1,0 +1,60 @@
+"""Cuts that do not come, told when they should have come: `awaited` asked of what the order of the part expects."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.detect.awaited import Awaited
+from agent.detect.baseline import Baseline
+from agent.detect.sequence import Sequence
+from agent.model import Finding, Indicator
+from agent.segment import Frame
+from drivers.model import Floats
+
+Tell = Callable[[list[str], float, int], list[Finding | Indicator]]
+
+
+class Overdue:
+    """Asks what is missing.
+
+    Parameters
+    ----------
+    order: of the cuts of a part. known: the baselines. tell: makes findings of absent operations, at a time, in a part.
+    """
+
+    def __init__(self, order: Sequence, known: Callable[[], Mapping[str, Baseline]], tell: Tell) -> None:
+        self.awaited = Awaited()
+        self._order = order
+        self._known = known
+        self._tell = tell
+
+    def on_tool(self, spindle: str, frame: Frame) -> list[Finding | Indicator]:
+        """Before the rows of a frame are looked at: what the tool that has just left should have cut."""
+        left = self.awaited.call(spindle, frame.tool, held=bool(frame.held))
+        if not left:
+            return []
+        known = self._known()
+        gone = self.awaited.skipped(spindle, left, self._order.untold(known), known)
+        self._order.told(gone)
+        return self._tell(gone, float(frame.time[0]), frame.part)
+
+    def on_air(self, spindle: str, time: Floats, air: NDArray[np.bool_]) -> None:
+        """Rows of a spindle; `air`: it turned steadily without cutting."""
+        self.awaited.turn(spindle, time, air)
+
+    def awaits(self, time: float, every: float) -> float:
+        """The last look, of one each `every` seconds, up to which `on_look` has nothing to do, if it has been done at `time`."""
+        known = self._known()
+        due = self.awaited.due_in(self._order.untold(known), known)
+        return math.floor((time + due) / every) * every if math.isfinite(due) else math.inf
+
+    def on_look(self, time: float, part: int) -> list[Finding | Indicator]:
+        """Twice a second: cuts that should have begun by now."""
+        known = self._known()
+        gone = self.awaited.overdue(self._order.untold(known), known)
+        self._order.told(gone)
+        return self._tell(gone, time, part)

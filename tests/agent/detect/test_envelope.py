@@ -1,0 +1,102 @@
+"""A growing cut against the band, and one of which nothing is known."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from agent.detect import first
+from agent.detect.baseline import Baseline
+from agent.detect.envelope import LASTS, Envelope
+from agent.model import Cut, Finding
+from tests.support.cuts import cut
+
+NOISE = 0.2
+LEVEL, IDLE = 25.0, 5.0
+
+
+def learned(n: int = 20) -> Baseline:
+    baseline = Baseline(key="S1/1/r1/T4/1", spindle="S1", program="1", tool="4", section="1", since=0.0)
+    for i in range(n):
+        curve = tuple(IDLE + LEVEL + 0.1 * ((i * 7 + k) % 5 - 2) for k in range(41))
+        baseline.learn(cut(50.0, 10.0 * i, i, curve), NOISE)
+    return baseline
+
+
+def grown(at: float, level: float, **features: float) -> Cut:
+    one = cut(50.0)
+    changed = msgspec.structs.replace(one.features, level=level, duration=at, **features)
+    return msgspec.structs.replace(one, phase="grown", time=one.opened + at, features=changed)
+
+
+def look(levels: dict[float, float], baseline: Baseline) -> list[Finding]:
+    envelope = Envelope(2.5e-6)
+    return [f for at, level in levels.items() if (f := envelope.look(grown(at, level), baseline, NOISE)) is not None]
+
+
+def at(level: float, start: float, stop: float) -> dict[float, float]:
+    return {round(0.1 * i, 1): level if start <= 0.1 * i < stop else LEVEL for i in range(3, 18)}
+
+
+def test_a_good_cut_says_nothing() -> None:
+    assert look(at(LEVEL, 0.0, 9.0), learned()) == []
+
+
+def test_a_load_that_stays_low_is_a_break_and_says_for_how_long() -> None:
+    found = look(at(1.0, 0.6, 9.0), learned())
+    assert found[0].kind == "breakage"
+    assert found[0].evidence["band"] is True
+    assert found[0].evidence["below_s"] == pytest.approx(0.3)
+    assert found[0].score == pytest.approx(0.96, abs=0.01)
+    assert found[0].time == pytest.approx(0.9)
+
+
+def test_a_load_that_stays_high_is_the_business_of_overload() -> None:
+    assert look(at(45.0, 0.6, 9.0), learned()) == []
+
+
+@pytest.mark.parametrize(
+    "levels", [at(1.0, 0.6, 0.6 + 2.0 * LASTS), at(15.0, 0.6, 9.0), at(35.0, 0.6, 9.0)], ids=["short", "third", "more"]
+)
+def test_a_moment_and_a_small_change_are_not_told(levels: dict[float, float]) -> None:
+    assert look(levels, learned()) == []
+
+
+def test_a_band_of_few_curves_says_nothing() -> None:
+    assert look(at(1.0, 0.6, 9.0), learned(6)) == []
+
+
+def test_a_closed_cut_is_forgotten() -> None:
+    envelope, baseline = Envelope(2.5e-6), learned()
+    for i in range(6, 9):
+        assert envelope.look(grown(0.1 * i, 1.0), baseline, NOISE) is None
+    assert envelope.look(cut(50.0), baseline, NOISE) is None
+    assert envelope.look(grown(0.9, 1.0), baseline, NOISE) is None
+
+
+NEW = Baseline(key="S1/1/r1/T4/1", spindle="S1", program="1", tool="4", section="1", since=0.0)
+FELL = {"fall_at": 2.0, "fall_before": LEVEL, "largest_fall": LEVEL - 0.5, "work": 2.0 * LEVEL + 0.5}
+
+
+def test_a_fall_that_lasts_is_told_in_the_first_cut_ever() -> None:
+    assert first.broken(grown(2.8, 0.5, **FELL), NEW, NOISE) is None
+    finding = first.broken(grown(3.1, 0.5, **FELL), NEW, NOISE)
+    assert finding is not None
+    assert finding.evidence["first"] is True
+    assert finding.evidence["below_s"] == pytest.approx(1.1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"fall_before": 1.5}, {"largest_fall": 12.0}, {"fall_before": 10.0, "largest_fall": 9.9}, {"fall_at": 6.0, "work": 6.0 * LEVEL}],
+    ids=["noise", "half", "faded", "long cut"],
+)
+def test_what_is_not_told_in_the_first_cut(change: dict[str, float]) -> None:
+    fields = {**FELL, **change}
+    assert first.broken(grown(fields["fall_at"] + 1.2, 0.5, **fields), NEW, NOISE) is None
+
+
+def test_a_load_that_came_back_and_a_known_operation() -> None:
+    assert first.broken(grown(3.5, 20.0, **FELL), NEW, NOISE) is None
+    assert first.broken(grown(3.5, 0.5, **FELL), learned(), NOISE) is None
+    assert first.broken(msgspec.structs.replace(grown(3.5, 0.5, **FELL), held="mode"), NEW, NOISE) is None
