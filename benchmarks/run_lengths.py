@@ -138,7 +138,9 @@ def worn(phi: float, tail: str, tools: int, cell: int) -> int:
         baseline = Baseline(key="k", spindle="S1", program="1", tool="1", section="1", since=0.0)
         for i, value in enumerate(values[:, lane].tolist()):
             work = math.exp(value)
-            features = CutFeatures(40, 2.0, work / 2 + 5, work / 2 + 8, 5.0, work, 9.0, 9.0)
+            features = CutFeatures(
+                samples=40, duration=2.0, mean=work / 2 + 5, peak=work / 2 + 8, idle=5.0, work=work, largest_rise=9.0, largest_fall=9.0
+            )
             cut = Cut(id="c", phase="closed", operation=operation, part=i, opened=7.0 * i, time=7.0 * i + 2.0, features=features)
             wear.follow(baseline, cut, WEAR_LIMIT)
             level, limit = wear.level(baseline), wear.wear_limit(baseline, Prior(), 1.0 / REAL, WEAR_LIMIT)

@@ -98,9 +98,10 @@ class Drift:
         self._told: dict[str, float] = {}
         self._free: list[int] = []
 
-    def retarget(self, p: float) -> None:
-        """Another share of the budget: the limits follow when they are next made anew."""
+    def retarget(self, p: float) -> float:
+        """Another share of the budget, which is handed back: the limits follow when they are next made anew."""
         self._settings[charts.RUN_LENGTH] = 1.0 / p
+        return p
 
     def take(self, baseline: Baseline, work: float, time: float, part: int, wider: float = 1.0) -> Finding | None:
         """A good cut's log(work); the finding is handed out once, and its end once. `wider`: the limit's width by the operator's word."""

@@ -129,7 +129,7 @@ class Watch:
                 baseline.came = [*baseline.came, baseline.key in self._order.seen][-PARTS:]
         out.extend(self._absent(self._order.ended(known, whole=whole), self._time, part))
         self._priors = priors(self.state.baselines.values())
-        self._share_out()
+        self.p = self._drift.retarget(probability(self._alarms_per_hour, self.state.pace.evaluations_per_hour()))
         levels = of_tools(
             self.state.baselines.values(),
             self._order.program,
@@ -241,13 +241,8 @@ class Watch:
         for key in forgotten:
             self._drift.forget(key)
         self._priors = priors(self.state.baselines.values())
-        self._share_out()
+        self.p = self._drift.retarget(probability(self._alarms_per_hour, self.state.pace.evaluations_per_hour()))
         self._order.whole = False
-
-    def _share_out(self) -> None:
-        """Each judgement's share of the budget, by the machine's own pace."""
-        self.p = probability(self._alarms_per_hour, self.state.pace.evaluations_per_hour())
-        self._drift.retarget(self.p)
 
     def _only_learn(self, cut: Cut, baseline: Baseline, noise: float) -> list[Finding | Indicator]:
         """An operation that cannot be judged is still learned: it may become visible (another drive setting, another load channel)."""
@@ -328,14 +323,7 @@ class Watch:
         ratio = wear.follow(baseline, cut, self._options.wear_limit)
         if ratio is not None:
             out.append(
-                Indicator(
-                    time=cut.time,
-                    channel="",
-                    operation=baseline.key,
-                    tool=baseline.tool,
-                    name="work_ratio",
-                    value=math.exp(ratio),
-                )
+                Indicator(time=cut.time, channel="", operation=baseline.key, tool=baseline.tool, name="work_ratio", value=math.exp(ratio))
             )
             if baseline.tool in self.state.worn and self._back(baseline):
                 baseline.rise_since = -1

@@ -177,3 +177,13 @@ def test_what_the_others_know_of_the_autocorrelation_is_used() -> None:
     follow(np.array(values[:100]), alone, operation("new"))
     limits = [np.frombuffer(c.saved().state).reshape(charts.FIELDS, -1)[charts.LIMIT, -1] for c in (chart, alone)]
     assert limits[0] < limits[1]
+
+
+def test_the_class_and_the_kernel_alone_are_the_same_chart() -> None:
+    """benchmarks/run_lengths.py scores the kernel in blocks."""
+    values = falls(200, 11, 0.0, 0, sd=0.03)
+    chart = Drift(P, 20, 0.0)
+    assert follow(values, chart) == []
+    state, out = charts.new(1), np.empty((len(values), charts.OUTPUTS, 1))
+    charts.update(state, values[:, None].copy(), np.ones((200, 1), np.uint8), drift.chart_settings(1.0 / P, 20, 0.0), np.ones(1), out)
+    assert chart.saved().state == state.tobytes()
