@@ -148,7 +148,7 @@ def _compile(modules: Sequence[str], told: Callable[[str, float], None]) -> None
 
 
 def _tell(module: str, took: float) -> None:
-    """One write a line: the processes share the pipe, and where Python does not buffer (PYTHONUNBUFFERED), `print` writes a line in pieces."""
+    """In one write: the processes share the pipe, and where Python does not buffer, `print` writes a line in pieces."""
     os.write(1, f"{module} {took}\n".encode())
 
 
