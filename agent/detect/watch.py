@@ -278,7 +278,8 @@ class Watch:
         if cut.id in self._spoiled:
             return []
         band = self._envelope.look(cut, baseline, noise)
-        finding = self._passes(breakage(cut, baseline, noise) or first.broken(cut, baseline, noise)) or self._passes(band)
+        unknown = first.broken(cut, baseline, noise) if self._options.first_cuts else None
+        finding = self._passes(breakage(cut, baseline, noise) or unknown) or self._passes(band)
         if finding is None:
             over = self._passes(overload(cut, baseline, self._priors.peak, self.p, self._options.learn_cuts))
             self._over[cut.id] = self._over.get(cut.id, 0) + 1 if over is not None else 0

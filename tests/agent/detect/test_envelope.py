@@ -113,3 +113,9 @@ def test_a_load_that_came_back_and_a_known_operation() -> None:
     assert first.broken(grown(3.5, 5.0, **FELL), NEW, NOISE) is None, "a lighter stretch"
     assert first.broken(grown(3.5, 0.5, **FELL), learned(), NOISE) is None
     assert first.broken(msgspec.structs.replace(grown(3.5, 0.5, **FELL), held="mode"), NEW, NOISE) is None
+
+
+def test_a_second_cut_that_does_the_same_is_how_the_operation_is() -> None:
+    seen = msgspec.structs.replace(NEW, seen=1)
+    assert first.broken(grown(3.1, 0.5, **FELL), NEW, NOISE) is not None
+    assert first.broken(grown(3.1, 0.5, **FELL), seen, NOISE) is None
