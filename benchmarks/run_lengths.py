@@ -2,7 +2,8 @@
 
   python -m benchmarks.run_lengths                      every cell at both run lengths: about 40 minutes
   python -m benchmarks.run_lengths --length 2000        one run length; also --phi, --tails, --teach-in
-  python -m benchmarks.run_lengths --wear               wear alerts in 4,000 healthy cuts
+  python -m benchmarks.run_lengths --wear 8             wear alerts in 4,000 healthy cuts of so many tools a cell, and how many cuts after
+                                                        the beginning of a rise of 25 % within 50 cuts (from cut 120 on) wear is told
   python -m benchmarks.run_lengths --json
 
 A cell is one autocorrelation (AR(1), 0 / .3 / .6 / .9), one tail (normal; Student's t with 4 degrees of freedom for the innovations), one
@@ -58,6 +59,7 @@ BEFORE = 100
 """Cuts thrown away first: the process forgets where it began."""
 WEAR_CUTS = 4000
 WEAR_LIMIT = 0.20
+RAMP, RAMP_FROM, RAMP_OVER, RAMP_CUTS = 0.25, 120, 50, 420
 Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 
 
@@ -129,11 +131,13 @@ def delay(phi: float, tail: str, n: int, length: float, teach_ins: int, cell: in
     return np.where(told.any(axis=0), told.argmax(axis=0) + 1.0, math.inf)
 
 
-def worn(phi: float, tail: str, tools: int, cell: int) -> int:
-    """Tools of which wear is told within WEAR_CUTS healthy cuts."""
-    values = Process(phi, tail, tools, (SEED, cell, 4)).take(WEAR_CUTS)
+def worn(phi: float, tail: str, tools: int, cell: int, *, ramp: bool = False) -> list[int]:
+    """Cuts until wear is told, of each tool of which it is: WEAR_CUTS healthy ones, or RAMP_CUTS with a rise from cut RAMP_FROM on."""
+    values = Process(phi, tail, tools, (SEED, cell, 5 if ramp else 4)).take(RAMP_CUTS if ramp else WEAR_CUTS)
+    if ramp:
+        values += math.log1p(RAMP) * np.clip((np.arange(RAMP_CUTS) - RAMP_FROM) / RAMP_OVER, 0.0, 1.0)[:, None]
     operation = Operation(spindle="S1", program="1", revision=1, tool="1", section="1")
-    found = 0
+    found = []
     for lane in range(tools):
         baseline = Baseline(key="k", spindle="S1", program="1", tool="1", section="1", since=0.0)
         for i, value in enumerate(values[:, lane].tolist()):
@@ -143,9 +147,9 @@ def worn(phi: float, tail: str, tools: int, cell: int) -> int:
             )
             cut = Cut(id="c", phase="closed", operation=operation, part=i, opened=7.0 * i, time=7.0 * i + 2.0, features=features)
             wear.follow(baseline, cut, WEAR_LIMIT)
-            level, limit = wear.level(baseline), wear.wear_limit(baseline, Prior(), 1.0 / REAL, WEAR_LIMIT)
-            if level is not None and limit is not None and level > limit:
-                found += 1
+            judged = wear.judged(baseline, Prior(), 1.0 / REAL, WEAR_LIMIT)
+            if judged is not None and judged[0] > judged[1]:
+                found.append(i)
                 break
             baseline.learn(cut, 0.5)
     return found
@@ -194,7 +198,10 @@ def main(argv: list[str] | None = None) -> int:
     if args.wear:
         for cell, (phi, tail) in enumerate(itertools.product(PHIS, TAILS)):
             found = worn(phi, tail, args.wear, cell)
-            print(json.dumps({"ar": phi, "tails": tail, "tools": args.wear, "cuts": WEAR_CUTS, "worn": found}), flush=True)
+            told = [i - RAMP_FROM for i in worn(phi, tail, 5 * args.wear, cell, ramp=True)]
+            told = [cuts for cuts in told if cuts >= 0]
+            row = {"ar": phi, "tails": tail, "tools": args.wear, "cuts": WEAR_CUTS, "worn": len(found), "ramps": 5 * args.wear}
+            print(json.dumps({**row, "told": len(told), "delay": float(np.median(told)) if told else None}), flush=True)
         return 0
     for row in rows(args):
         if args.json:

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from agent.detect.middle import Curve, band, winsorised
+from agent.detect.neighbours import Neighbours, anchor_again
 from agent.model import Cut, EnvelopeView
 
 CURVES = 25
@@ -129,6 +130,10 @@ class Baseline(msgspec.Struct):
     steps: Spread = msgspec.field(default_factory=Spread)
     """of the second difference of log(work) over neighbouring cuts: repeatability, which a steady rise does not touch"""
     last_works: list[float] = msgspec.field(default_factory=list)
+    neighbours: Neighbours = msgspec.field(default_factory=Neighbours)
+    """of log(work): how far cuts resemble those before them"""
+    rising: bool = False
+    """The present tool's level has left what cuts stray by: see `wear.rises`"""
     curves: list[Curve] = msgspec.field(default_factory=list)
     """Of good cuts, on `grid`; not kept over a restart, the band is"""
     grid: float = 0.0
@@ -150,6 +155,11 @@ class Baseline(msgspec.Struct):
         """Relative standard deviation of the work from cut to cut: the second difference of three independent values has a variance
         of 6 (1 + 4 + 1). The median deviation, because the onset of wear is an outlier among the differences."""
         return max(self.steps.robust / math.sqrt(6.0), SPREAD_FLOOR)
+
+    @property
+    def unsure(self) -> bool:
+        """A new operation counts as one of independent cuts, so that wear of its first tool is told; its limit is wide anyway."""
+        return False
 
     def spread_of_work(self, prior: Prior) -> tuple[float, int]:
         """Of log(work): standard deviation, degrees of freedom."""
@@ -198,6 +208,8 @@ class Baseline(msgspec.Struct):
             if not self.anchor:
                 self.anchor_since, self.anchor_part = cut.opened, cut.part
             self.anchor.append(work)
+        self.neighbours.take(work, rising=self.rising)
+        anchor_again(self)
         if f.fall_before > 0.0 and f.fall_at < 0.8 * f.duration:
             self.fall_share = max(self.fall_share, min(f.largest_fall / f.fall_before, 1.0))
         self.samples += (f.samples - self.samples) / min(self.good, MEMORY)
@@ -215,8 +227,9 @@ class Baseline(msgspec.Struct):
         self.anchor_since = time
         self.tool_cuts = 0
         self.cutting_time = 0.0
-        self.rise_since = -1
+        self.rise_since, self.rising = -1, False
         self.last_works = []
+        self.neighbours.begin()
 
     def envelope(self) -> EnvelopeView | None:
         """The band of good cuts; None before three."""

@@ -17,15 +17,6 @@ class Track(wear.Followed, Protocol):
     rise_since: int
 
 
-class Sensed(Track, Protocol):
-    """The figure of a sensor."""
-
-    @property
-    def alike(self) -> bool:
-        """Whether neighbouring cuts resemble each other."""
-        ...
-
-
 def of_tools(
     baselines: Iterable[Baseline],
     program: str,
@@ -34,7 +25,7 @@ def of_tools(
     step: Prior,
     p: float,
     wanted: float,
-    tracks: Mapping[str, Sensed] | None = None,
+    tracks: Mapping[str, Track] | None = None,
 ) -> dict[str, ToolLevel]:
     """By spindle and tool.
 
@@ -54,10 +45,10 @@ def of_tools(
         if tracks is not None and sensed is None:
             continue
         track: Track = baseline if sensed is None else sensed
-        level = wear.level(track)
-        limit = wear.wear_limit(track, step, p, wanted, alike=sensed is not None and sensed.alike)
-        if level is None or limit is None:
+        judged = wear.judged(track, step, p, wanted)
+        if judged is None:
             continue
+        level, limit = judged
         name = f"{baseline.spindle}|{baseline.tool}"
         if name in levels and levels[name].level - levels[name].limit >= level - limit:
             continue

@@ -28,6 +28,7 @@ from agent.detect.baseline import (
     Spread,
 )
 from agent.detect.levels import of_tools
+from agent.detect.neighbours import Neighbours, anchor_again
 from agent.model import Cut, Finding, Indicator
 
 VIBRATION = "vibration"
@@ -36,12 +37,6 @@ LEAP = math.log(2.0)
 """No wear doubles a signal from one cut to the next: what leaps so is a sensor that died or came back, or another cut."""
 LEAPS = 3
 """Such cuts in a row after which they are the new anchor: the signal begins again."""
-ALIKE = 1.4
-"""By how much the spread over every fourth cut is more than that over neighbours where they resemble each other: 1.45 at 0.5, 1 at 0."""
-KNOWN = 10
-"""Values from which on that can be told."""
-FAR = 4
-"""Cuts between those whose second difference tells what neighbours hide."""
 BACK = 0.35
 """A ratio below this share of the limit is that of a new edge."""
 
@@ -57,8 +52,8 @@ class Signal(msgspec.Struct):
     """Part from which on the ratio has been above half the shop's limit; -1: it is not"""
     steps: Spread = msgspec.field(default_factory=Spread)
     """of the second difference over neighbouring cuts: repeatability, which a steady rise does not touch"""
-    far: Spread = msgspec.field(default_factory=Spread)
-    """of the second difference over every `FAR`th cut: what neighbours that resemble each other hide"""
+    neighbours: Neighbours = msgspec.field(default_factory=Neighbours)
+    """How far cuts resemble those before them"""
     last: list[float] = []
     """log of the latest good cuts of this tool"""
     leaps: list[float] = []
@@ -70,14 +65,13 @@ class Signal(msgspec.Struct):
     @property
     def repeatability(self) -> float:
         """Relative standard deviation of one value: a second difference has six times its variance (1 + 4 + 1), and a steady rise does not
-        touch it. Over neighbours and over every fourth cut, whichever is more: at a correlation r of 0.6 from cut to cut the first sees
-        57 % of it, the second 91 % (its variance is 6 - 8 r^k + 2 r^2k at lag k)."""
-        return max(self.steps.robust, self.far.robust, math.sqrt(6.0) * SPREAD_FLOOR) / math.sqrt(6.0)
+        touch it."""
+        return max(self.steps.robust, math.sqrt(6.0) * SPREAD_FLOOR) / math.sqrt(6.0)
 
     @property
-    def alike(self) -> bool:
-        """Whether neighbouring cuts resemble each other, from a correlation of about 0.5 on (see `repeatability`), or that is not known."""
-        return self.far.n < KNOWN or self.far.robust > ALIKE * self.steps.robust
+    def unsure(self) -> bool:
+        """Sensors' cuts resemble each other more often than not: so they are taken to until they say otherwise."""
+        return self.neighbours.phi is None
 
     def take(self, value: float, part: int, wanted: float, *, learn: bool) -> float | None:
         """Figure of a good cut; returns its log ratio. What is not above zero, or not finite, is no figure: it is passed over.
@@ -94,15 +88,17 @@ class Signal(msgspec.Struct):
             values = self.leaps
             self.new()
             self.anchor = values
+            self.neighbours.begin(values)
             return None
         self.leaps = []
         if learn:
-            self.last = [*self.last, log][-2 * FAR - 1 :]
-            for spread, lag in ((self.steps, 1), (self.far, FAR)):
-                if len(self.last) > 2 * lag:
-                    spread.learn(self.last[-1] - 2.0 * self.last[-1 - lag] + self.last[-1 - 2 * lag])
+            self.last = [*self.last, log][-3:]
+            if len(self.last) == 3:
+                self.steps.learn(self.last[2] - 2.0 * self.last[1] + self.last[0])
+            self.neighbours.take(log, rising=wear.rises(self, wanted))
             if len(self.anchor) < ANCHOR:
                 self.anchor = [*self.anchor, log]
+            anchor_again(self)
         if len(self.anchor) < ANCHOR_MINIMUM:
             return None
         ratio = log - float(np.median(self.anchor))
@@ -117,6 +113,7 @@ class Signal(msgspec.Struct):
         """A new tool: the anchor starts again, what is known of the repeatability stays."""
         self.anchor, self.ratios, self.last, self.leaps = [], [], [], []
         self.rise_since = -1
+        self.neighbours.begin()
 
     @property
     def _level(self) -> float:

@@ -205,9 +205,9 @@ class Watch:
 
     def wear_level(self, baseline: Baseline) -> tuple[float | None, float]:
         """Filtered rise against the new tool and its limit, as fractions."""
-        limit = wear.wear_limit(baseline, self._priors.step, self.signals.share(self.p), self._options.wear_limit)
-        level = wear.level(baseline)
-        wide = self.tuning.width("wear", baseline.key) * (math.log1p(self._options.wear_limit) if limit is None else limit)
+        judged = wear.judged(baseline, self._priors.step, self.signals.share(self.p), self._options.wear_limit)
+        level, limit = judged if judged is not None else (wear.level(baseline), math.log1p(self._options.wear_limit))
+        wide = self.tuning.width("wear", baseline.key) * limit
         return None if level is None else math.expm1(level), math.expm1(min(wide, 5.0))
 
     def rise(self, baseline: Baseline) -> Rise | None:

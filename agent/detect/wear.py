@@ -1,7 +1,8 @@
 """Wear of one tool: the log ratio of the work above idle to the new tool's first cuts, over the last cuts.
 
-No whitening and no running maximum (it ratchets): the median of the last three ratios must pass the limit and the newest must not
-disagree. The limit is the shop's own, or what the repeatability of this operation can support at the budget, whichever is larger.
+No whitening and no running maximum (it ratchets): the median of the last three ratios must pass the limit. Where neighbouring cuts are
+alike it is that of the last fifteen (`neighbours`), unless the shop's own limit is far beyond what three can stray by. The limit is the
+shop's own, or what the repeatability of this operation can support at the budget, whichever is larger.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from typing import Protocol
 import numpy as np
 
 from agent.detect.baseline import ANCHOR_MINIMUM, RECENT, Baseline, Prior
-from agent.detect.budget import tail_factor
+from agent.detect.budget import WIDEN, tail_factor
 from agent.detect.life import Rise
+from agent.detect.neighbours import PATIENT, Neighbours
 from agent.model import Cut
 
 FILTER = 3
@@ -26,36 +28,67 @@ class Followed(Protocol):
 
     anchor: list[float]
     ratios: list[float]
+    neighbours: Neighbours
+
+    @property
+    def unsure(self) -> bool:
+        """Whether neighbours may resemble each other because too few cuts tell whether they do."""
+        ...
 
     def spread_of_step(self, prior: Prior) -> tuple[float, int]:
         """From one cut to the next: standard deviation, degrees of freedom."""
         ...
 
 
-def smallest_change(baseline: Followed, prior: Prior, p: float, *, alike: bool = False) -> float | None:
-    """Smallest log ratio that the median of three cuts shows beyond chance; None where too little is known.
+def smallest_change(track: Followed, prior: Prior, p: float) -> float | None:
+    """Smallest log ratio that the trend shows beyond chance; None where too little is known.
 
     A median of three independent values lies beyond a limit when two of them do: with probability 3 q^2, q that of one of them, so each
     may be beyond it with q = sqrt(p / 3). The anchor is a median of n cuts too; the variance of a median of Gaussian values is about
     pi / 2 of a mean's, so that one ratio has (1 + pi / (2 n)) times the variance of one cut.
 
-    `alike`: neighbouring cuts may resemble each other (a sensor that warms up, an oil film). Then three of them tell no more than one, and
-    the anchor, three neighbours too, is off by as much: twice the variance, and q is p itself.
+    Where neighbours are alike three of them tell little more than one: the median of the last fifteen, its own standard deviation, and p.
+    A median of fifteen has no heavy tails, so that `WIDEN` is taken out again.
+    While it is not known whether they are: as if all were one, the anchor too. Twice the variance, and q is p itself.
     """
-    sd, dof = baseline.spread_of_step(prior)
-    if alike:
-        factor = tail_factor(dof, p)
-        return factor * sd * math.sqrt(2.0) if len(baseline.anchor) >= ANCHOR_MINIMUM and math.isfinite(factor) else None
-    factor = tail_factor(dof, math.sqrt(p / 3.0))
-    if len(baseline.anchor) < ANCHOR_MINIMUM or not math.isfinite(factor):
+    if len(track.anchor) < ANCHOR_MINIMUM:
         return None
-    return factor * sd * math.sqrt(1.0 + 0.5 * math.pi / len(baseline.anchor))
+    if track.neighbours.alike:
+        return _stray(track, p, PATIENT)
+    sd, dof = track.spread_of_step(prior)
+    if track.unsure:
+        change = tail_factor(dof, p) * sd * math.sqrt(2.0)
+    else:
+        change = tail_factor(dof, math.sqrt(p / 3.0)) * sd * math.sqrt(1.0 + 0.5 * math.pi / len(track.anchor))
+    return change if math.isfinite(change) else None
 
 
-def wear_limit(baseline: Followed, prior: Prior, p: float, wanted: float, *, alike: bool = False) -> float | None:
+def judged(track: Followed, prior: Prior, p: float, wanted: float) -> tuple[float, float] | None:
+    """Filtered log ratio and the limit at which this tool counts as worn; None while either is not known."""
+    limit, now = wear_limit(track, prior, p, wanted), level(track)
+    if limit is None or now is None:
+        return None
+    if track.neighbours.alike and WIDEN * _stray(track, p, FILTER) > math.log1p(wanted):
+        now = float(np.median(track.ratios[-PATIENT:]))
+        limit = max(limit, _stray(track, p, min(len(track.ratios), PATIENT)))
+    return now, limit
+
+
+def wear_limit(track: Followed, prior: Prior, p: float, wanted: float) -> float | None:
     """Log ratio at which this operation's tool counts as worn; None while the anchor is not there."""
-    visible = smallest_change(baseline, prior, p, alike=alike)
+    visible = smallest_change(track, prior, p)
     return None if visible is None else max(math.log1p(wanted), visible)
+
+
+def rises(track: Followed, wanted: float) -> bool:
+    """Whether a rise has begun that is beyond what alike cuts stray by: half the shop's limit."""
+    now = level(track)
+    return now is not None and now > max(0.5 * math.log1p(wanted), 2.0 * track.neighbours.sd)
+
+
+def _stray(track: Followed, p: float, cuts: int) -> float:
+    """How far the median of so many alike cuts comes with probability p."""
+    return tail_factor(track.neighbours.dof, p) / WIDEN * track.neighbours.off(len(track.anchor), cuts)
 
 
 def follow(baseline: Baseline, cut: Cut, wanted: float) -> float | None:
@@ -64,6 +97,7 @@ def follow(baseline: Baseline, cut: Cut, wanted: float) -> float | None:
     if ratio is None:
         return None
     baseline.ratios = [*baseline.ratios, ratio][-RECENT:]
+    baseline.rising = rises(baseline, wanted)
     if ratio > 0.5 * math.log1p(wanted):
         if baseline.rise_since < 0:
             baseline.rise_since = cut.part

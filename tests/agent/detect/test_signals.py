@@ -12,7 +12,7 @@ from agent.detect.baseline import Prior
 from agent.detect.signals import LEAPS, Signal
 from agent.detect.watch import Watch
 from agent.detect.watch_state import WatchState
-from agent.detect.wear import smallest_change
+from agent.detect.wear import judged
 from agent.model import Cut, CutFeatures, Finding, Operation
 from agent.settings import MonitoringOptions
 
@@ -169,9 +169,8 @@ def test_the_false_alarms_of_all_signals_together_stay_within_p(signals: int) ->
                 track.take(math.exp(0.05 * float(random.standard_normal())), k, 9.0, learn=True)
             if k >= 20:
                 looks += 1
-                limits = [smallest_change(track, Prior(), p / signals, alike=track.alike) for track in tracks]
-                levels = [float(np.median(track.ratios[-3:])) for track in tracks]
-                beyond += any(level > limit for level, limit in zip(levels, limits, strict=True) if limit is not None)
+                seen = [judged(track, Prior(), p / signals, 0.0) for track in tracks]
+                beyond += any(one[0] > one[1] for one in seen if one is not None)
     assert beyond / looks <= p
 
 
