@@ -152,6 +152,11 @@ class Context:
         return "part" in self._roles or "cycle" in self._roles
 
     @property
+    def knows_sections(self) -> bool:
+        """Whether the control says when a cut is."""
+        return "section" in self._roles
+
+    @property
     def names_cuts(self) -> bool:
         """Whether the control says anything by which one cut is told from another."""
         return any(role in self._roles for role in ("tool", "program", "section", "part", "cycle"))

@@ -113,6 +113,8 @@ class Baseline(msgspec.Struct):
     """Mean idle load in its cuts, unit of the load"""
     came: list[bool] = msgspec.field(default_factory=list)
     """Of the latest whole parts of its program since it was first seen: whether it came in them"""
+    by_load: bool = False
+    """No register says when its cuts are: the load does, and one that does not rise far enough is not there."""
     contrast: float = 0.0
     """Mean load above idle in standard deviations of the reading noise: is the cut there at all."""
     anchor: list[float] = msgspec.field(default_factory=list)

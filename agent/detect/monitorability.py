@@ -12,6 +12,11 @@ Would a missing tool be seen? It leaves idle alone, so it is seen only where the
 Would a break within the cut be seen? The load must fall by more than good cuts fall by themselves, it must be looked at often enough to
 say so before the cut would have ended, and the cut must stand out of the noise by itself (`breakage.CONTRAST`).
 
+Would it come? Where the load alone says when a cut is, a missing tool leaves no cut at all to judge: it is told only because the cut was
+expected, which takes whole parts in each of which it came (`Sequence.expected`), and only where a good cut is sure to open. Its level now,
+less the p99.9 by which good ones differ, must lie above the threshold that opens one (`OPENS`): a cut that fades below it is not there
+for the pass, and would be called missing. What is not expected is not promised.
+
 What fails here falls back to the clock: tool life in parts or in cutting time.
 """
 
@@ -30,6 +35,9 @@ SEEN = 3
 """Good cuts after which anything can be said."""
 PRESENT = 3.0
 """Standard deviations of the reading noise."""
+OPENS, NOW = 5.0, 3
+"""Standard deviations of the noise above idle at which the load opens a cut (`agent.kernels.segment.THRESHOLD_NOISE`); latest good cuts
+whose median is its level now."""
 READINGS = 8.0
 """Readings in a cut, on average, below which neither its shape nor its work is known well enough."""
 FAR = 5.8
@@ -70,6 +78,16 @@ def deviation(baseline: Baseline) -> float:
     return max(FAR * max(baseline.repeatability, SPREAD_FLOOR), strayed)
 
 
+def faintest(baseline: Baseline) -> float:
+    """Load above idle of a good cut as it may be next, in standard deviations of the noise: of the latest ones, less the p99.9 by which
+    they differ; inf while too few were seen."""
+    strayed = deviation(baseline)
+    if not math.isfinite(strayed):
+        return math.inf
+    now = float(np.median(baseline.work.values[-NOW:]))
+    return baseline.contrast * math.exp(now - baseline.work.mean) * (1.0 - strayed)
+
+
 def contrast(baseline: Baseline) -> float | None:
     """(cut mean - idle) / cut mean; None before the first good cut, and where idle is not above zero."""
     level = baseline.expected_level
@@ -88,6 +106,8 @@ def why_not(baseline: Baseline) -> str:
         return "register_slow" if baseline.samples >= READINGS else "rate_too_low"
     if deviation(baseline) > THIRD:
         return "too_noisy"
+    if baseline.by_load and faintest(baseline) < OPENS:
+        return "low_contrast"
     if len(baseline.came) >= PARTS and sum(baseline.came) < CAME * len(baseline.came):
         return "irregular"
     return ""
@@ -114,17 +134,25 @@ def last_seen_break(baseline: Baseline) -> float:
     return max(0.0, min(ends, max(falls, 0.0) if falls > 0.0 else ends))
 
 
-def promise(baseline: Baseline, smallest_change: float | None) -> Promise | None:
+def promise(baseline: Baseline, smallest_change: float | None, *, expected: bool = True) -> Promise | None:
     """What can be promised of this operation. None before three good cuts.
 
     Parameters
     ----------
+    expected: the pass would say so if the cut did not come in the next part. Where the load alone says when a cut is, a missing tool
+        is not promised without.
     smallest_change: smallest rise of the work that is seen within 20 cuts at the budget, as a fraction.
     """
     if baseline.good < SEEN:
         return None
     reason = why_not(baseline) or ("too_few_cuts" if baseline.good < JUDGED else "")
     latest = 0.0 if reason else last_seen_break(baseline)
+    if not reason and baseline.by_load and not expected:
+        return _promise(baseline, latest, smallest_change, "irregular" if len(baseline.came) >= PARTS else "too_few_cuts")
+    return _promise(baseline, latest, None if reason else smallest_change, reason)
+
+
+def _promise(baseline: Baseline, latest: float, smallest_change: float | None, reason: str) -> Promise:
     strayed = deviation(baseline)
     return Promise(
         operation=baseline.key,
@@ -135,7 +163,7 @@ def promise(baseline: Baseline, smallest_change: float | None) -> Promise | None
         missing=not reason,
         breakage=latest >= LATEST,
         until=latest,
-        smallest_change=None if reason else smallest_change,
+        smallest_change=smallest_change,
         reason=reason,
     )
 

@@ -8,6 +8,10 @@ from agent.detect.baseline import Baseline
 
 PARTS = 10
 """Parts over which the sequence of cuts is remembered."""
+GONE = "-"
+"""Before the key of an operation that was told to be absent in a remembered part, in its place."""
+EXCUSED = 1
+"""So many of the last parts may lack an operation, told, for it to be expected still: 4 of 5, as for a promise."""
 
 
 class Sequence:
@@ -24,7 +28,7 @@ class Sequence:
         self._learn_cuts = learn_cuts
         self._parts_told = told
         self.parts: dict[str, list[list[str]]] = {}
-        """By program: keys of the operations of its last whole parts, in their order"""
+        """By program: keys of the operations of its last whole parts, in their order; after `GONE`: told to be absent"""
         self.program = ""
         self.seen: list[str] = []
         """Keys of the operations of the part that runs now"""
@@ -32,15 +36,24 @@ class Sequence:
         self.whole = False
         """Nothing of the part that runs now was missed by the agent."""
 
-    def expected(self, known: Mapping[str, Baseline]) -> list[str]:
-        """Operations that came in each of the last whole parts of this program, in their order."""
-        history = self.parts.get(self.program, [])
+    def expected(self, known: Mapping[str, Baseline], program: str | None = None) -> list[str]:
+        """Operations that came in each of the last whole parts of a program (None: of the one that runs), in their order.
+
+        One part in which it was told to be absent is no example of its not coming: the next that lacks it is told as well. After `EXCUSED`
+        of them the program may have changed, and nothing is expected (or promised) until it has come again.
+        """
+        history = self.parts.get(self.program if program is None else program, [])
         if len(history) < self._learn_cuts:
             return []
         recent = history[-self._learn_cuts :]
         if not self._parts_told and any(part != recent[-1] for part in recent):
             return []
-        return [key for key in recent[-1] if all(key in part for part in recent) and key in known and known[key].good > 0]
+        out = []
+        for key in (entry.removeprefix(GONE) for entry in recent[-1]):
+            gone = sum(GONE + key in part for part in recent)
+            if gone <= EXCUSED and sum(key in part for part in recent) == len(recent) - gone and key in known and known[key].good > 0:
+                out.append(key)
+        return out
 
     def opened(self, key: str, program: str, known: Mapping[str, Baseline]) -> list[str]:
         """A cut of this operation opens: the operations that should have come before it and did not, each told once a part."""
@@ -73,9 +86,10 @@ class Sequence:
         """The part has ended: what did not come and was not told yet. A whole part is remembered. `begin` comes after it."""
         if not (whole and self.whole and self.seen):
             return []
-        absent = self._untold(self.expected(known))
+        expected = self.expected(known)
+        absent = self._untold(expected)
         history = self.parts.setdefault(self.program, [])
-        history.append(list(self.seen))
+        history.append(self._with_gone(expected) if self._parts_told else list(self.seen))
         del history[:-PARTS]
         return absent
 
@@ -88,7 +102,16 @@ class Sequence:
     def recent(self) -> list[str]:
         """Operations of the last two whole parts of this program and of the part that runs now; empty before the first whole one."""
         recent = self.parts.get(self.program, [])[-2:]
-        return list(dict.fromkeys([key for part in recent for key in part] + self.seen)) if recent else []
+        return list(dict.fromkeys([key.removeprefix(GONE) for part in recent for key in part] + self.seen)) if recent else []
+
+    def _with_gone(self, expected: list[str]) -> list[str]:
+        """What came in this part, and in their places what was told to be absent."""
+        part = list(self.seen)
+        for i, key in enumerate(expected):
+            if key in self._told and key not in part:
+                after = next((part.index(later) for later in expected[i + 1 :] if later in part), len(part))
+                part.insert(after, GONE + key)
+        return part
 
     def _untold(self, keys: list[str]) -> list[str]:
         absent = [key for key in keys if key not in self.seen and key not in self._told]

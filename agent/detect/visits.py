@@ -94,6 +94,14 @@ class Visits:
         if key not in self._keys:
             self._keys.append(key)
 
+    def expects(self, key: str, program: str, tool: str) -> bool:
+        """Whether the next visit of this tool is expected to have a cut of this operation: the last ones were alike, and each had one."""
+        recent = self.past.get(f"{program}|{tool}", [])[-self._fewest :]
+        if len(recent) < self._fewest or not all(key in visit.keys for visit in recent):
+            return False
+        usual = float(np.median([visit.seconds for visit in recent]))
+        return all(abs(math.log(visit.seconds / usual)) <= ALIKE for visit in recent)
+
     def doubt(self) -> None:
         """The agent missed something, or a cut was held: the visit that goes on now says nothing."""
         self._sound = False

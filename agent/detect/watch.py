@@ -49,10 +49,10 @@ class Watch:
     ----------
     options: [monitoring].
     alarms_per_hour: the budget, of automatic running, for the whole machine.
-    parts_told: the control tells one part from the next.
+    parts_told: the control tells one part from the next. sections_told: it says when a cut is.
     """
 
-    def __init__(self, options: MonitoringOptions, alarms_per_hour: float, *, parts_told: bool = True) -> None:
+    def __init__(self, options: MonitoringOptions, alarms_per_hour: float, *, parts_told: bool = True, sections_told: bool = True) -> None:
         self._options = options
         self._alarms_per_hour = alarms_per_hour
         self.p = probability(alarms_per_hour)
@@ -64,6 +64,7 @@ class Watch:
         self._slow = Slow(self._drift)
         self._spoiled: dict[str, str] = {}
         self._over: dict[str, int] = {}
+        self._by_load = not sections_told
         self._order = Sequence(options.learn_cuts, told=parts_told)
         self._order.parts = self.state.sequences
         self.visits = Visits(options, self._known, self._absent, self.state.visits)
@@ -80,6 +81,7 @@ class Watch:
         if known is None:
             self._make_room()
             known = self.state.baselines[operation.key] = begun(cut)
+        known.by_load = self._by_load
         return known
 
     def on_cut(self, cut: Cut, noise: float) -> list[Finding | Indicator]:
@@ -201,7 +203,10 @@ class Watch:
 
     def promise(self, baseline: Baseline) -> Promise | None:
         """What can be promised of this operation; None before three good cuts."""
-        return monitorability.promise(baseline, self.smallest_change(baseline))
+        expected = baseline.key in self._order.expected(self.state.baselines, baseline.program) or self.visits.expects(
+            baseline.key, baseline.program, baseline.tool
+        )
+        return monitorability.promise(baseline, self.smallest_change(baseline), expected=expected)
 
     def wear_level(self, baseline: Baseline) -> tuple[float | None, float]:
         """Filtered rise against the new tool and its limit, as fractions."""
@@ -247,6 +252,8 @@ class Watch:
     def _only_learn(self, cut: Cut, baseline: Baseline, noise: float) -> list[Finding | Indicator]:
         """An operation that cannot be judged is still learned: it may become visible (another drive setting, another load channel)."""
         if cut.phase == "closed":
+            if cut.held == "run_up":
+                self._order.unsee(baseline.key)
             baseline.seen += 1
             baseline.tool_cuts += 1
             baseline.cutting_time += cut.features.duration

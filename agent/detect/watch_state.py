@@ -10,6 +10,7 @@ from agent.detect.awaited import Wait
 from agent.detect.baseline import Baseline
 from agent.detect.budget import Pace
 from agent.detect.drift import DriftState
+from agent.detect.sequence import GONE
 from agent.detect.signals import Signal
 from agent.detect.tuning import TuningState
 from agent.detect.visits import Visit
@@ -44,7 +45,10 @@ class WatchState(msgspec.Struct):
 def without(state: WatchState, keys: Collection[str]) -> WatchState:
     """The same without these operations, wherever they are named. A worn tool stays if another spindle's operation has it."""
     kept = {key: baseline for key, baseline in state.baselines.items() if key not in keys}
-    sequences = {program: [[key for key in part if key not in keys] for part in parts] for program, parts in state.sequences.items()}
+    sequences = {
+        program: [[key for key in part if key.removeprefix(GONE) not in keys] for part in parts]
+        for program, parts in state.sequences.items()
+    }
     lost = {state.baselines[key].tool for key in keys} - {baseline.tool for baseline in kept.values()}
     return msgspec.structs.replace(
         state,

@@ -63,7 +63,7 @@ class Monitor:
             name: SpindleSegmenter(name, has_speed=has_speed, minimum_speed=minimum) for name, has_speed, minimum in self.context.spindles
         }
         budget = alarms_per_hour(settings.monitoring.false_alarms) or 1.0 / 160.0
-        self.watch = Watch(settings.monitoring, budget, parts_told=self.context.knows_parts)
+        self.watch = Watch(settings.monitoring, budget, parts_told=self.context.knows_parts, sections_told=self.context.knows_sections)
         self.sensors = Sensors(settings)
         self.health = Health(settings, self.timeline, self.watch.p)
         self.supply = Supply(settings)

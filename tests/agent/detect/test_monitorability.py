@@ -9,7 +9,9 @@ import pytest
 from agent.detect import monitorability
 from agent.detect.baseline import Baseline
 from agent.detect.coverage import of_operation
-from agent.model import Word
+from agent.detect.watch import Watch
+from agent.kernels.segment import THRESHOLD_NOISE
+from agent.model import Finding, Word
 from agent.segment.figures import update_period
 from agent.settings import MonitoringOptions
 from tests.support.cuts import cut
@@ -84,6 +86,66 @@ def test_before_it_has_spoken_for_itself_only_a_plain_cut_is_judged() -> None:
     assert not monitorability.unproven(learned(spread(0.02, 5)))
     assert monitorability.unproven(learned(spread(0.02, 5), idle=100.0))
     assert not monitorability.unproven(learned(spread(0.02, 8), idle=100.0))
+
+
+def by_load(works: list[float], noise: float = 0.5, came: int = 10) -> Baseline:
+    """Where the load alone says when a cut is."""
+    return msgspec.structs.replace(learned(works, noise), by_load=True, came=[True] * came)
+
+
+def test_a_cut_that_would_not_be_missed_is_not_promised_where_the_load_alone_makes_cuts() -> None:
+    assert monitorability.promise(by_load(spread(0.02)), 0.1, expected=True) == monitorability.promise(learned(spread(0.02)), 0.1)
+    for came, reason in ((10, "irregular"), (4, "too_few_cuts")):
+        promise = monitorability.promise(by_load(spread(0.02), came=came), 0.1, expected=False)
+        assert promise is not None
+        assert (promise.missing, promise.reason, promise.breakage, promise.smallest_change) == (False, reason, True, 0.1)
+    told = monitorability.promise(learned(spread(0.02)), 0.1, expected=False)
+    assert told is not None
+    assert told.missing, "a section without its cut is a cut of no work"
+
+
+def test_a_cut_that_fades_below_what_opens_one_is_not_promised() -> None:
+    # Work 50 in 2 s: a load of 25 above idle. Less the p99.9 of 2 %, it opens above five standard deviations of 4.
+    assert monitorability.why_not(by_load(spread(0.02), noise=4.0)) == ""
+    fading = [work * 0.99**i for i, work in enumerate(spread(0.01, 30))]
+    assert monitorability.faintest(by_load(fading, noise=4.0)) < monitorability.OPENS
+    assert monitorability.why_not(by_load(fading, noise=4.0)) == "low_contrast"
+    assert monitorability.why_not(learned(fading, noise=4.0)) == "", "where a register says when a cut is, none has to open"
+    assert monitorability.faintest(by_load(fading[:5])) == float("inf")
+
+
+def test_it_is_the_threshold_of_the_kernel_that_opens_a_cut() -> None:
+    assert monitorability.OPENS == THRESHOLD_NOISE
+
+
+@pytest.mark.parametrize("sections_told", [True, False])
+def test_the_pass_promises_a_missing_tool_once_its_order_expects_the_cut_and_keeps_it_twice(sections_told: bool) -> None:
+    watch = Watch(MonitoringOptions(), 1.0 / 160.0, sections_told=sections_told)
+    said = []
+    for part in range(1, 15):
+        closed = cut(50.0 * (1.0 + 0.01 * (part % 3)), 100.0 * part, part)
+        watch.on_cut(msgspec.structs.replace(closed, phase="opened"), 0.1)
+        watch.on_cut(closed, 0.1)
+        promise = watch.promise(watch.baseline(closed))
+        said.append(promise is not None and promise.missing)
+        if part == 9:
+            watch.begin_again()
+        watch.on_part(part, whole=True)
+    # The first part and the ninth are not whole.
+    assert said == [False] * 7 + [True] * 7
+    gone = cut(50.0)
+    watch.on_part(15, whole=True)
+    assert watch.promise(watch.baseline(gone)) is not None
+    other = msgspec.structs.replace(gone, operation=msgspec.structs.replace(gone.operation, tool="9"))
+    for part, told in ((16, 1), (17, 1), (18, 0)):
+        promise = watch.promise(watch.baseline(gone))
+        assert promise is not None
+        assert promise.missing or not told, "told twice as promised; then it is promised only where a register says when the cut is"
+        if not told and not sections_told:
+            assert not promise.missing
+        watch.on_cut(msgspec.structs.replace(other, phase="opened", opened=100.0 * part, part=part), 0.1)
+        found = [item for item in watch.on_part(part, whole=True) if isinstance(item, Finding) and item.kind == "missing"]
+        assert len(found) == told
 
 
 def test_least_is_the_operation_that_promises_least() -> None:

@@ -69,3 +69,37 @@ def test_another_program_has_another_order_and_memory_is_bounded() -> None:
         run(order, of, "a", "b", "c")
     assert len(order.parts["P"]) == PARTS
     assert order.recent() == ["a", "b", "c"]
+
+
+def test_a_cut_that_is_missing_in_two_parts_is_told_in_both_and_the_third_says_that_the_program_has_changed() -> None:
+    order, of = Sequence(5), known("a", "b", "c")
+    order.begin()
+    for _ in range(5):
+        run(order, of, "a", "b", "c")
+    assert run(order, of, "a", "c") == ["b"]
+    assert order.expected(of) == ["a", "b", "c"], "in its place, and expected as before"
+    assert order.recent() == ["a", "b", "c"]
+    assert run(order, of, "a", "c") == ["b"]
+    assert order.expected(of) == order.expected(of, "P") == ["a", "c"]
+    assert run(order, of, "a", "c") == []
+    for _ in range(5):
+        run(order, of, "a", "b", "c")
+    assert order.expected(of) == ["a", "b", "c"]
+
+
+def test_the_last_cut_of_a_part_that_is_missing_keeps_its_place() -> None:
+    order, of = Sequence(5), known("a", "b", "c")
+    order.begin()
+    for _ in range(5):
+        run(order, of, "a", "b", "c")
+    assert run(order, of, "a") == ["b", "c"]
+    assert order.expected(of) == ["a", "b", "c"]
+
+
+def test_where_the_control_tells_no_parts_only_parts_that_are_all_alike_say_what_comes() -> None:
+    order, of = Sequence(3, told=False), known("a", "b", "c")
+    order.begin()
+    for _ in range(3):
+        run(order, of, "a", "b", "c")
+    assert run(order, of, "a", "c") == ["b"]
+    assert order.expected(of) == []

@@ -74,3 +74,13 @@ def test_what_is_learned_survives_a_restart() -> None:
     again = made(5, visits.past)
     again.at("1", "9", now - 1.0, held=False, runs=True, known=KNOWN)
     assert run(again, 30.0, now, cut=False)[1] == [KEY]
+
+
+def test_a_visit_is_expected_to_have_its_cut_once_enough_alike_had_it() -> None:
+    visits, _ = taught(good=4)
+    assert not visits.expects(KEY, "1", "4")
+    visits, now = taught(good=5)
+    assert visits.expects(KEY, "1", "4")
+    assert not visits.expects(KEY, "1", "5")
+    run(visits, 90.0, now, cut=True)
+    assert not visits.expects(KEY, "1", "4"), "one of another length: something else went on"
