@@ -105,6 +105,8 @@ class Baseline(msgspec.Struct):
     """of log(duration)"""
     fall_share: float = 0.0
     """Largest fall within a good cut before its last fifth, as a share of the load above idle before it."""
+    end: float = 0.0
+    """Earliest moment, s from the opening, at which a good cut fell to its end; 0: none fell there."""
     samples: float = 0.0
     """Mean number of readings in a cut."""
     update: float = 0.0
@@ -212,6 +214,8 @@ class Baseline(msgspec.Struct):
             self.anchor.append(work)
         self.neighbours.take(work, rising=self.rising)
         anchor_again(self)
+        if f.fall_before > 0.0 and f.fall_at >= 0.8 * f.duration:
+            self.end = min(self.end, f.fall_at) if self.end > 0.0 else f.fall_at
         if f.fall_before > 0.0 and f.fall_at < 0.8 * f.duration:
             self.fall_share = max(self.fall_share, min(f.largest_fall / f.fall_before, 1.0))
         self.samples += (f.samples - self.samples) / min(self.good, MEMORY)

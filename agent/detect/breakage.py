@@ -20,7 +20,10 @@ BEYOND_USUAL = 0.25
 CONFIRM = 0.2
 """s for which the load must stay away."""
 EARLY = 0.8
-"""The fall must come before this share of the expected duration: the natural end of a cut is a fall too."""
+"""The fall must come before this share of the expected duration: the natural end of a cut is a fall too. Where good cuts have shown when
+they end ..."""
+BEFORE_END = 0.1
+"""... it need only come this share of the duration, and four readings, before the earliest of these ends."""
 FEWEST = 3
 """Good cuts after which the natural end of an operation counts as known."""
 COARSE, FEWEST_COARSE = 0.5, 8
@@ -46,8 +49,12 @@ def breakage(cut: Cut, baseline: Baseline, noise: float) -> Finding | None:
 
 def fewest(baseline: Baseline) -> int:
     """Good cuts of this operation after which a break may be told."""
-    reading = max(baseline.update, baseline.expected_duration / max(baseline.samples - 1.0, 1.0))
-    return FEWEST_COARSE if reading >= COARSE else FEWEST
+    return FEWEST_COARSE if _reading(baseline) >= COARSE else FEWEST
+
+
+def _reading(baseline: Baseline) -> float:
+    """Time between two readings of this load that say something new, s."""
+    return max(baseline.update, baseline.expected_duration / max(baseline.samples - 1.0, 1.0))
 
 
 def ends(baseline: Baseline) -> float:
@@ -66,7 +73,7 @@ def _fallen(cut: Cut, baseline: Baseline, noise: float) -> Finding | None:
     expected = baseline.expected_duration
     if cut.held or baseline.good < fewest(baseline) or not math.isfinite(expected) or f.fall_before <= 0.0:
         return None
-    if f.fall_at >= EARLY * expected:
+    if f.fall_at >= max(EARLY * expected, baseline.end - max(BEFORE_END * expected, 4.0 * _reading(baseline))):
         return None
     share = min(f.largest_fall / f.fall_before, 1.0)
     threshold = max(SHARE, baseline.fall_share + BEYOND_USUAL)

@@ -69,3 +69,18 @@ def test_good_cuts_are_not_called_short_more_often_than_stated() -> None:
     baseline = learned(30, sd=0.02)
     lengths = 2.0 * np.exp(0.02 * np.random.default_rng(8).standard_normal(100_000))
     assert np.mean(lengths < breakage.ends(baseline)) < breakage.LENGTH_P
+
+
+def test_a_break_late_in_a_cut_is_told_where_good_cuts_have_shown_when_they_end() -> None:
+    def late(at: float) -> Cut:
+        return msgspec.structs.replace(made(2.0, 43.0, largest_fall=24.0, fall_at=at, fall_before=25.0, level=0.5), phase="grown")
+
+    unknown = learned(30)
+    unknown.end = 0.0
+    known = learned(30)
+    known.end = 1.96
+    assert breakage.breakage(late(1.7), unknown, NOISE) is None
+    found = breakage.breakage(late(1.7), known, NOISE)
+    assert found is not None
+    assert found.kind == "breakage"
+    assert breakage.breakage(late(1.8), known, NOISE) is None
