@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import msgspec
 
-from agent.detect import coverage, first, fusion, looks, monitorability, wear
+from agent.detect import coverage, feed, first, fusion, looks, monitorability, wear
 from agent.detect.baseline import Baseline, Priors, begun, priors
 from agent.detect.breakage import breakage
 from agent.detect.budget import probability
@@ -103,6 +103,13 @@ class Watch:
         if cut.phase == "grown":
             return self._grown(cut, baseline, noise)
         return self._closed(cut, baseline, noise)
+
+    def held(self, cut: Cut) -> Cut:
+        """The same, held where it closed with its usual work in another time (`agent.detect.feed`)."""
+        known = self.state.baselines.get(cut.operation.key)
+        if known is None or cut.id in self._spoiled:
+            return cut
+        return feed.held(cut, known, self._priors.work, self.p, self._options.learn_cuts)
 
     def bounds(self, cut: str, key: str) -> tuple[float, float]:
         """Which looks at an open cut of this operation need not be told (`agent.detect.looks`)."""
@@ -301,10 +308,16 @@ class Watch:
         out: list[Finding | Indicator] = []
         if cut.held:
             # A cut at an unknown idle was seen all the same: it came, in its place. The run-up of a spindle is no cut at all.
-            self._order.whole = self._order.whole and cut.held in ("idle_unknown", "run_up")
+            self._order.whole = self._order.whole and cut.held in feed.CAME
             if cut.held == "run_up":
                 self._order.unsee(baseline.key)
+            if cut.held == feed.HELD:
+                self.state.feeds[baseline.key], said = feed.take(cut, baseline, self.state.feeds.get(baseline.key, ()), self.p)
+                out.append(said)
+                if not self.state.feeds[baseline.key]:
+                    self.signals.new(baseline.key)
             return out
+        self.state.feeds.pop(baseline.key, None)
         if spoiled is None and not monitorability.unproven(baseline):
             finding = self._passes(breakage(cut, baseline, noise)) or self._passes(
                 missing(cut, baseline, self._priors.work, self.p, self._options.learn_cuts)
@@ -370,3 +383,4 @@ class Watch:
             self.overdue.awaited.forget([oldest.key])
             self._drift.forget(oldest.key)
             self.signals.forget(oldest.key)
+            self.state.feeds.pop(oldest.key, None)

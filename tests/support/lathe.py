@@ -35,6 +35,12 @@ class Faults:
     batch: tuple[int, float] | None = None
     """part from which on all tools take so many times the load"""
     override: range | None = None
+    feed: dict[int, tuple[range, float]] = field(default_factory=dict)
+    """tool: (parts in which its feed is another, how many times as high), and nothing tells it"""
+    removed: dict[int, int] = field(default_factory=dict)
+    """tool: part from which on the program has it no more; its spindle time stays as air"""
+    begun: dict[int, float] = field(default_factory=dict)
+    """part: s within it before which nothing is cut, because the program was started in its middle"""
     lost: tuple[float, float] | None = None
     """s from the start between which the load cannot be read"""
 
@@ -84,7 +90,9 @@ def rows(parts: int, faults: Faults | None = None, seed: int = 1, spread: float 
                 scale *= 1.0 + faults.wear[number][1] * (k - faults.wear[number][0])
             if faults.batch and k >= faults.batch[0]:
                 scale *= faults.batch[1]
-            u = (inside - start) / duration
+            feed = faults.feed[number][1] if number in faults.feed and k in faults.feed[number][0] else 1.0
+            scale *= feed
+            u = (inside - start) / (duration / feed)
             here = (part == k) & (u >= 0.0) & (u < 1.0)
             shape = np.minimum(1.0, np.minimum(u, 1.0 - u) / 0.1)
             cut = scale * level * shape
@@ -94,7 +102,8 @@ def rows(parts: int, faults: Faults | None = None, seed: int = 1, spread: float 
                     cut = np.where(u > at, 0.05 * level, cut)
                 elif broken < k < new:
                     cut = cut * 0.02
-            if number in faults.missing and k in faults.missing[number]:
+            gone = number in faults.missing and k in faults.missing[number]
+            if gone or k >= faults.removed.get(number, parts) or start < faults.begun.get(k, 0.0):
                 cut = cut * 0.0
             load[here] += cut[here]
     change = np.zeros(n)
