@@ -52,6 +52,14 @@ class ToolChanged(msgspec.Struct, frozen=True, kw_only=True, tag="tool_changed",
     id: str = ""
 
 
+class ProgramChanged(msgspec.Struct, frozen=True, kw_only=True, tag="program_changed", tag_field="command", forbid_unknown_fields=True):
+    """What was learned of the operations of this program begins again, for it was changed. `program`: '' where the control names none."""
+
+    program: str
+    by: str = ""
+    id: str = ""
+
+
 class Measure(msgspec.Struct, frozen=True, kw_only=True, tag="measure", tag_field="command", forbid_unknown_fields=True):
     """Flank wear of the tool in this position, as somebody measured it. `vb`: mm."""
 
@@ -82,7 +90,7 @@ class TickStep(msgspec.Struct, frozen=True, kw_only=True, tag="tick_step", tag_f
     id: str = ""
 
 
-Command = Acknowledge | FalseAlarm | Correct | UndoTuning | ToolChanged | Measure | StillGood | TickStep
+Command = Acknowledge | FalseAlarm | Correct | UndoTuning | ToolChanged | ProgramChanged | Measure | StillGood | TickStep
 
 
 class CommandResult(msgspec.Struct, frozen=True, kw_only=True):

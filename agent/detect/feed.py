@@ -1,9 +1,9 @@
 """'Feed changed': a cut that took the same work in another time, where no override tells it.
 
-A feed turned down to 80 % gives a longer cut at a lower load of nearly the same volume, so of nearly the same work (the specific cutting
-force rises by some percent where the chip is thinner: Kienzle 1952, exponent 0.2 to 0.3). That is an event, no alert: such a cut is held, so
-that it is neither judged nor learned from, and its order in the part counts. If it stays so, it is the new normal: what hangs on the length
-of the operation begins again, what hangs on its work stays.
+A feed turned down to 80 % gives a longer cut at a lower load of the same volume, so of nearly the same work (the specific cutting force
+rises by some percent where the chip is thinner: Kienzle 1952, exponent 0.2 to 0.3). That is an event, no alert: such a cut is held, so that
+it is neither judged nor learned from, and its order in the part counts. If it stays so, it is the new normal: what hangs on the length of
+the operation begins again, what hangs on its work stays.
 """
 
 from __future__ import annotations
@@ -67,33 +67,31 @@ def held(cut: Cut, baseline: Baseline, prior: Prior, p: float, learn_cuts: int) 
     return msgspec.structs.replace(cut, held=HELD)
 
 
-def take(cut: Cut, baseline: Baseline, before: Sequence[Changed], p: float) -> tuple[list[Changed], Indicator]:
-    """A cut that is held for its feed.
+def take(cut: Cut, baseline: Baseline, feeds: dict[str, list[Changed]], p: float) -> list[Indicator]:
+    """A closed cut: at another feed it is told and counted, and the new feed becomes the normal one when it stays.
 
     Parameters
     ----------
-    before: cuts of this operation behind one another that were held for it, this one not among them.
+    feeds: by operation its latest cuts, one behind the other, that were held for their feed; no entry: the feed is the normal one.
 
     Returns
     -------
-    The same with this one; empty when the new feed has become the normal one. And the event: length against the usual one, 1 = as usual.
+    The event: length against the usual one, 1 = as usual.
     """
+    if cut.held != HELD:
+        if not cut.held:
+            feeds.pop(baseline.key, None)
+        return []
     f = cut.features
-    said = Indicator(
-        time=cut.time,
-        channel="",
-        operation=baseline.key,
-        tool=baseline.tool,
-        name=HELD,
-        value=f.duration / baseline.expected_duration,
-    )
-    row = [*before, Changed(math.log(f.duration), math.log(max(f.peak - f.idle, 1e-9)))]
+    ratio = f.duration / baseline.expected_duration
     limit = _limit(baseline, p)
-    row = [one for one in row if abs(one.duration - row[-1].duration) <= limit]
+    this = Changed(math.log(f.duration), math.log(max(f.peak - f.idle, 1e-9)))
+    row = [*(one for one in feeds.pop(baseline.key, []) if abs(one.duration - this.duration) <= limit), this]
     if len(row) < STAYS:
-        return row, said
-    begin_again(baseline, row)
-    return [], said
+        feeds[baseline.key] = row
+    else:
+        begin_again(baseline, row)
+    return [Indicator(time=cut.time, channel="", operation=baseline.key, tool=baseline.tool, name=HELD, value=ratio)]
 
 
 def begin_again(baseline: Baseline, row: Sequence[Changed]) -> None:

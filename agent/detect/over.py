@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent.detect.baseline import Baseline
 from agent.model import Cut, Finding
 
 
@@ -19,5 +20,22 @@ def over(cut: Cut, kind: str) -> Finding:
         threshold=0.0,
         evidence={},
         cut=cut.id,
+        finished=True,
+    )
+
+
+def taken_out(baseline: Baseline, time: float) -> Finding:
+    """The program has this operation no more: nothing is missing."""
+    return Finding(
+        time=time,
+        kind="missing",
+        severity="advice",
+        channel="",
+        spindle=baseline.spindle,
+        operation=baseline.key,
+        tool=baseline.tool,
+        score=0.0,
+        threshold=0.0,
+        evidence={},
         finished=True,
     )

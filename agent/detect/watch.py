@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import msgspec
 
-from agent.detect import coverage, feed, first, fusion, looks, monitorability, wear
+from agent.detect import coverage, feed, first, fusion, looks, monitorability, revision, wear
 from agent.detect.baseline import Baseline, Priors, begun, priors
 from agent.detect.breakage import breakage
 from agent.detect.budget import probability
@@ -135,6 +135,8 @@ class Watch:
             if watched and baseline.program == self._order.program:
                 baseline.came = [*baseline.came, baseline.key in self._order.seen][-PARTS:]
         out.extend(self._absent(self._order.ended(known, whole=whole), self._time, part))
+        if whole and self._order.whole and self._order.seen:
+            out.extend(revision.ended(self.state, self._order, self._options.learn_cuts, self._time))
         self._priors = priors(self.state.baselines.values())
         self.p = self._drift.retarget(probability(self._alarms_per_hour, self.state.pace.evaluations_per_hour()))
         levels = of_tools(
@@ -251,6 +253,17 @@ class Watch:
         self.p = self._drift.retarget(probability(self._alarms_per_hour, self.state.pace.evaluations_per_hour()))
         self._order.whole = False
 
+    def program_changed(self, program: str) -> list[str]:
+        """On the operator's word: the operations of this program begin again. Returns their keys."""
+        keys = [key for key, baseline in self.state.baselines.items() if baseline.program == program]
+        seen = [key for key in self._order.seen if key not in keys]
+        self.restore(without(self.saved(), keys))
+        for key in keys:
+            self._drift.forget(key)
+        self._order.seen = seen
+        self.begin_again()
+        return keys
+
     def _only_learn(self, cut: Cut, baseline: Baseline, noise: float) -> list[Finding | Indicator]:
         """An operation that cannot be judged is still learned: it may become visible (another drive setting, another load channel)."""
         if cut.phase == "closed":
@@ -305,19 +318,16 @@ class Watch:
         baseline.seen += 1
         baseline.tool_cuts += 1
         baseline.cutting_time += cut.features.duration
-        out: list[Finding | Indicator] = []
+        revision.follow(self.state.lengths, cut, baseline, self.p)
+        out: list[Finding | Indicator] = [*feed.take(cut, baseline, self.state.feeds, self.p)]
         if cut.held:
             # A cut at an unknown idle was seen all the same: it came, in its place. The run-up of a spindle is no cut at all.
             self._order.whole = self._order.whole and cut.held in feed.CAME
             if cut.held == "run_up":
                 self._order.unsee(baseline.key)
-            if cut.held == feed.HELD:
-                self.state.feeds[baseline.key], said = feed.take(cut, baseline, self.state.feeds.get(baseline.key, ()), self.p)
-                out.append(said)
-                if not self.state.feeds[baseline.key]:
-                    self.signals.new(baseline.key)
+            if cut.held == feed.HELD and baseline.key not in self.state.feeds:
+                self.signals.new(baseline.key)
             return out
-        self.state.feeds.pop(baseline.key, None)
         if spoiled is None and not monitorability.unproven(baseline):
             finding = self._passes(breakage(cut, baseline, noise)) or self._passes(
                 missing(cut, baseline, self._priors.work, self.p, self._options.learn_cuts)
@@ -383,4 +393,4 @@ class Watch:
             self.overdue.awaited.forget([oldest.key])
             self._drift.forget(oldest.key)
             self.signals.forget(oldest.key)
-            self.state.feeds.pop(oldest.key, None)
+            revision.forget(self.state, oldest.key)

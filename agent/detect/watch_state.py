@@ -40,6 +40,8 @@ class WatchState(msgspec.Struct):
     """Of each operation the signals besides its work"""
     feeds: dict[str, list[Changed]] = {}
     """By operation its latest cuts, one behind the other, that were held for their feed"""
+    lengths: dict[str, list[float]] = {}
+    """By operation the changes of its length, logarithms, of its latest cuts that were alike (`agent.detect.revision`)"""
     worn_by: dict[str, str] = {}
     """Worn tool to the signal that said so, where it was not the work"""
 
@@ -56,6 +58,7 @@ def without(state: WatchState, keys: Collection[str]) -> WatchState:
         waits={key: waits for key, waits in state.waits.items() if key not in keys},
         bad=[key for key in state.bad if key not in keys],
         feeds={key: feeds for key, feeds in state.feeds.items() if key not in keys},
+        lengths={key: lengths for key, lengths in state.lengths.items() if key not in keys},
         signals={key: signals for key, signals in state.signals.items() if key not in keys},
         waiting=[finding for finding in state.waiting if finding.operation not in keys],
         shared=[key for key in state.shared if key not in keys],

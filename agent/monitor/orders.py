@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from agent.commands import Acknowledge, Command, CommandResult, Correct, FalseAlarm, Measure, StillGood, TickStep, ToolChanged, UndoTuning
+from agent.commands import (
+    Acknowledge,
+    Command,
+    CommandResult,
+    Correct,
+    FalseAlarm,
+    Measure,
+    ProgramChanged,
+    StillGood,
+    TickStep,
+    ToolChanged,
+    UndoTuning,
+)
 from agent.conditions import Conditions
 from agent.detect.health import Health
 from agent.detect.watch import Watch
@@ -61,6 +73,12 @@ def obey(
                 for alert in desk.alerts.of_tool(command.tool, command.spindle):
                     settled = desk.alerts.settle(alert.id, command.by, now)
                     out.extend([settled] if settled else [])
+        case ProgramChanged():
+            keys = watch.program_changed(command.program)
+            reason = "" if keys else "unknown_program"
+            for alert in desk.alerts.open:
+                settled = desk.alerts.settle(alert.id, command.by, now) if alert.operation in keys else None
+                out.extend([settled] if settled else [])
         case Measure():
             reason, said = lives.obey(command, now)
             out.extend(said)

@@ -6,7 +6,8 @@ import itertools
 
 import pytest
 
-from agent.detect import feed
+from agent.commands import ProgramChanged
+from agent.detect import feed, revision
 from agent.model import Alert, Cut, Event, Finding, Indicator
 from agent.monitor import Monitor
 from agent.settings import MachineSettings
@@ -25,7 +26,11 @@ def raised(events: list[Event]) -> list[Alert]:
 
 
 def held(events: list[Event], tool: str) -> list[Cut]:
-    return [e for e in events if isinstance(e, Cut) and e.phase == "closed" and e.held == feed.HELD and e.operation.tool == tool]
+    return [
+        e
+        for e in events
+        if isinstance(e, Cut) and e.phase == "closed" and e.held == feed.HELD and e.operation.tool == tool and e.part >= 28
+    ]
 
 
 @pytest.mark.parametrize("ratio", [0.8, 1.25])
@@ -56,4 +61,42 @@ def test_the_count_of_changed_feeds_survives_a_restart() -> None:
     again = Monitor(settings(), PLAN)
     again.restore(monitor.state())
     assert again.state() == monitor.state()
-    assert [len(row) for row in again.watch.state.feeds.values()] == [3]
+    assert [len(row) for row in again.watch.state.feeds.values()] == [2]  # the third is still open
+
+
+def questions(events: list[Event]) -> list[Indicator]:
+    return [event for event in events if isinstance(event, Indicator) and event.name == revision.ASKED]
+
+
+def test_an_operation_that_was_taken_out_is_told_absent_once_asked_about_once_and_then_forgotten() -> None:
+    monitor, events = run(50, Faults(removed={2: 30}), settings(section=False))
+    (alert,) = raised(events)
+    assert (alert.kind, alert.tool) == ("missing", "2")
+    (asked,) = questions(events)
+    assert asked.value == 1.0
+    assert asked.operation == alert.operation
+    assert alert.raised < asked.time
+    assert monitor.watch.state.bad == []
+    (still,) = monitor.desk.alerts.open
+    assert (still.id, still.returned) == (alert.id, True)
+
+
+def test_the_answer_begins_the_program_again_and_clears_what_was_said_of_it() -> None:
+    monitor, events = run(35, Faults(removed={2: 30}))
+    assert len(questions(events)) == 1
+    result, said = monitor.do(ProgramChanged(program="", by="Karim", id="1"), 1e9)
+    assert (result.accepted, result.reason) == (True, "")
+    assert [event.transition for event in said if isinstance(event, Alert)] == ["cleared"]
+    assert monitor.watch.state.baselines == {}
+    assert monitor.watch.state.bad == []
+    assert monitor.do(ProgramChanged(program="O99"), 1e9)[0].reason == "unknown_program"
+    more = Monitor(settings(), PLAN)
+    more.restore(monitor.state())
+    later = rows(12, Faults(removed={2: 0}))
+    assert raised([*more.feed(later), *more.finish()]) == []
+    assert {baseline.tool for baseline in more.watch.state.baselines.values()} == {"1", "4"}
+
+
+def test_a_missing_tool_in_one_part_asks_nothing() -> None:
+    _, events = run(40, Faults(missing={2: range(30, 31)}))
+    assert questions(events) == []

@@ -66,15 +66,16 @@ def test_five_alike_are_the_new_normal_and_the_work_stays() -> None:
     baseline = learned()
     baseline.low, baseline.high, baseline.banded, baseline.grid = (1.0, 1.0), (2.0, 2.0), 30, 0.05
     work, anchor = baseline.work, list(baseline.anchor)
-    row: list[feed.Changed] = []
+    feeds: dict[str, list[feed.Changed]] = {}
     for n in range(1, feed.STAYS):
-        row, said = feed.take(made(2.5, 50.0), baseline, row, P)
-        assert len(row) == n
+        (said,) = feed.take(made(2.5, 50.0, held=feed.HELD), baseline, feeds, P)
+        assert len(feeds[baseline.key]) == n
         assert (said.name, said.operation) == (feed.HELD, baseline.key)
         assert said.value == pytest.approx(1.25, rel=0.01)
         assert baseline.expected_duration == pytest.approx(2.0, rel=0.01)
-    row, _ = feed.take(made(2.5, 50.0), baseline, row, P)
-    assert row == []
+    (said,) = feed.take(made(2.5, 50.0, held=feed.HELD), baseline, feeds, P)
+    assert said.value == pytest.approx(1.25, rel=0.01)
+    assert feeds == {}
     assert baseline.expected_duration == pytest.approx(2.5)
     assert (baseline.low, baseline.high, baseline.banded, baseline.grid) == ((), (), 0, 0.0)
     assert (baseline.work, baseline.anchor) == (work, anchor)
@@ -83,7 +84,11 @@ def test_five_alike_are_the_new_normal_and_the_work_stays() -> None:
 
 
 def test_feeds_that_differ_among_themselves_are_counted_from_the_latest_on() -> None:
-    baseline, row = learned(), []
+    baseline, feeds = learned(), dict[str, list[feed.Changed]]()
     for duration in (2.5, 2.5, 2.5, 2.5, 1.5):
-        row, _ = feed.take(made(duration, 50.0), baseline, row, P)
-    assert [round(math.exp(one.duration), 3) for one in row] == [1.5]
+        feed.take(made(duration, 50.0, held=feed.HELD), baseline, feeds, P)
+    assert [round(math.exp(one.duration), 3) for one in feeds[baseline.key]] == [1.5]
+    assert feed.take(made(2.0, 50.0, held="feed_hold"), baseline, feeds, P) == []
+    assert baseline.key in feeds
+    assert feed.take(made(2.0, 50.0), baseline, feeds, P) == []
+    assert feeds == {}
