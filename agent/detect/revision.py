@@ -35,7 +35,7 @@ def alike(history: Sequence[list[str]]) -> int:
 
 
 def differs(history: Sequence[list[str]], learn_cuts: int) -> list[str]:
-    """Operations that differ since the third part alike, told in that part; empty in all others. `history`: whole parts, the latest last."""
+    """Operations that differ, told in the third part alike; empty in all others. `history`: whole parts, the latest last."""
     if alike(history) != ALIKE:
         return []
     before = history[-ALIKE - learn_cuts : -ALIKE]
@@ -69,7 +69,8 @@ def longer(lengths: Mapping[str, list[float]], seen: Collection[str]) -> list[st
 
 def ended(state: WatchState, order: Order, learn_cuts: int, time: float) -> list[Finding | Indicator]:
     """A whole part has ended: what is asked, and that nothing is missing of what was taken out."""
-    history = order.parts[order.program]
+    # What was told to be absent may stand in its place, after a mark: it did not come.
+    history = [[key for key in part if not key.startswith("-")] for part in order.parts[order.program]]
     asked = differs(history, learn_cuts) or longer(state.lengths, order.seen)
     out: list[Finding | Indicator] = [question(asked, time)] if asked else []
     away = gone(history, [key for key in state.bad if state.baselines[key].program == order.program])

@@ -236,9 +236,9 @@ class Watch:
             **self._slow.saved(),
         )
 
-    def restore(self, state: WatchState, anew: Collection[str] = ()) -> None:
-        """Take back a saved state; of the spindles in `anew` nothing that was learned."""
-        forgotten = [key for key, baseline in state.baselines.items() if baseline.spindle in anew]
+    def restore(self, state: WatchState, anew: Collection[str] = (), program: str | None = None) -> None:
+        """Take back a saved state; of the spindles in `anew`, and of `program`, which was changed, nothing that was learned."""
+        forgotten = [key for key, baseline in state.baselines.items() if baseline.spindle in anew or baseline.program == program]
         self.state = without(state, forgotten) if forgotten else state
         self._order.parts = self.state.sequences
         self.visits.past = self.state.visits
@@ -252,17 +252,6 @@ class Watch:
         self._priors = priors(self.state.baselines.values())
         self.p = self._drift.retarget(probability(self._alarms_per_hour, self.state.pace.evaluations_per_hour()))
         self._order.whole = False
-
-    def program_changed(self, program: str) -> list[str]:
-        """On the operator's word: the operations of this program begin again. Returns their keys."""
-        keys = [key for key, baseline in self.state.baselines.items() if baseline.program == program]
-        seen = [key for key in self._order.seen if key not in keys]
-        self.restore(without(self.saved(), keys))
-        for key in keys:
-            self._drift.forget(key)
-        self._order.seen = seen
-        self.begin_again()
-        return keys
 
     def _only_learn(self, cut: Cut, baseline: Baseline, noise: float) -> list[Finding | Indicator]:
         """An operation that cannot be judged is still learned: it may become visible (another drive setting, another load channel)."""

@@ -49,7 +49,10 @@ class WatchState(msgspec.Struct):
 def without(state: WatchState, keys: Collection[str]) -> WatchState:
     """The same without these operations, wherever they are named. A worn tool stays if another spindle's operation has it."""
     kept = {key: baseline for key, baseline in state.baselines.items() if key not in keys}
-    sequences = {program: [[key for key in part if key not in keys] for part in parts] for program, parts in state.sequences.items()}
+    sequences = {
+        program: [[key for key in part if key.removeprefix("-") not in keys] for part in parts]
+        for program, parts in state.sequences.items()
+    }
     lost = {state.baselines[key].tool for key in keys} - {baseline.tool for baseline in kept.values()}
     return msgspec.structs.replace(
         state,

@@ -74,8 +74,11 @@ def obey(
                     settled = desk.alerts.settle(alert.id, command.by, now)
                     out.extend([settled] if settled else [])
         case ProgramChanged():
-            keys = watch.program_changed(command.program)
+            keys = [key for key, baseline in watch.state.baselines.items() if baseline.program == command.program]
             reason = "" if keys else "unknown_program"
+            if keys:
+                watch.restore(watch.saved(), program=command.program)
+                watch.begin_again()
             for alert in desk.alerts.open:
                 settled = desk.alerts.settle(alert.id, command.by, now) if alert.operation in keys else None
                 out.extend([settled] if settled else [])

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import itertools
 
+import msgspec
+import numpy as np
 import pytest
 
 from agent.commands import ProgramChanged
 from agent.detect import feed, revision
-from agent.model import Alert, Cut, Event, Finding, Indicator
+from agent.model import Alert, Coverage, Cut, Event, Finding, Indicator, Word
 from agent.monitor import Monitor
-from agent.settings import MachineSettings
+from agent.settings import ChannelOptions, MachineSettings, Role
+from drivers.model import Readings, Words
 from tests.agent.test_monitor import PLAN
-from tests.support.lathe import Faults, pieces, rows, settings
+from tests.support.lathe import CUTS, Faults, pieces, rows, settings
 
 
 def run(parts: int, faults: Faults, machine: MachineSettings | None = None) -> tuple[Monitor, list[Event]]:
@@ -100,3 +103,61 @@ def test_the_answer_begins_the_program_again_and_clears_what_was_said_of_it() ->
 def test_a_missing_tool_in_one_part_asks_nothing() -> None:
     _, events = run(40, Faults(missing={2: range(30, 31)}))
     assert questions(events) == []
+
+
+@pytest.mark.parametrize(
+    ("role", "usual", "then", "reason"),
+    [
+        ("speed_override", 100.0, 80.0, "speed_override"),
+        ("feed_hold", 0.0, 1.0, "feed_hold"),
+        ("single_block", 0.0, 1.0, "single_block"),
+        ("dry_run", 0.0, 1.0, "dry_run"),
+        ("mode", "AUTOMATIC", "MANUAL_DATA_INPUT", "mode"),
+        ("execution", "ACTIVE", "INTERRUPTED", "part_interrupted"),
+    ],
+)
+def test_what_may_not_be_judged_is_held_and_neither_learned_from_nor_missed(
+    role: Role, usual: float | str, then: float | str, reason: str
+) -> None:
+    machine = settings()
+    machine = msgspec.structs.replace(machine, channel=(*machine.channel, ChannelOptions(name="said", role=role)))
+    monitor = Monitor(machine, PLAN)
+    # In the held parts tool 2 takes nothing and tool 4 three times its load: nobody may say a word.
+    plain = rows(14, Faults(missing={2: range(8, 11)}, override=range(0)))
+    values, part = plain.values.copy(), plain.values[:, 3]
+    here = (part >= 8) & (part < 11)
+    values[here & (values[:, 2] == 4.0), 0] *= 3.0
+    words, said = Words(), np.zeros(len(part))
+    for value, where in ((usual, ~here), (then, here)):
+        said[where] = words.code(value) if isinstance(value, str) else value
+    readings = Readings(
+        plain.source,
+        (*plain.channels, "said"),
+        plain.time,
+        np.column_stack([values, said]),
+        np.column_stack([plain.quality, np.zeros(len(part), np.uint8)]),
+        words.seen(),
+    )
+    events = [*monitor.feed(readings), *monitor.finish()]
+    assert raised(events) == []
+    closed = [event for event in events if isinstance(event, Cut) and event.phase == "closed" and 8 <= event.part < 11]
+    assert len(closed) >= 6
+    assert {cut.held for cut in closed} == {reason}
+    assert any(isinstance(event, Coverage) and (event.word, event.reason) == (Word.HOLD, reason) for event in events)
+    assert max(baseline.good for baseline in monitor.watch.state.baselines.values()) <= 11
+
+
+def test_a_program_that_is_started_in_its_middle_misses_nothing_and_is_no_example() -> None:
+    monitor, events = run(24, Faults(begun={18: 4.0}))
+    assert raised(events) == []
+    assert questions(events) == []
+    assert all(len(part) == 3 for part in monitor.watch.state.sequences[""])
+    _, events = run(24, Faults(begun={18: 2.0}))
+    assert [(alert.kind, alert.tool) for alert in raised(events)] == [("missing", "1")]  # one alone cannot be told from a missing tool
+
+
+def test_a_warm_up_of_the_spindle_is_no_cut() -> None:
+    monitor, events = run(10, Faults(missing={tool: range(10) for tool in CUTS}))
+    assert raised(events) == []
+    assert [event for event in events if isinstance(event, Cut) and event.phase == "closed" and event.held in ("", feed.HELD)] == []
+    assert [baseline.good for baseline in monitor.watch.state.baselines.values() if baseline.good] == []
