@@ -8,8 +8,6 @@ from agent.detect.baseline import Baseline
 
 PARTS = 10
 """Parts over which the sequence of cuts is remembered."""
-RESTART = 2
-"""Operations that lack before the first cut of a part from which on the program was started in its middle: one is a missing tool."""
 
 
 class Sequence:
@@ -50,11 +48,8 @@ class Sequence:
         absent: list[str] = []
         if self.whole:
             expected = self.expected(known)
-            before = expected[: expected.index(key)] if key in expected else []
-            if len(before) >= RESTART and not self.seen:
-                self.whole = False
-            else:
-                absent = self._untold(before)
+            if key in expected:
+                absent = self._untold(expected[: expected.index(key)])
         if key not in self.seen:
             self.seen.append(key)
         return absent

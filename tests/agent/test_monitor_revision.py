@@ -15,7 +15,7 @@ from agent.monitor import Monitor
 from agent.settings import ChannelOptions, MachineSettings, Role
 from drivers.model import Readings, Words
 from tests.agent.test_monitor import PLAN
-from tests.support.lathe import CUTS, Faults, pieces, rows, settings
+from tests.support.lathe import Faults, pieces, rows, settings
 
 
 def run(parts: int, faults: Faults, machine: MachineSettings | None = None) -> tuple[Monitor, list[Event]]:
@@ -145,19 +145,3 @@ def test_what_may_not_be_judged_is_held_and_neither_learned_from_nor_missed(
     assert {cut.held for cut in closed} == {reason}
     assert any(isinstance(event, Coverage) and (event.word, event.reason) == (Word.HOLD, reason) for event in events)
     assert max(baseline.good for baseline in monitor.watch.state.baselines.values()) <= 11
-
-
-def test_a_program_that_is_started_in_its_middle_misses_nothing_and_is_no_example() -> None:
-    monitor, events = run(24, Faults(begun={18: 4.0}))
-    assert raised(events) == []
-    assert questions(events) == []
-    assert all(len(part) == 3 for part in monitor.watch.state.sequences[""])
-    _, events = run(24, Faults(begun={18: 2.0}))
-    assert [(alert.kind, alert.tool) for alert in raised(events)] == [("missing", "1")]  # one alone cannot be told from a missing tool
-
-
-def test_a_warm_up_of_the_spindle_is_no_cut() -> None:
-    monitor, events = run(10, Faults(missing={tool: range(10) for tool in CUTS}))
-    assert raised(events) == []
-    assert [event for event in events if isinstance(event, Cut) and event.phase == "closed" and event.held in ("", feed.HELD)] == []
-    assert [baseline.good for baseline in monitor.watch.state.baselines.values() if baseline.good] == []
