@@ -349,3 +349,17 @@ def test_the_pass_loads_every_kernel_that_warmup_compiles_and_no_other() -> None
     files = {path.stem for path in (ROOT / "agent" / "kernels").glob("[!_]*.py")}
     assert files >= APART
     assert set(kernel_modules()) == {f"agent.kernels.{name}" for name in files} | {"drivers.frames"}
+
+
+def test_processes_that_compile_share_a_pipe_without_mixing_their_lines() -> None:
+    """Where Python does not buffer, a `print` is several writes."""
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "agent", "warmup", "--json"],
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+            capture_output=True,
+            check=False,
+            timeout=600.0,
+        )
+        assert done.returncode == 0, done.stderr
+        assert set(json.loads(done.stdout)["kernels"]) == set(kernel_modules(apart=False))
