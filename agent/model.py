@@ -357,6 +357,19 @@ class Counters(_Noun, frozen=True, kw_only=True):
     """Batches that the compute thread could not take."""
 
 
+class Realised(_Noun, frozen=True, kw_only=True):
+    """What became of the false-alarm budget since the counting began; over restarts."""
+
+    raised: int = 0
+    """Alerts"""
+    judged_false: int = 0
+    """Of them, by the operator's word"""
+    hours: float = 0.0
+    """of automatic running"""
+    budget_hours: float = 0.0
+    """in which the budget allows one false alarm; 0: not known"""
+
+
 class Snapshot(_Noun, frozen=True, kw_only=True):
     """Everything that an outlet shows, at one moment; immutable."""
 
@@ -376,6 +389,7 @@ class Snapshot(_Noun, frozen=True, kw_only=True):
     values: dict[str, float | str | None]
     """Latest of every other channel by name; None: not to be believed now."""
     counters: Counters
+    realised: Realised = Realised()
     tunings: tuple[Retuned, ...] = ()
     """Changes of limits by the operator's word that stand, the newest first"""
     explanations: tuple[Explanation, ...] = ()

@@ -19,7 +19,7 @@ from agent.display.health import Health
 from agent.display.server import Display
 from agent.installation import Installation
 from agent.load import shown_unit
-from agent.model import Alert, Checklist, Coverage, Cut, Event, Snapshot, Word
+from agent.model import Alert, Checklist, Coverage, Cut, Event, Realised, Snapshot, Word
 from agent.paths import DataPaths
 from agent.publish import Publisher, Topics, payloads
 from agent.settings import Language, MachineSettings
@@ -169,6 +169,7 @@ class Outlets:
                 store=self._store_state(),
                 dropped=snapshot.counters.dropped if snapshot is not None else 0,
                 alerts=len(snapshot.alerts) if snapshot is not None else 0,
+                realised=snapshot.realised if snapshot is not None else Realised(),
             )
         )
 

@@ -52,6 +52,9 @@ class Episodes(msgspec.Struct):
     ending: dict[str, float] = {}
     """When its end will be believed"""
     silenced: dict[str, Silenced] = {}
+    alerts: int = 0
+    """Raised since the counting began; one that comes again before it is cleared is the same"""
+    judged_false: int = 0
 
 
 class AlertBook:
@@ -139,6 +142,7 @@ class AlertBook:
         if alert.kind in NO_LIMIT:
             key = next(key for key, other in self._open.items() if other is alert)
             self.episodes.silenced[key] = Silenced(max(now, alert.updated) + SHIFT, alert.score, alert.severity)
+        self.episodes.judged_false += 1
         return self._clear(alert, now, acknowledged_by=by, false_alarm=True)
 
     def correct(self, identity: str, by: str, now: float) -> Alert | None:
@@ -212,6 +216,7 @@ class AlertBook:
             checklist="",
         )
         self._open[key] = alert
+        self.episodes.alerts += 1
         self._note(key, finding.time)
         return alert
 

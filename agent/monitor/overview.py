@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agent.budget import alarms_per_hour
 from agent.detect import coverage
 from agent.detect.baseline import Baseline
 from agent.detect.monitorability import least
 from agent.load import shown_unit
-from agent.model import Coverage, Cut, CutView, Snapshot, SpindleView, ToolView, Word
+from agent.model import Coverage, Cut, CutView, Realised, Snapshot, SpindleView, ToolView, Word
 from agent.monitor.operations import Operations
 from agent.settings import ChannelOptions
 from drivers.model import Quality, word_of
@@ -54,10 +55,22 @@ class Overview:
             checklists=tuple(c for c in monitor.desk.checklists.values() if c.id in wanted or not c.done),
             values=self._values(now),
             counters=monitor.counters,
+            realised=self._realised(),
             tunings=monitor.watch.tuning.standing(),
             explanations=monitor.desk.reasons.of(alerts),
             operations=self._operations.views(covers),
             promises=tuple(p for b in monitor.watch.state.baselines.values() if (p := monitor.watch.promise(b)) is not None),
+        )
+
+    def _realised(self) -> Realised:
+        """What the budget allows, and what became of it."""
+        episodes, options = self._monitor.desk.alerts.episodes, self._monitor.settings.monitoring
+        rate = alarms_per_hour(options.false_alarms)
+        return Realised(
+            raised=episodes.alerts,
+            judged_false=episodes.judged_false,
+            hours=self._monitor.watch.state.pace.hours,
+            budget_hours=1.0 / rate if rate else 0.0,
         )
 
     def _spindle(self, name: str, now: float) -> SpindleView:

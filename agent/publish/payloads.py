@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from agent.commands import CommandResult
-from agent.model import Alert, Checklist, Coverage, Cut, Event, Snapshot, Word
+from agent.model import Alert, Checklist, Coverage, Cut, Event, Realised, Snapshot, Word
 from agent.outbox import Message
 from agent.publish.topics import Topics
 from agent.publish.words import CONTROLLER_MODE, EXECUTION, condition, condition_class, word
@@ -51,6 +51,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """batches of measurements that the compute thread could not take, since the state was first written"""
     alerts: int = 0
     """that are not cleared"""
+    realised: Realised = Realised()
+    """What became of the false-alarm budget"""
 
     def differs(self, other: Status) -> bool:
         """Whether it tells something else, drift and times aside."""
@@ -59,7 +61,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     def _told(self) -> tuple[object, ...]:
         cover = self.coverage
         short = None if cover is None else (cover.word, cover.reason, cover.n, cover.of)
-        return short, self.sources, self.units, self.store, self.dropped, self.alerts
+        return short, self.sources, self.units, self.store, self.dropped, self.alerts, self.realised.judged_false
 
 
 def time_text(seconds: float) -> str:
@@ -85,6 +87,12 @@ def status(said: Status, at: float, machine: str, version: str, session: int, te
             "n": coverage.n,
             "of": coverage.of,
             "alerts": said.alerts,
+            "false_alarms": {
+                "judged": said.realised.judged_false,
+                "raised": said.realised.raised,
+                "hours": round(said.realised.hours, 1),
+                "budget_hours": round(said.realised.budget_hours, 1),
+            },
             "sources": said.sources,
             "store": said.store,
             "dropped": said.dropped,
