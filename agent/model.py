@@ -13,6 +13,7 @@ import msgspec
 
 from agent.explained import Explanation, OperationView
 from agent.promise import Promise
+from agent.realised import Realised
 
 Scalar = float | int | str | bool | None
 Evidence = dict[str, Scalar]
@@ -355,19 +356,6 @@ class Counters(_Noun, frozen=True, kw_only=True):
     rows: int
     dropped: int
     """Batches that the compute thread could not take."""
-
-
-class Realised(_Noun, frozen=True, kw_only=True):
-    """What became of the false-alarm budget since the counting began; over restarts."""
-
-    raised: int = 0
-    """Alerts"""
-    judged_false: int = 0
-    """Of them, by the operator's word"""
-    hours: float = 0.0
-    """of automatic running"""
-    budget_hours: float = 0.0
-    """in which the budget allows one false alarm; 0: not known"""
 
 
 class Snapshot(_Noun, frozen=True, kw_only=True):

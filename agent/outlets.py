@@ -19,9 +19,10 @@ from agent.display.health import Health
 from agent.display.server import Display
 from agent.installation import Installation
 from agent.load import shown_unit
-from agent.model import Alert, Checklist, Coverage, Cut, Event, Realised, Snapshot, Word
+from agent.model import Alert, Checklist, Coverage, Cut, Event, Snapshot, Word
 from agent.paths import DataPaths
 from agent.publish import Publisher, Topics, payloads
+from agent.realised import Realised
 from agent.settings import Language, MachineSettings
 from agent.store import Audit, Commit, Store, StoreTrouble
 from agent.texts import Texts

@@ -9,8 +9,9 @@ from agent.detect import coverage
 from agent.detect.baseline import Baseline
 from agent.detect.monitorability import least
 from agent.load import shown_unit
-from agent.model import Coverage, Cut, CutView, Realised, Snapshot, SpindleView, ToolView, Word
+from agent.model import Coverage, Cut, CutView, Snapshot, SpindleView, ToolView, Word
 from agent.monitor.operations import Operations
+from agent.realised import Realised
 from agent.settings import ChannelOptions
 from drivers.model import Quality, word_of
 

@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 import msgspec
 
 from agent.commands import CommandResult
-from agent.model import Alert, Checklist, Coverage, Cut, Event, Realised, Snapshot, Word
+from agent.model import Alert, Checklist, Coverage, Cut, Event, Snapshot, Word
 from agent.outbox import Message
 from agent.publish.topics import Topics
 from agent.publish.words import CONTROLLER_MODE, EXECUTION, condition, condition_class, word
+from agent.realised import Realised
 from agent.settings import Language
 from agent.texts import NamedTool, Texts
 from drivers.model import Quality
