@@ -22,7 +22,9 @@ What fails here falls back to the clock: tool life in parts or in cutting time.
 
 from __future__ import annotations
 
+import functools
 import math
+import statistics
 from collections.abc import Sequence
 
 import numpy as np
@@ -71,11 +73,16 @@ def deviation(baseline: Baseline) -> float:
     """
     if baseline.good < JUDGED:
         return math.nan
-    values = np.array(baseline.work.values)
-    # Wear is a slow rise; what counts here is how far a cut lies from the five around it.
-    level = np.array([np.median(values[max(0, i - 2) : i + 3]) for i in range(len(values))])
-    strayed = float(np.sort(np.abs(np.expm1(values - level)))[-2])
+    strayed = _strayed(tuple(baseline.work.values))
     return max(FAR * max(baseline.repeatability, SPREAD_FLOOR), strayed)
+
+
+@functools.lru_cache(maxsize=512)
+def _strayed(values: tuple[float, ...]) -> float:
+    """How far the farthest but one lies from the five around it, as a share: wear is a slow rise and does not count. Kept, for it is asked
+    at each look and changes with each cut."""
+    level = [statistics.median(values[max(0, i - 2) : i + 3]) for i in range(len(values))]
+    return float(np.sort(np.abs(np.expm1(np.array(values) - np.array(level))))[-2])
 
 
 def faintest(baseline: Baseline) -> float:
