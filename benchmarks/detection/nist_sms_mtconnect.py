@@ -228,7 +228,7 @@ def _alerts(log: Log, told: Told, name: str, which: str, start: float, end: floa
         Row(
             set=SET, name=f"{name}_alerts", figure=f"alerts per 30 x 8 h of active time, {log.name}, {which}", value=n * rate,
             low=low * rate, high=high * rate, n=f"{hours:.0f} h active, {cuts} cuts",
-            fixed="mended with sight of Mazak03 and of Mazak01 to 2017-08-02; of the other days the alerts of one early run were seen, and counts",
+            fixed="mended with sight of Mazak03 and of Mazak01 to 2017-08-02; other days were seen once, and as counts",
             note=f"{by_kind}; {about}" if n else by_kind,
         ),
         Row(
