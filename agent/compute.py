@@ -195,8 +195,8 @@ class Compute:
             self._deliver(Ready(how))
             self._work(monitor)
         except BaseException as error:
-            # The end of the thread: whatever it was is kept, told and raised again. The daemon looks at `alive`, ends with `DaemonFailed`, and
-            # systemd starts it anew; nothing is watched in between, and the broker's will says so.
+            # The end of the thread: whatever it was is kept, told and raised again. The daemon looks at `alive` and ends with
+            # `DaemonFailed`, systemd starts it anew; nothing is watched in between, and the broker's will says so.
             self.failure = error
             log.exception("the compute thread has failed")
             raise

@@ -6,7 +6,6 @@ look), and the lines of a damaged race (each look that has 2 s at 10 kHz or more
 
 from __future__ import annotations
 
-import functools
 import math
 
 import msgspec
@@ -17,6 +16,7 @@ from agent.detect.bearing import LOWEST_RATE, SECONDS, Bearings, BearingState
 from agent.detect.condition import Condition, ConditionState, Figure, zone
 from agent.detect.spindle import SpeedBaseline, SpindleVibration, Spoken
 from agent.features import CONDITION, condition_figures
+from agent.kernels.fft import quick
 from agent.kernels.vibration import G
 from agent.model import Coverage, Finding, Indicator, Word
 from agent.passages import passages_of
@@ -178,18 +178,9 @@ def _figures(record: NDArray[np.float64], rate: float) -> list[float]:
     return mean
 
 
-@functools.lru_cache(maxsize=8)
 def _whole(rate: float) -> int:
-    """Samples of a record: `SECONDS`, made longer until it has no prime factor above 5, so that its transform is quick."""
-    length = math.ceil(SECONDS * rate)
-    while True:
-        rest = length
-        for factor in (2, 3, 5):
-            while rest % factor == 0:
-                rest //= factor
-        if rest == 1:
-            return length
-        length += 1
+    """Samples of a record: `SECONDS`, made longer until its transform is quick."""
+    return quick(math.ceil(SECONDS * rate))
 
 
 def _same(rpm: float, other: float) -> bool:

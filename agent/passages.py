@@ -10,8 +10,10 @@ Passages = tuple[float, float, float]
 """Strikes a turn of the shaft on the outer race, the inner race, and of a ball on both races."""
 
 
-def orders(balls: int, ball: float, pitch: float, angle: float = 0.0) -> Passages:
-    """Of a bearing whose outer race stands: N/2 (1 - q), N/2 (1 + q), and D/d (1 - q2), with q = d/D cos(angle) (field.md 2.4).
+def defect_lines(balls: int, ball: float, pitch: float, angle: float = 0.0) -> tuple[float, float, float, float]:
+    """BPFO, BPFI, BSF and FTF, a turn of the shaft, of a bearing whose outer race stands.
+
+    N/2 (1 - q), N/2 (1 + q), D/2d (1 - q2), (1 - q)/2, with q = d/D cos(angle) (field.md 2.4).
 
     Parameters
     ----------
@@ -24,7 +26,13 @@ def orders(balls: int, ball: float, pitch: float, angle: float = 0.0) -> Passage
     if balls < 3 or not 0.0 < ball < pitch or not 0.0 <= angle < 90.0:
         raise ValueError(f"no bearing has {balls} balls of {ball:g} on a circle of {pitch:g} at {angle:g} degrees")
     q = ball / pitch * math.cos(math.radians(angle))
-    return balls / 2.0 * (1.0 - q), balls / 2.0 * (1.0 + q), pitch / ball * (1.0 - q * q)
+    return balls / 2.0 * (1.0 - q), balls / 2.0 * (1.0 + q), pitch / (2.0 * ball) * (1.0 - q * q), (1.0 - q) / 2.0
+
+
+def orders(balls: int, ball: float, pitch: float, angle: float = 0.0) -> Passages:
+    """Of a bearing by its geometry; see `defect_lines`."""
+    outer, inner, spin, _ = defect_lines(balls, ball, pitch, angle)
+    return outer, inner, 2.0 * spin
 
 
 def passages_of(bearing: BearingOptions) -> Passages:

@@ -14,7 +14,7 @@ import numpy as np
 from agent.cli import _bench_full as full
 from agent.cli import _bench_peers as peers
 from agent.kernels import adwin, charts, control, robust, segment, signature, vibration, whiten
-from agent.kernels.bearing import BearingLines, orders_of
+from agent.kernels.bearing import BearingLines
 from agent.kernels.decimate import Record
 from agent.kernels.spectrum import Spectrum
 from drivers import frames
@@ -172,8 +172,8 @@ def _lines() -> list[Case]:
     low, envelope = record.low, record.envelope
     bands = ((10.0, 1000.0), (1000.0, 5000.0))
     meter, lines = vibration.Meter(bands), Spectrum(bands)
-    bearing = BearingLines(orders_of(9, 7.94, 39.04))
-    sensor = full.Sensor(RATE, 1e-3, 12_000.0, 3000.0, 4, bands, band, orders_of(9, 7.94, 39.04))
+    bearing = BearingLines(np.array(defect_lines(9, 7.94, 39.04)))
+    sensor = full.Sensor(RATE, 1e-3, 12_000.0, 3000.0, 4, bands, band, np.array(defect_lines(9, 7.94, 39.04)))
     taking = Record(RATE, AXES, 2.0, band)
     for _ in range(15):
         taking.take(block, 1e-3)

@@ -23,7 +23,7 @@ from drivers.clock import SystemClock
 APART = frozenset({"adwin", "bearing", "centre", "charts", "control", "decimate", "robust", "spectrum", "whiten"})
 """Files of agent/kernels that nothing on the pass uses: a first start does not wait for them. `bench` compiles them when it is run."""
 
-TOGETHER = frozenset({"centre", "fft", "vibration", "spectrum", "bearing"})
+TOGETHER = frozenset({"centre", "decimate", "fft", "vibration", "spectrum", "bearing"})
 """Files that import one another: a second process would compile the same again."""
 WEIGHT = {"vibration": 1.4, "fft": 1.1, "segment": 2.5, "charts": 1.2, "frames": 1.4, "signature": 2.0, "control": 2.0, "spectrum": 1.5}
 """s to compile, about, on the machine this was written on; of those that are not named 1."""

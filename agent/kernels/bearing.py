@@ -146,31 +146,12 @@ def _lines(n, rate, speed, orders, told, power, out, validity):  # type: ignore[
                     out[a, d, SIDEBANDS] = total / sides
 
 
-def orders_of(balls: int, ball: float, pitch: float, angle: float = 0.0) -> NDArray[np.float64]:
-    """(DEFECTS,) passages a turn of the shaft, the outer race standing still.
-
-    Parameters
-    ----------
-    balls: number of balls or rollers of a row.
-    ball, pitch: diameters in the same unit.
-    angle: contact angle, degrees.
-
-    Raises
-    ------
-    ValueError: figures that no bearing has.
-    """
-    if balls < 3 or not 0.0 < ball < pitch or not 0.0 <= angle < 90.0:
-        raise ValueError(f"no bearing has {balls} balls of {ball:g} on a circle of {pitch:g} at {angle:g} degrees")
-    q = ball / pitch * math.cos(math.radians(angle))
-    return np.array([balls / 2 * (1 - q), balls / 2 * (1 + q), pitch / (2 * ball) * (1 - q * q), (1 - q) / 2])
-
-
 class BearingLines:
     """Figures of records of the squared envelope; keeps the work arrays of the last shape it saw, and nothing else.
 
     Parameters
     ----------
-    orders: of `orders_of`.
+    orders: (DEFECTS,) passages a turn of the shaft: BPFO, BPFI, BSF, FTF (`agent.passages.defect_lines`).
     """
 
     def __init__(self, orders: NDArray[np.float64]) -> None:

@@ -21,6 +21,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
+from agent.kernels.fft import quick
 from drivers import jit
 
 ATTENUATION = 80.0
@@ -117,18 +118,6 @@ def condense(block, scale, taps, factor, phase, history, lines, low, envelope, a
     return count
 
 
-def _quick(length: int) -> int:
-    """The next length whose transform is quick: no prime factor above 5."""
-    while True:
-        rest = length
-        for factor in (2, 3, 5):
-            while rest % factor == 0:
-                rest //= factor
-        if rest == 1:
-            return length
-        length += 1
-
-
 class Record:
     """The newest seconds of one sensor.
 
@@ -179,7 +168,7 @@ class Record:
         padded = -(-self.taps // _LANES) * _LANES
         self._taps = np.zeros((3, padded), np.float32)
         self._taps[:, padded - self.taps :] = np.stack([whole, turned.real, turned.imag])[:, ::-1]
-        length = _quick(math.ceil(seconds * self.rate))
+        length = quick(math.ceil(seconds * self.rate))
         self._length = length
         # Filled from the left; moved back only when the end is reached, and that is far.
         self._low = np.zeros((axes, 4 * length), np.float32)

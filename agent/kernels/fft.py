@@ -33,6 +33,18 @@ _FLAGS = ("contract", "nsz")
 _ALONG = np.array([1])
 
 
+def quick(length: int) -> int:
+    """The next length whose transform is quick: no prime factor above 5."""
+    while True:
+        rest = length
+        for factor in (2, 3, 5):
+            while rest % factor == 0:
+                rest //= factor
+        if rest == 1:
+            return length
+        length += 1
+
+
 class _Vector(types.Type):
     """Eight float32 in a register; numba has no such type."""
 

@@ -15,10 +15,11 @@ from agent.__main__ import main
 from agent.cli import _bench, _bench_full, _bench_peers, bench
 from agent.kernels import control, robust, signature
 from agent.kernels import vibration as vibration_kernel
-from agent.kernels.bearing import BearingLines, orders_of
+from agent.kernels.bearing import BearingLines
 from agent.kernels.decimate import Record
 from agent.kernels.spectrum import SPEED, Spectrum
 from agent.kernels.vibration import Meter
+from agent.passages import defect_lines
 from drivers import jit
 from drivers.clock import SystemClock
 from drivers.stream import encode_frame
@@ -191,7 +192,7 @@ def test_the_other_peers_give_the_same() -> None:
 def test_the_careful_peer_of_the_full_set_has_the_kernels_figures() -> None:
     """Block by block, the record that is kept, the lines and the bearing lines; a bearing that strikes and a shaft out of balance."""
     rate, axes, samples = 26_700.0, 3, 4096
-    bands, ringing, orders = ((10.0, 1000.0), (1000.0, 5000.0)), (3500.0, 4300.0), orders_of(9, 7.94, 39.04)
+    bands, ringing, orders = ((10.0, 1000.0), (1000.0, 5000.0)), (3500.0, 4300.0), np.array(defect_lines(9, 7.94, 39.04))
     sensor = _bench_full.Sensor(rate, 1e-3, 12_000.0, 3000.0, 4, bands, ringing, orders)
     careful = _bench_full.Careful(samples, axes, sensor)
     meter, record, lines, balls = Meter(bands), Record(rate, axes, 2.0, ringing), Spectrum(bands), BearingLines(orders)

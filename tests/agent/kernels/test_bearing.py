@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from agent.kernels import bearing as kernel
-from agent.kernels.bearing import BearingLines, orders_of
+from agent.kernels.bearing import BearingLines
 from agent.kernels.decimate import Record
+from agent.passages import defect_lines
 from tests.naive.spectrum import bearing as naive
 
 FLAGS = {name: getattr(kernel, name) for name in ("SHORT", "NO_SPEED", "OUT_OF_RANGE", "STUCK", "NOT_FINITE")}
-ORDERS = orders_of(9, 7.94, 39.04)
+ORDERS = np.array(defect_lines(9, 7.94, 39.04))
 RATE, N = 1280.0, 2700
 RNG = np.random.default_rng(31)
 
@@ -65,13 +66,13 @@ def test_orders_of_a_6205() -> None:
     assert pytest.approx([3.585, 5.415, 2.357, 0.398], abs=5e-4) == ORDERS
     # As many passages on both races as there are balls.
     assert ORDERS[kernel.BPFO] + ORDERS[kernel.BPFI] == pytest.approx(9.0)
-    assert orders_of(9, 7.94, 39.04, 40.0)[kernel.BPFO] > ORDERS[kernel.BPFO]
+    assert defect_lines(9, 7.94, 39.04, 40.0)[kernel.BPFO] > ORDERS[kernel.BPFO]
 
 
 @pytest.mark.parametrize(("balls", "ball", "pitch", "angle"), [(2, 1, 5, 0), (9, 5, 5, 0), (9, 0, 5, 0), (9, 1, 5, 90)])
 def test_figures_that_no_bearing_has_are_refused(balls: int, ball: float, pitch: float, angle: float) -> None:
     with pytest.raises(ValueError, match="no bearing has"):
-        orders_of(balls, ball, pitch, angle)
+        defect_lines(balls, ball, pitch, angle)
 
 
 def test_depth_is_a_share_of_the_mean_and_the_line_is_found_beside_where_it_should_be() -> None:
