@@ -17,6 +17,7 @@ from agent.kernels import adwin, charts, control, robust, segment, signature, vi
 from agent.kernels.bearing import BearingLines
 from agent.kernels.decimate import Record
 from agent.kernels.spectrum import Spectrum
+from agent.passages import defect_lines
 from drivers import frames
 from drivers.clock import Clock
 from drivers.stream import encode_frame
