@@ -12,6 +12,7 @@ import statistics
 
 from agent.detect.baseline import Baseline, Prior
 from agent.detect.budget import prediction_factor
+from agent.detect.finding import about
 from agent.model import Cut, Finding
 
 SHARE = 0.5
@@ -90,8 +91,10 @@ def _fallen(cut: Cut, baseline: Baseline, noise: float) -> Finding | None:
     early_end = cut.phase != "closed" or f.duration < EARLY * expected or f.level < (1.0 - threshold) * before
     if not (stays and waited and early_end):
         return None
-    return _finding(
-        cut,
+    return about(
+        cut.operation,
+        cut.time,
+        "breakage",
         share,
         threshold,
         {
@@ -103,6 +106,7 @@ def _fallen(cut: Cut, baseline: Baseline, noise: float) -> Finding | None:
             "n_baseline": baseline.good,
             "part": cut.part,
         },
+        cut=cut.id,
     )
 
 
@@ -130,8 +134,10 @@ def _too_short(cut: Cut, baseline: Baseline, noise: float) -> Finding | None:
     if math.log(f.work) - baseline.work.mean > SLOWER * lacks:
         return None
     share = f.duration / baseline.expected_duration
-    return _finding(
-        cut,
+    return about(
+        cut.operation,
+        cut.time,
+        "breakage",
         1.0 - share,
         1.0 - limit / baseline.expected_duration,
         {
@@ -143,20 +149,5 @@ def _too_short(cut: Cut, baseline: Baseline, noise: float) -> Finding | None:
             "n_baseline": baseline.good,
             "part": cut.part,
         },
-    )
-
-
-def _finding(cut: Cut, score: float, threshold: float, evidence: dict[str, float | int | str | bool | None]) -> Finding:
-    return Finding(
-        time=cut.time,
-        kind="breakage",
-        severity="urgent",
-        channel="",
-        spindle=cut.operation.spindle,
-        operation=cut.operation.key,
-        tool=cut.operation.tool,
-        score=score,
-        threshold=threshold,
-        evidence=evidence,
         cut=cut.id,
     )

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.detect.baseline import SPREAD_FLOOR, Baseline
+from agent.detect.finding import about
 from agent.kernels import drift as charts
 from agent.model import Finding
 
@@ -232,21 +233,18 @@ def _finding(
     baseline: Baseline, time: float, part: int, score: float, change: float, wider: float, since: int, *, finished: bool
 ) -> Finding:
     """`score` and its threshold: the sum in limits of the budget, so 1 is what the budget allows."""
-    return Finding(
-        time=time,
-        kind="drift",
-        severity="warning",
-        channel="",
-        spindle=baseline.spindle,
-        operation=baseline.key,
-        tool=baseline.tool,
-        score=score,
-        threshold=wider,
-        evidence={
+    return about(
+        baseline,
+        time,
+        "drift",
+        score,
+        wider,
+        {
             "change_pct": 100.0 * math.expm1(change),
             "n_baseline": baseline.good,
             "since_part": max(part - since + 1, 0),
             "part": part,
         },
+        severity="warning",
         finished=finished,
     )

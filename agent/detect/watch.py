@@ -14,10 +14,10 @@ from agent.detect.budget import probability
 from agent.detect.coverage import of_operation
 from agent.detect.drift import Drift
 from agent.detect.envelope import Envelope
+from agent.detect.finding import over
 from agent.detect.levels import of_tools
 from agent.detect.life import Rise
 from agent.detect.missing import absent, missing
-from agent.detect.over import over
 from agent.detect.overdue import Overdue
 from agent.detect.overload import overload
 from agent.detect.sequence import PARTS, Sequence
