@@ -97,6 +97,10 @@ class Envelope:
             cut=cut.id,
         )
 
+    def untold(self, cut: str) -> None:
+        """Looks at this cut at which its load was not low."""
+        self._low.pop(cut, None)
+
     def _limits(self, cut: Cut, baseline: Baseline, noise: float) -> tuple[float, float] | None:
         """Lower limit and usual load above idle at this place of the cut; None where nothing may be said."""
         if baseline.banded < FEWEST or baseline.grid <= 0.0:
@@ -112,6 +116,13 @@ class Envelope:
         if usual < CONTRAST * noise:
             return None
         return min(float(np.min(middle - 0.5 * (highs - lows) * factor / BAND)), GONE * usual), usual
+
+
+def lowest(baseline: Baseline) -> float:
+    """Load above idle, unit of the load, from which on no place of the cut is judged as too low; -inf where nothing is judged."""
+    if baseline.banded < FEWEST:
+        return -math.inf
+    return GONE * (0.5 * float(np.max(np.add(baseline.low, baseline.high))) - baseline.idle)
 
 
 def _expected(cut: Cut, baseline: Baseline) -> float:

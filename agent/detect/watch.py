@@ -106,18 +106,19 @@ class Watch:
             return self._grown(cut, baseline, noise)
         return self._closed(cut, baseline, noise)
 
-    def bounds(self, cut: str, key: str) -> tuple[float, float]:
+    def bounds(self, cut: str, key: str) -> looks.Bounds:
         """Which looks at an open cut of this operation need not be told (`agent.detect.looks`)."""
         baseline = self.state.baselines.get(key)
         if baseline is None:
             return looks.EVERY
-        return looks.NONE if cut in self._spoiled else looks.bounds(baseline, self._priors.peak, self.p, self._options.learn_cuts)
+        return looks.NONE if cut in self._spoiled else looks.bounds(baseline, self._priors.peak, self.p, self._options)
 
     def untold(self, cut: str, key: str, time: float) -> None:
         """Looks at an open cut, the latest at `time`, at which there was nothing to judge."""
         self._time = max(self._time, time)
         if cut in self._over:
             self._over[cut] = 0
+        self._envelope.untold(cut)
         if (baseline := self.state.baselines.get(key)) is not None:
             baseline.used = max(baseline.used, time)
 
