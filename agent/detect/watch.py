@@ -21,7 +21,7 @@ from agent.detect.missing import absent, missing
 from agent.detect.overdue import Overdue
 from agent.detect.overload import overload
 from agent.detect.sequence import PARTS, Sequence
-from agent.detect.signals import Signals
+from agent.detect.signals import BACK, Signals
 from agent.detect.slow import Slow
 from agent.detect.tuning import Tuning
 from agent.detect.visits import Visits
@@ -38,8 +38,6 @@ FEWEST = 4
 """Readings below which a cut is too short to be learned from."""
 MOST = 400
 """Operations that are remembered."""
-BACK = 0.35
-"""A worn tool's ratio that falls below this share of its limit twice in a row: a new edge was put in without telling."""
 
 
 class Watch:
