@@ -54,11 +54,6 @@ class Pace(msgspec.Struct):
         return float(EVALUATIONS_PER_HOUR * STEP ** math.ceil(math.log(own / EVALUATIONS_PER_HOUR) / math.log(STEP)))
 
 
-def run_length(p: float) -> float:
-    """Mean number of evaluations of one chart between two false alarms of it."""
-    return 1.0 / p
-
-
 def probability(alarms_per_hour: float, evaluations_per_hour: float = EVALUATIONS_PER_HOUR) -> float:
     """Chance that one evaluation may be a false alarm."""
     return min(max(alarms_per_hour / max(evaluations_per_hour, EVALUATIONS_PER_HOUR), 1e-9), 0.01)

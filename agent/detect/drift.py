@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.detect.baseline import SPREAD_FLOOR, Baseline
+from agent.detect.finding import about
 from agent.kernels import drift as charts
 from agent.model import Finding
 
@@ -46,7 +47,7 @@ class DriftState(msgspec.Struct):
     """Of what was told: the fall, log."""
 
 
-def visible(n: int, phi: float, run_length: float, within: int = WITHIN, *, phi_known: bool = False) -> float:
+def visible(n: int, phi: float, run_length: float, within: int = WITHIN) -> float:
     """Smallest lasting shift, in standard deviations of a value, that the sum tells within so many cuts on average; inf: none.
 
     The shift is learned as it lasts: after m cuts n / (n + m) of it is left, in all n ln(1 + m / n), and has to reach h + k m. Its first
@@ -55,11 +56,10 @@ def visible(n: int, phi: float, run_length: float, within: int = WITHIN, *, phi_
     Parameters
     ----------
     n: good cuts before it. phi: AR(1) coefficient of the values. run_length: T. within: m.
-    phi_known: whether the machine's other operations tell the coefficient, rather than these n cuts alone.
     """
     settings = charts.settings(run_length, 0, 0.0, slack=SLACK, weight=WEIGHT, clip=CLIP)
     freedom = max(n - 3.0, 1.0)
-    error = 0.02 if phi_known else (1.0 + charts.SHORT / freedom) / math.sqrt(freedom)
+    error = (1.0 + charts.SHORT / freedom) / math.sqrt(freedom)
     used = min(max(phi, 0.0), charts.DEEPEST)
     limit, _ = charts.limits(math.asin(phi), error, max(charts.HEAVY, freedom / 8.0), used, 1.0, 0.0, SLACK, settings)
     seen = n * math.log1p(within / n) + used / (1.0 - used)
@@ -72,7 +72,7 @@ def visible(n: int, phi: float, run_length: float, within: int = WITHIN, *, phi_
 
 
 def supported(n: int, phi: float, run_length: float) -> bool:
-    """Whether n good cuts support this run length: a shift of two standard deviations is told within 35 cuts. Else: PROVISIONAL."""
+    """Whether n good cuts support this run length: a shift of two standard deviations is told within 35 cuts."""
     return visible(n, phi, run_length) <= SIGMAS
 
 
@@ -158,27 +158,6 @@ class Drift:
         """What was told of this operation was false: it may be told again, and its cuts are learned from."""
         self._told.pop(key, None)
 
-    def supported(self, key: str) -> bool:
-        """Whether what is known of this operation supports the run length; False: its word for drift is PROVISIONAL."""
-        if key not in self._columns:
-            return False
-        one = self._state[:, self._columns[key]]
-        n = int(one[charts.N])
-        return n >= 1 and self._visible(one, n) <= SIGMAS
-
-    def smallest(self, key: str) -> float | None:
-        """Smallest fall, as a fraction, that is told of this operation within `WITHIN` cuts; None while none is."""
-        if key not in self._columns:
-            return None
-        one = self._state[:, self._columns[key]]
-        n = int(one[charts.N])
-        shift = self._visible(one, n) if n >= 1 else math.inf
-        if not math.isfinite(shift):
-            return None
-        phi = float(one[charts.PHI])
-        sd = float(one[charts.SPREAD]) / math.sqrt(1.0 - phi * phi)
-        return -math.expm1(-max(shift * sd, float(self._settings[charts.SMALLEST])))
-
     def saved(self) -> DriftState:
         """What survives a restart."""
         keys = list(self._columns)
@@ -194,13 +173,6 @@ class Drift:
         self._state = np.ascontiguousarray(state.reshape(charts.FIELDS, len(saved.keys)).copy())
         self._told = {key: saved.falls.get(key, 0.0) for key in saved.told}
         self._free = []
-
-    def _visible(self, one: NDArray[np.float64], n: int) -> float:
-        """As `visible`, with the limit that stands, in standard deviations of the value."""
-        phi, limit = float(one[charts.PHI]), float(one[charts.LIMIT])
-        k = max(SLACK, 0.5 * float(self._settings[charts.SMALLEST]) * (1.0 - phi) / float(one[charts.SPREAD] or math.inf))
-        score = (limit + k * WITHIN) / (n * math.log1p(WITHIN / n) + phi / (1.0 - phi))
-        return score * math.sqrt(1.0 - phi * phi) / (1.0 - phi) if score < CLIP else math.inf
 
     def _others(self, column: int) -> tuple[float, float]:
         """Arcsin of the autocorrelation that the machine's other operations have, and its variance: their spread among themselves (the
@@ -232,21 +204,18 @@ def _finding(
     baseline: Baseline, time: float, part: int, score: float, change: float, wider: float, since: int, *, finished: bool
 ) -> Finding:
     """`score` and its threshold: the sum in limits of the budget, so 1 is what the budget allows."""
-    return Finding(
-        time=time,
-        kind="drift",
-        severity="warning",
-        channel="",
-        spindle=baseline.spindle,
-        operation=baseline.key,
-        tool=baseline.tool,
-        score=score,
-        threshold=wider,
-        evidence={
+    return about(
+        baseline,
+        time,
+        "drift",
+        score,
+        wider,
+        {
             "change_pct": 100.0 * math.expm1(change),
             "n_baseline": baseline.good,
             "since_part": max(part - since + 1, 0),
             "part": part,
         },
+        severity="warning",
         finished=finished,
     )

@@ -14,6 +14,7 @@ import numpy as np
 
 from agent.detect.baseline import Baseline
 from agent.detect.budget import prediction_factor
+from agent.detect.finding import about
 from agent.model import Cut, Finding
 
 BAND = 3.0
@@ -61,17 +62,13 @@ class Envelope:
         score = 1.0 - max(level, 0.0) / usual
         done = max(cut.features.work, 0.0) / max(_expected(cut, baseline), 1e-9)
         if done < NEVER:
-            return Finding(
-                time=cut.time,
-                kind="missing",
-                severity="urgent",
-                channel="",
-                spindle=cut.operation.spindle,
-                operation=cut.operation.key,
-                tool=cut.operation.tool,
-                score=done,
-                threshold=NEVER,
-                evidence={
+            return about(
+                cut.operation,
+                cut.time,
+                "missing",
+                done,
+                NEVER,
+                {
                     "work_pct": 100.0 * done,
                     "below_s": seconds,
                     "n_baseline": baseline.banded,
@@ -81,17 +78,13 @@ class Envelope:
                 },
                 cut=cut.id,
             )
-        return Finding(
-            time=cut.time,
-            kind="breakage",
-            severity="urgent",
-            channel="",
-            spindle=cut.operation.spindle,
-            operation=cut.operation.key,
-            tool=cut.operation.tool,
-            score=score,
-            threshold=1.0 - low / usual,
-            evidence={
+        return about(
+            cut.operation,
+            cut.time,
+            "breakage",
+            score,
+            1.0 - low / usual,
+            {
                 "band": True,
                 "fall_pct": 100.0 * score,
                 "below_s": seconds,
@@ -103,6 +96,10 @@ class Envelope:
             },
             cut=cut.id,
         )
+
+    def untold(self, cut: str) -> None:
+        """Looks at this cut at which its load was not low."""
+        self._low.pop(cut, None)
 
     def _limits(self, cut: Cut, baseline: Baseline, noise: float) -> tuple[float, float] | None:
         """Lower limit and usual load above idle at this place of the cut; None where nothing may be said."""
@@ -119,6 +116,13 @@ class Envelope:
         if usual < CONTRAST * noise:
             return None
         return min(float(np.min(middle - 0.5 * (highs - lows) * factor / BAND)), GONE * usual), usual
+
+
+def lowest(baseline: Baseline) -> float:
+    """Load above idle, unit of the load, from which on no place of the cut is judged as too low; -inf where nothing is judged."""
+    if baseline.banded < FEWEST:
+        return -math.inf
+    return GONE * (0.5 * float(np.max(np.add(baseline.low, baseline.high))) - baseline.idle)
 
 
 def _expected(cut: Cut, baseline: Baseline) -> float:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from agent.detect.baseline import Baseline
 from agent.detect.breakage import FEWEST
+from agent.detect.finding import about
 from agent.model import Cut, Finding
 
 SHARE = 0.7
@@ -39,17 +40,13 @@ def broken(cut: Cut, baseline: Baseline, noise: float) -> Finding | None:
     since = cut.time - (cut.opened + f.fall_at)
     if f.level > LEFT * min(f.fall_before, usual) or since < max(STAYS, LONGER * f.fall_at):
         return None
-    return Finding(
-        time=cut.time,
-        kind="breakage",
-        severity="urgent",
-        channel="",
-        spindle=cut.operation.spindle,
-        operation=cut.operation.key,
-        tool=cut.operation.tool,
-        score=share,
-        threshold=SHARE,
-        evidence={
+    return about(
+        cut.operation,
+        cut.time,
+        "breakage",
+        share,
+        SHARE,
+        {
             "first": True,
             "fall_pct": 100.0 * share,
             "at_s": f.fall_at,

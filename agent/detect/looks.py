@@ -1,9 +1,9 @@
 """Which looks at a growing cut need no judge.
 
-A growing cut is looked at ten times a second. Of all those looks overload, breakage, envelope and, in the first cuts of an operation,
-`first` judge, and all say nothing while the load has neither risen above the gross limit nor fallen by the least share that is asked.
-`agent.kernels.segment.advance` holds every look against these two bounds and tells only those beyond them. Whoever judges growing cuts by
-anything else has to widen the bounds here, or is not asked.
+A growing cut is looked at ten times a second. Of all those looks overload, breakage, envelope and, where the shop asks for it, `first`
+judge, and all say nothing while the load is within these bounds: not above the gross limit, not fallen by the least share that is asked,
+and not below what is low anywhere in the band. `agent.kernels.segment.advance` holds every look against them and tells only those beyond.
+Whoever judges growing cuts by anything else has to widen the bounds here, or is not asked.
 """
 
 from __future__ import annotations
@@ -12,21 +12,25 @@ import math
 
 from agent.detect import breakage, envelope, first, overload
 from agent.detect.baseline import Baseline, Prior
+from agent.settings import MonitoringOptions
 
-EVERY = (-math.inf, 0.0)
+Bounds = tuple[float, float, float]
+"""Load above idle (unit of the load) up to which there is no overload, largest fall as a share of the load before it below which nothing
+broke, load above idle down to which nothing is missing."""
+EVERY: Bounds = (-math.inf, 0.0, -math.inf)
 """Bounds by which each look is told."""
-NONE = (math.inf, math.inf)
+NONE: Bounds = (math.inf, math.inf, -math.inf)
 """... and none."""
 
 
-def bounds(baseline: Baseline, prior: Prior, p: float, learn_cuts: int) -> tuple[float, float]:
-    """Load above idle (unit of the load) up to which there is no overload, and largest fall as a share of the load before it below which
-    nothing broke.
+def bounds(baseline: Baseline, prior: Prior, p: float, options: MonitoringOptions) -> Bounds:
+    """Of one operation.
 
-    `prior`: of the peak. `p`: chance that one evaluation may be a false alarm. `learn_cuts`: good cuts before anything is judged.
+    `prior`: of the peak. `p`: chance that one evaluation may be a false alarm.
     """
-    top = overload.limit(baseline, prior, p) if baseline.good >= learn_cuts else math.inf
+    top = overload.limit(baseline, prior, p) if baseline.good >= options.learn_cuts else math.inf
     if baseline.good < breakage.FEWEST:
-        return top, first.SHARE
+        return top, first.SHARE if options.first_cuts and not baseline.seen else math.inf, -math.inf
     share = max(breakage.SHARE, baseline.fall_share + breakage.BEYOND_USUAL)
-    return top, min(share, envelope.GONE) if baseline.banded >= envelope.FEWEST else share
+    low = envelope.lowest(baseline)
+    return top, min(share, envelope.GONE) if low > -math.inf else share, low

@@ -6,6 +6,7 @@ import math
 
 from agent.detect.baseline import Baseline, Prior
 from agent.detect.budget import prediction_factor
+from agent.detect.finding import about
 from agent.model import Cut, Finding
 
 HIGHEST = 0.6
@@ -43,17 +44,13 @@ def absent(baseline: Baseline, prior: Prior, time: float, part: int, p: float) -
 
 
 def _finding(baseline: Baseline, time: float, part: int, share: float, threshold: float, *, absent: bool, cut: str) -> Finding:
-    return Finding(
-        time=time,
-        kind="missing",
-        severity="urgent",
-        channel="",
-        spindle=baseline.spindle,
-        operation=baseline.key,
-        tool=baseline.tool,
-        score=share,
-        threshold=threshold,
-        evidence={
+    return about(
+        baseline,
+        time,
+        "missing",
+        share,
+        threshold,
+        {
             "work_pct": 100.0 * share,
             "n_baseline": baseline.good,
             "absent": absent,

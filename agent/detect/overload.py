@@ -6,6 +6,7 @@ import math
 
 from agent.detect.baseline import Baseline, Prior
 from agent.detect.budget import prediction_factor
+from agent.detect.finding import about
 from agent.model import Cut, Finding
 
 FLOOR = 0.50
@@ -30,17 +31,13 @@ def overload(cut: Cut, baseline: Baseline, prior: Prior, p: float, learn_cuts: i
     if not f.level > top:
         return None
     usual = math.exp(baseline.peak.mean)
-    return Finding(
-        time=cut.time,
-        kind="overload",
-        severity="urgent",
-        channel="",
-        spindle=cut.operation.spindle,
-        operation=cut.operation.key,
-        tool=cut.operation.tool,
-        score=f.level,
-        threshold=top,
-        evidence={
+    return about(
+        cut.operation,
+        cut.time,
+        "overload",
+        f.level,
+        top,
+        {
             "peak": f.level + f.idle,
             "limit": top + f.idle,
             "over_pct": 100.0 * (f.level / usual - 1.0),

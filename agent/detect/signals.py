@@ -38,7 +38,7 @@ LEAP = math.log(2.0)
 LEAPS = 3
 """Such cuts in a row after which they are the new anchor: the signal begins again."""
 BACK = 0.35
-"""A ratio below this share of the limit is that of a new edge."""
+"""A worn tool's ratio that falls below this share of its limit twice in a row: a new edge was put in without telling."""
 
 
 class Signal(msgspec.Struct):

@@ -14,14 +14,14 @@ from agent.detect.budget import probability
 from agent.detect.coverage import of_operation
 from agent.detect.drift import Drift
 from agent.detect.envelope import Envelope
+from agent.detect.finding import over
 from agent.detect.levels import of_tools
 from agent.detect.life import Rise
 from agent.detect.missing import absent, missing
-from agent.detect.over import over
 from agent.detect.overdue import Overdue
 from agent.detect.overload import overload
 from agent.detect.sequence import PARTS, Sequence
-from agent.detect.signals import Signals
+from agent.detect.signals import BACK, Signals
 from agent.detect.slow import Slow
 from agent.detect.tuning import Tuning
 from agent.detect.visits import Visits
@@ -38,8 +38,6 @@ FEWEST = 4
 """Readings below which a cut is too short to be learned from."""
 MOST = 400
 """Operations that are remembered."""
-BACK = 0.35
-"""A worn tool's ratio that falls below this share of its limit twice in a row: a new edge was put in without telling."""
 
 
 class Watch:
@@ -106,18 +104,19 @@ class Watch:
             return self._grown(cut, baseline, noise)
         return self._closed(cut, baseline, noise)
 
-    def bounds(self, cut: str, key: str) -> tuple[float, float]:
+    def bounds(self, cut: str, key: str) -> looks.Bounds:
         """Which looks at an open cut of this operation need not be told (`agent.detect.looks`)."""
         baseline = self.state.baselines.get(key)
         if baseline is None:
             return looks.EVERY
-        return looks.NONE if cut in self._spoiled else looks.bounds(baseline, self._priors.peak, self.p, self._options.learn_cuts)
+        return looks.NONE if cut in self._spoiled else looks.bounds(baseline, self._priors.peak, self.p, self._options)
 
     def untold(self, cut: str, key: str, time: float) -> None:
         """Looks at an open cut, the latest at `time`, at which there was nothing to judge."""
         self._time = max(self._time, time)
         if cut in self._over:
             self._over[cut] = 0
+        self._envelope.untold(cut)
         if (baseline := self.state.baselines.get(key)) is not None:
             baseline.used = max(baseline.used, time)
 

@@ -237,7 +237,7 @@ def calibrate(state, c, settings):  # type: ignore[no-untyped-def]
     near = min(max(math.sin(min(z + error, 0.5 * math.pi)), 0.0), _NEAREST)
     values = freedom * (1.0 - near) / (1.0 + near)
     own = min(max(math.sin(min(z, 0.5 * math.pi)), 0.0), _NEAREST)
-    deviation = state[SPREAD, c] * 1.0 / math.sqrt(1.0 + phi * phi - 2.0 * phi * own)
+    deviation = state[SPREAD, c] / math.sqrt(1.0 + phi * phi - 2.0 * phi * own)
     state[GROSS, c] = student(SHARES[2] / settings[RUN_LENGTH], values - 1.0) * deviation * math.sqrt(1.0 + 1.0 / max(values, 1.0))
     # A baseline shorter than the memory of the wave, in independent values, tells nothing of it.
     state[WIDTH, c] = width if freedom * settings[WEIGHT] > state[RATIO, c] + 1e-6 else np.inf

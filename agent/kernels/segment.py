@@ -27,9 +27,9 @@ the noise that counts at this speed."""
 
 NONE, OPENED, GROWN, CLOSED, RUN_UP_ENDED = 0, 1, 2, 3, 4
 
-TOP, SHARE, LOOKS, LOOKED = range(4)
+TOP, SHARE, LOW, LOOKS, LOOKED = range(5)
 """Of `looks`: load above idle above which a look at a growing cut is told, largest fall as a share of the load before it from which on it
-is; how many looks were not told since that was last set to 0, and the time of the latest of them."""
+is, load above idle below which it is; how many looks were not told since that was last set to 0, and the time of the latest of them."""
 EQUAL = 1e-9
 """A fall that is this much (relative) below the share is told all the same: whoever judges divides, and rounds, for himself."""
 
@@ -214,7 +214,7 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
     period: s between two readings as the source usually gives them; 0: not known.
     state, table: as initialised by `new_state`, changed in place.
     air: (n,) is filled for the rows that are walked: the spindle turns steadily and its load is that of idling.
-    looks: (4,) TOP, SHARE, LOOKS, LOOKED. A look at which the load is not above TOP and has not fallen by SHARE is counted and not told.
+    looks: (5,) TOP, SHARE, LOW, LOOKS, LOOKED. A look is counted, not told, while the load is from LOW to TOP and has not fallen by SHARE.
 
     Returns
     -------
@@ -380,7 +380,7 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
                 while state[NEXT_GROW] <= t:
                     state[NEXT_GROW] += GROW
                 fallen = state[BEFORE] > 0.0 and state[FALL] >= (1.0 - EQUAL) * looks[SHARE] * state[BEFORE]
-                if fallen or not state[LEVEL] <= looks[TOP]:
+                if fallen or state[LEVEL] < looks[LOW] or not state[LEVEL] <= looks[TOP]:
                     return i + 1, GROWN
                 looks[LOOKS] += 1.0
                 looks[LOOKED] = t
@@ -390,7 +390,7 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
 
 def every_look() -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """`looks` by which each look is told."""
-    return np.array([-np.inf, 0.0, 0.0, np.nan])
+    return np.array([-np.inf, 0.0, -np.inf, 0.0, np.nan])
 
 
 def new_state() -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int, int], np.dtype[np.float64]]]:

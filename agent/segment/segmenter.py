@@ -22,9 +22,9 @@ from agent.segment.frame import Frame
 from drivers.model import Floats
 
 Phase = Literal["opened", "grown", "closed"]
-Bounds = Callable[[str, str], tuple[float, float]]
-"""Of a cut's id and operation: load above idle, and largest fall as a share of the load before it, up to which a look at it as it grows
-need not be told (`agent.detect.looks`)."""
+Bounds = Callable[[str, str], tuple[float, float, float]]
+"""Of a cut's id and operation: load above idle and largest fall as a share of the load before it up to which, and load above idle down to
+which, a look at it as it grows need not be told (`agent.detect.looks`)."""
 
 BLINK, PERIODS, PERIOD_READINGS = 0.3, 3.0, 50
 """A load is not seen when no reading comes for 0.3 s, or for three of its periods where they are longer (median of its first fifty
@@ -229,9 +229,9 @@ class SpindleSegmenter:
     def _ask(self, looks: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
         """Which looks at the open cut are to be told."""
         if self._open is not None and self._bounds is not None:
-            looks[kernel.TOP], looks[kernel.SHARE] = self._bounds(*self._opened_last)
+            looks[kernel.TOP], looks[kernel.SHARE], looks[kernel.LOW] = self._bounds(*self._opened_last)
         else:
-            looks[kernel.TOP], looks[kernel.SHARE] = -math.inf, 0.0
+            looks[kernel.TOP], looks[kernel.SHARE], looks[kernel.LOW] = -math.inf, 0.0, -math.inf
 
     def current(self) -> Cut | None:
         """The open cut with its curve so far."""

@@ -170,7 +170,7 @@ def segment(k: Any, broken: bool) -> Told:
         state, idle = k.new_state()
         air, looks = np.zeros(rows, np.bool_), k.every_look()
         if has_speed:
-            looks[k.TOP], looks[k.SHARE] = 24.9, 0.5
+            looks[k.TOP], looks[k.SHARE], looks[k.LOW] = 24.9, 0.5, 20.0
         events, start = [], 0
         while start < rows:
             start, event = k.advance(at * 0.02, load, ok, speed, start, gate, has_speed, 30.0, 0.02, state, idle, air, looks)

@@ -47,7 +47,7 @@ def told(machine: MachineSettings, readings: Readings, length: int, *, every: bo
     monitor.sensors.look = look  # type: ignore[method-assign, assignment]
     if every:
         for segmenter in monitor.segmenters.values():
-            segmenter.listened(lambda cut, key: (-np.inf, 0.0))
+            segmenter.listened(lambda cut, key: (-np.inf, 0.0, -np.inf))
     events: list[Event] = []
     for piece in pieces(readings, itertools.repeat(length)):
         events.extend(monitor.feed(piece))

@@ -71,16 +71,34 @@ def test_good_cuts_are_not_called_short_more_often_than_stated() -> None:
     assert np.mean(lengths < breakage.ends(baseline)) < breakage.LENGTH_P
 
 
-def test_a_break_late_in_a_cut_is_told_where_good_cuts_have_shown_when_they_end() -> None:
-    def late(at: float) -> Cut:
-        return msgspec.structs.replace(made(2.0, 43.0, largest_fall=24.0, fall_at=at, fall_before=25.0, level=0.5), phase="grown")
+def late(at: float, work: float) -> Cut:
+    """A cut of usually 2 s and a work of 50 whose load has fallen away at `at`, and stays away."""
+    return msgspec.structs.replace(made(2.0, work, largest_fall=24.0, fall_at=at, fall_before=25.0, level=0.5), phase="grown")
 
+
+def test_a_break_late_in_a_cut_is_told_where_good_cuts_have_shown_when_they_end() -> None:
     unknown = learned(30)
     unknown.end = 0.0
     known = learned(30)
     known.end = 1.96
-    assert breakage.breakage(late(1.7), unknown, NOISE) is None
-    found = breakage.breakage(late(1.7), known, NOISE)
+    assert breakage.breakage(late(1.7, 43.0), unknown, NOISE) is None
+    found = breakage.breakage(late(1.7, 43.0), known, NOISE)
     assert found is not None
     assert found.kind == "breakage"
-    assert breakage.breakage(late(1.8), known, NOISE) is None
+    assert breakage.breakage(late(1.8, 43.0), known, NOISE) is None
+
+
+def test_a_cut_that_ends_early_with_its_work_is_a_higher_feed_though_the_section_goes_on() -> None:
+    known = learned(30)
+    known.end = 1.96
+    assert breakage.breakage(late(1.7, 50.0 * 1.15**-0.25), known, NOISE) is None
+
+
+def test_a_late_break_of_a_worn_tool_is_measured_by_its_own_latest_cuts() -> None:
+    worn = learned(30)
+    worn.end = 1.96
+    for _ in range(3):
+        worn.learn(made(2.0, 60.0), NOISE)
+    assert breakage.breakage(late(1.7, 0.85 * 60.0), worn, NOISE) is not None
+    worn.new(0.0)
+    assert breakage.breakage(late(1.7, 0.85 * 50.0), worn, NOISE) is None, "what a new tool does is not known yet"

@@ -148,19 +148,7 @@ def test_what_a_run_length_asks_of_the_number_of_cuts() -> None:
     for phi in (0.0, 0.3, 0.6):
         seen = [drift.visible(n, phi, 4e5) for n in (50, 100, 300, 1000)]
         assert seen == sorted(seen, reverse=True)
-        assert drift.visible(100, phi, 4e5, phi_known=True) <= drift.visible(100, phi, 4e5)
         assert drift.visible(300, phi, 2000.0) < drift.visible(300, phi, 4e5)
-
-
-def test_coverage_can_ask_what_an_operation_supports() -> None:
-    chart, baseline = Drift(P, 20), operation()
-    assert not chart.supported("k")
-    assert chart.smallest("k") is None
-    follow(falls(8, 7, 0.0, 0), chart, baseline)
-    assert not chart.supported("k")
-    follow(falls(300, 8, 0.0, 0, sd=0.03), chart, baseline)
-    assert chart.supported("k")
-    assert 0.03 < (chart.smallest("k") or 0.0) < 0.08
 
 
 def test_what_the_others_know_of_the_autocorrelation_is_used() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from agent.detect import first
-from agent.detect.baseline import Baseline
+from agent.detect import first, looks
+from agent.detect.baseline import Baseline, Prior
 from agent.detect.envelope import LASTS, Envelope
 from agent.model import Cut, Finding
+from agent.settings import MonitoringOptions
 from tests.support.cuts import cut
 
 NOISE = 0.2
@@ -119,3 +120,26 @@ def test_a_second_cut_that_does_the_same_is_how_the_operation_is() -> None:
     seen = msgspec.structs.replace(NEW, seen=1)
     assert first.broken(grown(3.1, 0.5, **FELL), NEW, NOISE) is not None
     assert first.broken(grown(3.1, 0.5, **FELL), seen, NOISE) is None
+
+
+def test_every_look_that_is_too_low_is_told_by_the_segmenter_though_nothing_fell() -> None:
+    baseline = learned()
+    _, _, low = looks.bounds(baseline, Prior(), 2.5e-6, MonitoringOptions())
+    assert low == pytest.approx(0.5 * LEVEL, rel=0.01)
+    assert look(at(low - 0.2, 0.0, 9.0), baseline) != []
+    assert look(at(low + 0.2, 0.0, 9.0), baseline) == []
+
+
+def test_looks_that_were_not_told_end_a_low_stretch() -> None:
+    envelope, baseline = Envelope(2.5e-6), learned()
+    assert envelope.look(grown(0.3, 1.0, work=2.0), baseline, NOISE) is None
+    envelope.untold(grown(0.9, LEVEL).id)
+    assert envelope.look(grown(1.0, 1.0, work=17.0), baseline, NOISE) is None
+    assert envelope.look(grown(1.1, 1.0, work=17.1), baseline, NOISE) is None
+    assert envelope.look(grown(1.3, 1.0, work=17.3), baseline, NOISE) is not None
+
+
+def test_before_an_operation_is_known_looks_are_told_only_where_the_shop_asks_for_it() -> None:
+    unknown = learned(0)
+    assert looks.bounds(unknown, Prior(), 2.5e-6, MonitoringOptions()) == looks.NONE
+    assert looks.bounds(unknown, Prior(), 2.5e-6, MonitoringOptions(first_cuts=True))[1] == first.SHARE

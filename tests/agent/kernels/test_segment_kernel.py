@@ -120,13 +120,14 @@ def test_nothing_and_one_reading() -> None:
 
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.8, math.inf])
 @pytest.mark.parametrize("top", [-math.inf, 10.0, 38.0, 41.0, math.inf])
-def test_only_looks_beyond_the_bounds_are_told(top: float, share: float) -> None:
+@pytest.mark.parametrize("low", [-math.inf, 20.0])
+def test_only_looks_beyond_the_bounds_are_told(low: float, top: float, share: float) -> None:
     time, load, ok, speed = (np.ascontiguousarray(column) for column in lathe_rows(broken={4: (1, 0.5, 9)})[:4])
 
-    def told(top: float, share: float) -> tuple[list[tuple[float, float, float, float]], np.ndarray, np.ndarray]:
+    def told(top: float, share: float, low: float) -> tuple[list[tuple[float, float, float, float]], np.ndarray, np.ndarray]:
         state, table = kernel.new_state()
         looks, air = kernel.every_look(), np.zeros(len(time), dtype=bool)
-        looks[kernel.TOP], looks[kernel.SHARE] = top, share
+        looks[kernel.TOP], looks[kernel.SHARE], looks[kernel.LOW] = top, share, low
         found, at, event = [], 0, kernel.NONE
         while at < len(time):
             at, event = kernel.advance(time, load, ok, speed, at, 1, 1, 30.0, 0.0, state, table, air, looks)
@@ -134,10 +135,10 @@ def test_only_looks_beyond_the_bounds_are_told(top: float, share: float) -> None
                 found.append((float(time[at - 1]), *(float(state[i]) for i in (kernel.LEVEL, kernel.FALL, kernel.BEFORE))))
         return found, looks, state
 
-    every, counted, before = told(-math.inf, 0.0)
+    every, counted, before = told(-math.inf, 0.0, -math.inf)
     assert counted[kernel.LOOKS] == 0.0
-    some, looks, after = told(top, share)
-    beyond = [one for one in every if one[1] > top or (one[3] > 0.0 and one[2] / one[3] >= share)]
+    some, looks, after = told(top, share, low)
+    beyond = [one for one in every if one[1] > top or one[1] < low or (one[3] > 0.0 and one[2] / one[3] >= share)]
     assert some == beyond
     assert looks[kernel.LOOKS] == len(every) - len(beyond)
     assert len(every) == len(beyond) or looks[kernel.LOOKED] == max(t for t, *_ in set(every) - set(beyond))
