@@ -173,7 +173,7 @@ def test_killed_it_takes_every_child_with_it(demo: Demo) -> None:
     demo.said(READY, 120.0)
     ports = demo.ports()
     demo.child.kill()
-    demo.end()
+    assert demo.end() == -signal.SIGKILL
     demo.nothing_left(ports, files=False)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from agent.detect.clock import Life, Measure
 from agent.detect.life import LEVEL, by_lives, carried, crossing
-from benchmarks.detection import _wear
+from benchmarks.detection import _left_out, _wear, _wear_curves
 from benchmarks.detection._wear import Tool
 from benchmarks.detection.table import Row, wilson
 
@@ -32,7 +32,7 @@ def rows(name: str, tools: Sequence[Tool], limit: float, unit: str, clock: str =
     ]
 
 
-def after_one(name: str, tools: Sequence[Tool], fit: _wear.Fit, unit: str, clock: str) -> Row:
+def after_one(name: str, tools: Sequence[Tool], fit: _wear_curves.Fit, unit: str, clock: str) -> Row:
     """One measure, at a third of the other tools' median time, then none: what was measured, and the gain of the others from there.
 
     `fit`: the curve of a tool from those left in.
@@ -94,7 +94,7 @@ def _interval(name: str, tools: Sequence[Tool], typed: dict[str, list[Measure]],
     held, given, asked, widths = 0, 0, 0, []
     spoke = set()
     for tool in tools:
-        over = _wear.crossing(tool, limit)
+        over = _left_out.crossing(tool, limit)
         if over is None:
             continue
         t = tool.clock(clock)
@@ -123,16 +123,16 @@ def _interval(name: str, tools: Sequence[Tool], typed: dict[str, list[Measure]],
 def _warned(name: str, tools: Sequence[Tool], typed: dict[str, list[Measure]], limit: float, unit: str, clock: str) -> list[Row]:
     """Warned when the interval says that the limit may be reached before the next measure; beside it, a share of the limit as typed."""
     ours = {tool.name: _due(typed[tool.name], limit) for tool in tools}
-    plain = {tool.name: {share: _typed_at(typed[tool.name], share * limit) for share in _wear.SHARES} for tool in tools}
+    plain = {tool.name: {share: _typed_at(typed[tool.name], share * limit) for share in _left_out.SHARES} for tool in tools}
     said, base, leads = [], [], []
     crossed = 0
     for tool in tools:
         rest = [one for one in tools if one.name != tool.name]
-        share = _wear.best(_wear.SHARES, [(one, plain[one.name]) for one in rest], limit) if rest else _wear.SHARES[-1]
-        own = _wear.judged(tool, ours[tool.name], limit)
+        share = _left_out.best(_left_out.SHARES, [(one, plain[one.name]) for one in rest], limit) if rest else _left_out.SHARES[-1]
+        own = _left_out.judged(tool, ours[tool.name], limit)
         said.append(own)
-        base.append(_wear.judged(tool, plain[tool.name][share], limit))
-        over = _wear.crossing(tool, limit)
+        base.append(_left_out.judged(tool, plain[tool.name][share], limit))
+        over = _left_out.crossing(tool, limit)
         crossed += over is not None
         warns = ours[tool.name]
         if own == "warned" and over is not None and warns is not None:
@@ -171,7 +171,7 @@ def _typed_at(measures: Sequence[Measure], wear: float) -> int | None:
 
 
 def _lives(name: str, tools: Sequence[Tool], limit: float) -> Row:
-    ended = {tool.name: over + 1 for tool in tools if (over := _wear.crossing(tool, limit)) is not None}
+    ended = {tool.name: over + 1 for tool in tools if (over := _left_out.crossing(tool, limit)) is not None}
     held = given = 0
     level = math.nan
     for tool, parts in ended.items():

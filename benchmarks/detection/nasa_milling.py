@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.detection import _life, _wear
+from benchmarks.detection import _left_out, _life, _wear, _wear_curves, _wear_rows
 from benchmarks.detection._wear import Step, Tool
 from benchmarks.detection.table import Progress, Row
 
@@ -28,13 +28,13 @@ def measure(folder: Path, progress: Progress) -> list[Row]:
     """Wear of each case from the others of its material; warnings; typed measures."""
     tools = read(folder / "vib_features_per_run.csv")
     followed = {tool.name: _wear.follow(tool) for tool in tools}
-    blind = _wear.blind_row("nasa_milling", followed, tools, SIGNALS)
+    blind = _wear_rows.blind_row("nasa_milling", followed, tools, SIGNALS)
     typed = _life.rows("nasa_milling", tools, LIMIT, "mm", clock="minutes")
     if len(tools) < 2:
-        return [_wear.too_few("nasa_milling", tools), *typed, blind]
-    held = _wear.leave_one_out(tools, followed, LIMIT, _wear.taylor("minutes"), lambda share: progress(share, "leave one out"))
-    out = _wear.rows("nasa_milling", held, LIMIT, "mm", "each case left out in turn", "minutes", PUBLISHED)
-    return [*out, _life.after_one("nasa_milling", tools, _wear.taylor("minutes"), "mm", "minutes"), *typed, blind]
+        return [_wear_rows.too_few("nasa_milling", tools), *typed, blind]
+    held = _left_out.leave_one_out(tools, followed, LIMIT, _wear_curves.taylor("minutes"), lambda share: progress(share, "leave one out"))
+    out = _wear_rows.rows("nasa_milling", held, LIMIT, "mm", "each case left out in turn", "minutes", PUBLISHED)
+    return [*out, _life.after_one("nasa_milling", tools, _wear_curves.taylor("minutes"), "mm", "minutes"), *typed, blind]
 
 
 def read(path: Path) -> list[Tool]:

@@ -11,7 +11,7 @@ import csv
 import math
 from pathlib import Path
 
-from benchmarks.detection import _life, _sensor_health, _wear
+from benchmarks.detection import _left_out, _life, _sensor_health, _wear, _wear_curves, _wear_rows
 from benchmarks.detection._wear import Step, Tool
 from benchmarks.detection.table import Progress, Row
 
@@ -34,11 +34,11 @@ def measure(folder: Path, progress: Progress) -> list[Row]:
 def _of_tables(folder: Path, progress: Progress) -> list[Row]:
     tools = read(folder / "layers.csv")
     followed = {tool.name: _wear.follow(tool) for tool in tools}
-    blind = _wear.blind_row("nuaa_milling", followed, tools, SIGNALS)
+    blind = _wear_rows.blind_row("nuaa_milling", followed, tools, SIGNALS)
     if len(tools) < 2:
-        return [_wear.too_few("nuaa_milling", tools), blind]
-    held = _wear.leave_one_out(tools, followed, LIMIT, _wear.power("seconds"), lambda share: progress(share, "leave one out"))
-    out = _wear.rows("nuaa_milling", held, LIMIT, "mm", "each tool left out in turn", "cuts")
+        return [_wear_rows.too_few("nuaa_milling", tools), blind]
+    held = _left_out.leave_one_out(tools, followed, LIMIT, _wear_curves.power("seconds"), lambda share: progress(share, "leave one out"))
+    out = _wear_rows.rows("nuaa_milling", held, LIMIT, "mm", "each tool left out in turn", "cuts")
     return [*out, *_life.rows("nuaa_milling", tools, LIMIT, "mm"), _dead(tools, followed), blind]
 
 

@@ -11,7 +11,7 @@ import gzip
 import math
 from pathlib import Path
 
-from benchmarks.detection import _life, _wear
+from benchmarks.detection import _left_out, _life, _wear, _wear_curves, _wear_rows
 from benchmarks.detection._wear import Step, Tool
 from benchmarks.detection.table import Progress, Row
 
@@ -27,13 +27,13 @@ def measure(folder: Path, progress: Progress) -> list[Row]:
     """Wear of each cutter from the others; warnings; typed measures."""
     tools = read(folder / "features_per_cut.csv.gz")
     followed = {tool.name: _wear.follow(tool) for tool in tools}
-    blind = _wear.blind_row("phm2010_milling", followed, tools, SIGNALS)
+    blind = _wear_rows.blind_row("phm2010_milling", followed, tools, SIGNALS)
     typed = _life.rows("phm2010_milling", tools, LIMIT, "um", clock="cuts", every=EVERY)
     if len(tools) < 2:
-        return [_wear.too_few("phm2010_milling", tools), *typed, blind]
-    held = _wear.leave_one_out(tools, followed, LIMIT, _wear.power("cuts"), lambda share: progress(share, "leave one out"))
-    out = _wear.rows("phm2010_milling", held, LIMIT, "um", "each cutter left out in turn", "cuts", PUBLISHED)
-    return [*out, _life.after_one("phm2010_milling", tools, _wear.power("cuts"), "um", "cuts"), *typed, blind]
+        return [_wear_rows.too_few("phm2010_milling", tools), *typed, blind]
+    held = _left_out.leave_one_out(tools, followed, LIMIT, _wear_curves.power("cuts"), lambda share: progress(share, "leave one out"))
+    out = _wear_rows.rows("phm2010_milling", held, LIMIT, "um", "each cutter left out in turn", "cuts", PUBLISHED)
+    return [*out, _life.after_one("phm2010_milling", tools, _wear_curves.power("cuts"), "um", "cuts"), *typed, blind]
 
 
 def read(path: Path) -> list[Tool]:

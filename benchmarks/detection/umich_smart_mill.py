@@ -11,6 +11,7 @@ Positive control, where the set lies beside this one: the cuts of data/hahn_lath
 from __future__ import annotations
 
 import csv
+import functools
 import gzip
 import math
 from collections import defaultdict
@@ -25,6 +26,8 @@ from agent.model import Alert, Cut
 from agent.monitor import Monitor
 from agent.promise import Promise
 from benchmarks.detection import hahn_lathe
+from benchmarks.detection._hahn_parts import Parts
+from benchmarks.detection._hahn_trials import learn, with_parts
 from benchmarks.detection.table import Progress, Row, wilson
 from drivers.model import Readings
 
@@ -34,6 +37,8 @@ PUBLISHED = (
     "98-99.8 % in notebooks that mix the rows of one experiment (leak); left out by experiment 0.39 accuracy, AUC 0.49 (README of the set)"
 )
 LEARN = 12
+
+_row = functools.partial(Row, set="umich_smart_mill", fixed="defaults of the product")
 
 
 @dataclass(frozen=True)
@@ -141,10 +146,10 @@ def _negative(
     middle = float(np.median(contrasts)) if contrasts else math.nan
     return [
         _row(
-            "negative_control",
-            "operations of the mill in wax that are called monitorable (worn against unworn must not be observable: 0)",
-            100.0 * shown / len(promises) if promises else None,
-            f"{len(promises)} operations of {len(experiments)} experiments",
+            name="negative_control",
+            figure="operations of the mill in wax that are called monitorable (worn against unworn must not be observable: 0)",
+            value=100.0 * shown / len(promises) if promises else None,
+            n=f"{len(promises)} operations of {len(experiments)} experiments",
             unit="%",
             low=100.0 * low,
             high=100.0 * high,
@@ -152,18 +157,18 @@ def _negative(
             note=f"not promised: {reasons or 'none'}; median contrast of all cuts {100 * middle:.1f} %; an operation needs three good cuts",
         ),
         _row(
-            "negative_effect",
-            "mean power of a cut, worn against unworn, at equal feed and clamping (median size)",
-            float(np.median(np.abs(finite))) if finite else None,
-            f"{len(finite)} pairs of operations",
+            name="negative_effect",
+            figure="mean power of a cut, worn against unworn, at equal feed and clamping (median size)",
+            value=float(np.median(np.abs(finite))) if finite else None,
+            n=f"{len(finite)} pairs of operations",
             unit="%",
             note=f"{signs}: no constant sign is no effect",
         ),
         _row(
-            "negative_alerts",
-            "alerts of the pass in all experiments, worn tools among them",
-            float(len(alerts)),
-            f"{len(experiments)} experiments, {len(worn)} with a worn tool",
+            name="negative_alerts",
+            figure="alerts of the pass in all experiments, worn tools among them",
+            value=float(len(alerts)),
+            n=f"{len(experiments)} experiments, {len(worn)} with a worn tool",
             note=", ".join(sorted({alert.kind for alert in alerts})) or "none",
         ),
     ]
@@ -171,11 +176,9 @@ def _negative(
 
 def _positive(folder: Path, progress: Progress) -> list[Row]:
     """The deep cuts of the lathe."""
-    parts = hahn_lathe.Parts(next(iter(sorted(folder.glob("one_part*.npz")))), folder / "cuts_features.csv.gz")
+    parts = Parts(next(iter(sorted(folder.glob("one_part*.npz")))), folder / "cuts_features.csv.gz")
     machine = load(hahn_lathe.MACHINE, replay=True)
-    learned = hahn_lathe.learn(
-        parts, hahn_lathe.with_parts(machine.settings), plan(machine.paths), 1000, LEARN, lambda x: progress(0.5 + x / 2, "hahn")
-    )
+    learned = learn(parts, with_parts(machine.settings), plan(machine.paths), 1000, LEARN, lambda x: progress(0.5 + x / 2, "hahn"))
     rows = []
     for name, low, high in hahn_lathe.CLASSES:
         here = [i for i, cut in enumerate(parts.cuts) if low <= cut.contrast < high]
@@ -183,10 +186,10 @@ def _positive(folder: Path, progress: Progress) -> list[Row]:
         bounds = wilson(seen, len(here))
         rows.append(
             _row(
-                f"positive_{name.replace(' %', '').replace(' ', '_')}",
-                f"cuts of the lathe (hahn_lathe, 1 kHz) with a contrast {name} that are called monitorable",
-                100.0 * seen / len(here) if here else None,
-                f"{len(here)} cuts",
+                name=f"positive_{name.replace(' %', '').replace(' ', '_')}",
+                figure=f"cuts of the lathe (hahn_lathe, 1 kHz) with a contrast {name} that are called monitorable",
+                value=100.0 * seen / len(here) if here else None,
+                n=f"{len(here)} cuts",
                 unit="%",
                 low=100.0 * bounds[0],
                 high=100.0 * bounds[1],
@@ -194,30 +197,3 @@ def _positive(folder: Path, progress: Progress) -> list[Row]:
             )
         )
     return rows
-
-
-def _row(
-    name: str,
-    figure: str,
-    value: float | None,
-    n: str,
-    *,
-    unit: str = "",
-    note: str = "",
-    low: float | None = None,
-    high: float | None = None,
-    published: str = "",
-) -> Row:
-    return Row(
-        set="umich_smart_mill",
-        name=name,
-        figure=figure,
-        value=value,
-        unit=unit,
-        n=n,
-        fixed="defaults of the product",
-        low=low,
-        high=high,
-        published=published,
-        note=note,
-    )

@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-from benchmarks.detection import _life, _wear
+from benchmarks.detection import _left_out, _life, _wear, _wear_curves, _wear_rows
 from benchmarks.detection._wear import Step, Tool
 from benchmarks.detection.table import Progress, Row
 
@@ -29,12 +29,12 @@ def measure(folder: Path, progress: Progress) -> list[Row]:
     found = read(folder / "features_1s.csv.gz")
     tools = [tool for tool in found if tool.steps[0].wear < NEW]
     followed = {tool.name: _wear.follow(tool) for tool in tools}
-    blind = _wear.blind_row("vicomtech_turning", followed, tools, SIGNALS)
+    blind = _wear_rows.blind_row("vicomtech_turning", followed, tools, SIGNALS)
     if len(tools) < 2:
-        return [_wear.too_few("vicomtech_turning", tools), blind]
-    held = _wear.leave_one_out(tools, followed, LIMIT, _wear.power("seconds"), lambda share: progress(share, "leave one out"))
+        return [_wear_rows.too_few("vicomtech_turning", tools), blind]
+    held = _left_out.leave_one_out(tools, followed, LIMIT, _wear_curves.power("seconds"), lambda share: progress(share, "leave one out"))
     source = f"each tool left out in turn; {len(found) - len(tools)} tools worn at their start not used at all"
-    out = _wear.rows("vicomtech_turning", held, LIMIT, "um", source, "seconds", "all 150 features RMSE 36.7 um (README of the set)")
+    out = _wear_rows.rows("vicomtech_turning", held, LIMIT, "um", source, "seconds", "all 150 features RMSE 36.7 um (README of the set)")
     return [*out, *_life.rows("vicomtech_turning", tools, LIMIT, "um", every=10), blind]
 
 

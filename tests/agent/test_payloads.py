@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from agent.commands import CommandResult
-from agent.model import Alert, Checklist, Coverage, Cut, Finding, Snapshot, Word
+from agent.model import Alert, Checklist, Coverage, Cut, Snapshot, Word
 from agent.outbox import Row, finish
 from agent.paths import DataPaths
 from agent.publish import payloads
@@ -160,19 +160,7 @@ def test_a_status_tells_what_the_calculations_could_not_take() -> None:
 
 
 def test_only_what_an_event_has_to_say_becomes_a_message() -> None:
-    finding = Finding(
-        time=1.0,
-        kind="wear",
-        severity="warning",
-        channel="load",
-        spindle="S1",
-        operation="",
-        tool="4",
-        score=1.0,
-        threshold=1.0,
-        evidence={},
-    )
-    assert payloads.of_event(finding, TOPICS, keeping.texts()) is None
+    assert payloads.of_event(keeping.finding(), TOPICS, keeping.texts()) is None
     assert payloads.of_event(msgspec.structs.replace(keeping.cut(), phase="grown"), TOPICS, keeping.texts()) is None
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from agent.machine_file import load
 from agent.maintenance import plan
-from benchmarks.detection import hahn_lathe, umich_smart_mill
+from benchmarks.detection import _hahn_trials, hahn_lathe, umich_smart_mill
 from benchmarks.detection._hahn_parts import Parts
 from benchmarks.detection.table import Row
 
@@ -71,10 +71,10 @@ def test_any_part_is_read_and_a_gone_tool_leaves_its_idle(parts: Parts) -> None:
 
 @pytest.mark.parametrize("rate", [10, 1])
 def test_what_is_promised_is_kept_and_the_rest_is_declared(parts: Parts, rate: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(hahn_lathe.TESTS, rate, 12)
+    monkeypatch.setitem(_hahn_trials.TESTS, rate, 12)
     machine = load(hahn_lathe.MACHINE, replay=True)
-    settings = hahn_lathe.with_parts(machine.settings)
-    tried = hahn_lathe.try_rate(parts, settings, plan(machine.paths), rate, lambda _share, _what: None, 0.0, 1.0)
+    settings = _hahn_trials.with_parts(machine.settings)
+    tried = _hahn_trials.try_rate(parts, settings, plan(machine.paths), rate, lambda _share, _what: None, 0.0, 1.0)
     gone = [trial for trial in tried.trials if trial.kind == "missing"]
     assert gone
     assert all(trial.found for trial in gone if trial.promised), "a promise is kept"

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from benchmarks.detection import _wear, nasa_milling, nuaa_milling, phm2010_milling, vicomtech_turning
-from benchmarks.detection._wear import Step, Tool, auc, judged
+from benchmarks.detection._left_out import judged
+from benchmarks.detection._wear import Step, Tool
+from benchmarks.detection._wear_rows import auc
 from benchmarks.detection.table import Row
 
 Rows = list[dict[str, object]]

@@ -84,9 +84,15 @@ def test_strays_are_whole_answers() -> None:
     assert strays_ascii(data) == (Stray(3, 3, 20), Stray(3, 3, 0), Stray(9, 4, 6))
 
 
-@given(st.binary(max_size=200))
-def test_strays_of_anything_end(data: bytes) -> None:
-    strays_ascii(data)
+@given(
+    st.lists(st.one_of(st.binary(max_size=40), st.sampled_from((GOOD, GOOD[:-3], GOOD[3:], exception(2), b":"))), max_size=8).map(b"".join)
+)
+def test_strays_of_anything_are_pieces_of_it_in_order(data: bytes) -> None:
+    strays, place = strays_ascii(data), 0
+    for stray in strays:
+        place = data.index(stray.frame, place) + len(stray.frame)
+        assert body(stray.frame)[0] == stray.unit
+    assert [stray.frame for stray in strays].count(GOOD) == data.count(GOOD)
 
 
 @pytest.mark.parametrize(("wrap", "expect", "find"), [(wrap_rtu, expected_rtu, find_rtu), (wrap_ascii, expected_ascii, find_ascii)])

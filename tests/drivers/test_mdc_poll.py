@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import os
 import re
@@ -150,6 +151,7 @@ def test_what_is_asked_once_a_minute_is_back_with_the_control() -> None:
                 await ended(task)
 
     run(main())
+    assert [one for one, _ in itertools.groupby(shop.said("tool"))] == [("4", Quality.GOOD), ("", Quality.UNAVAILABLE), ("4", Quality.GOOD)]
 
 
 def test_a_source_of_rare_questions_is_not_lost_at_one_answer_that_is_missing() -> None:

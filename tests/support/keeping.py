@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import time as clock
 from typing import Any
 
-from agent.model import Alert, Checklist, Cut, CutFeatures, Operation, Step
+from agent.model import Alert, Checklist, Cut, CutFeatures, Finding, Operation, Step
 from agent.outbox import Message
 from agent.settings import Language
 from agent.texts import Texts, flatten
@@ -103,6 +103,23 @@ def alert(id: str = "a1", *, state: str = "active", kind: str = "wear", time: fl
         "checklist": "c1",
     }
     return Alert(**(values | more))
+
+
+def finding(**more: Any) -> Finding:
+    """Of T4, just beyond its limit."""
+    values: dict[str, Any] = {
+        "time": 1.0,
+        "kind": "wear",
+        "severity": "warning",
+        "channel": "",
+        "spindle": "S1",
+        "operation": "S1/4711/r1/T4/2",
+        "tool": "4",
+        "score": 5.25,
+        "threshold": 4.0,
+        "evidence": {},
+    }
+    return Finding(**(values | more))
 
 
 def checklist(id: str = "c1", *, time: float = 1.0, done: bool = False) -> Checklist:

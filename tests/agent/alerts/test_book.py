@@ -10,24 +10,16 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from agent.alerts.book import FLAPS, QUIET, RANK, SHIFT, AlertBook, Episodes
 from agent.detect.confidence import CLASSES
 from agent.model import Alert, Finding, Kind, Severity
+from tests.support import keeping
 
 
 def finding(
     kind: Kind = "wear", tool: str = "4", time: float = 1.7e9, severity: Severity = "warning", *, finished: bool = False
 ) -> Finding:
     """A finding on a tool."""
-    return Finding(
-        time=time,
-        kind=kind,
-        severity=severity,
-        channel="",
-        spindle="S1",
-        operation=f"S1/1/r1/T{tool}/1",
-        tool=tool,
-        score=1.0,
-        threshold=0.5,
-        evidence={"part": 3},
-        finished=finished,
+    place = {"operation": f"S1/1/r1/T{tool}/1", "tool": tool}
+    return keeping.finding(
+        **place, time=time, kind=kind, severity=severity, score=1.0, threshold=0.5, evidence={"part": 3}, finished=finished
     )
 
 

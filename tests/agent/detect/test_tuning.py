@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from agent.detect.tuning import MOST, STEP, TUNABLE, WIDEST, Tuning, TuningState, distance, score_at
 from agent.model import Alert, Finding, Kind
+from tests.support import keeping
 
 SPOKE: dict[Kind, tuple[float, float]] = {
     "missing": (0.42, 0.5),
@@ -25,18 +26,7 @@ SPOKE: dict[Kind, tuple[float, float]] = {
 
 
 def finding(kind: Kind, score: float, threshold: float, operation: str = "S1/1/r1/T4/2") -> Finding:
-    return Finding(
-        time=100.0,
-        kind=kind,
-        severity="warning",
-        channel="",
-        spindle="S1",
-        operation=operation,
-        tool="4",
-        score=score,
-        threshold=threshold,
-        evidence={},
-    )
+    return keeping.finding(time=100.0, kind=kind, operation=operation, score=score, threshold=threshold)
 
 
 def alert(kind: Kind, score: float, threshold: float, operation: str = "S1/1/r1/T4/2") -> Alert:

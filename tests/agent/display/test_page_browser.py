@@ -70,9 +70,15 @@ def complaints(page: Page) -> list[str]:
     return found
 
 
-def told(found: dict[str, list[str]]) -> None:
-    lines = "\n".join(f"{place}: {one}" for place, what in found.items() for one in what)
-    assert not lines, lines
+def told(found: dict[str, list[str]]) -> list[str]:
+    """All complaints, each with its place."""
+    return [f"{place}: {one}" for place, what in found.items() for one in what]
+
+
+def ask_back(page: Page, button: str) -> None:
+    """Press what is not done before a question is answered."""
+    page.tap(button)
+    page.wait("document.querySelector('dialog[open]')")
 
 
 def test_an_alert_arrives_and_says_what_to_do(server: PageServer, page: Page) -> None:
@@ -162,8 +168,7 @@ def test_a_limit_that_was_widened_is_said_and_can_be_put_back(server: PageServer
     page.tap(".card .primary")
     page.wait("document.querySelector('.tuning').checkVisibility()")
     assert "20 % plus large" in page.text(".tuning")
-    page.tap(".tuning button")
-    page.wait("document.querySelector('dialog[open]')")
+    ask_back(page, ".tuning button")
     page.tap("dialog .primary")
     command = server.command()
     assert (command["command"], command["tuning"]) == ("undo_tuning", "tuning-1")
@@ -186,12 +191,10 @@ def test_the_installer_sees_what_each_operation_can_see(server: PageServer, page
 
 def test_what_cannot_be_taken_back_is_asked_twice(server: PageServer, page: Page) -> None:
     show(server, page, "worn")
-    page.tap(".card .pair button:last-child")
-    page.wait("document.querySelector('dialog[open]')")
+    ask_back(page, ".card .pair button:last-child")
     page.tap("dialog .pair button:first-child")
     page.wait("!document.querySelector('dialog[open]')")
-    page.tap(".card .pair button:last-child")
-    page.wait("document.querySelector('dialog[open]')")
+    ask_back(page, ".card .pair button:last-child")
     page.tap("dialog .primary")
     command = server.command()
     assert (command["command"], command["alert"]) == ("false_alarm", "a1")
@@ -201,12 +204,9 @@ def test_acknowledge_and_tool_changed(server: PageServer, page: Page) -> None:
     show(server, page, "worn")
     page.tap(".card .pair button:first-child")
     assert server.command()["command"] == "acknowledge"
-    page.tap("nav [data-place=tools]")
-    page.wait("document.querySelectorAll('.tool-grid .tool').length === 4")
-    page.tap(".tool-grid .tool:nth-child(3)")
+    pick_tool(page, 3)
     page.wait("document.querySelector('.picked h2').textContent.startsWith('T4')")
-    page.tap(".picked .primary")
-    page.wait("document.querySelector('dialog[open]')")
+    ask_back(page, ".picked .primary")
     page.tap("dialog .primary")
     command = server.command()
     assert (command["command"], command["tool"], command["spindle"]) == ("tool_changed", "4", "S1")
@@ -237,8 +237,7 @@ def test_a_measure_that_is_given_up_is_not_sent(server: PageServer, page: Page) 
     show(server, page, "monitoring")
     pick_tool(page, 2)
     page.wait("document.querySelector('.picked h2').textContent.startsWith('T2')")
-    page.tap(".picked .actions button:nth-child(2)")
-    page.wait("document.querySelector('dialog[open]')")
+    ask_back(page, ".picked .actions button:nth-child(2)")
     page.tap("dialog .pair button:first-child")
     page.wait("!document.querySelector('dialog[open]')")
     page.tap(".picked .actions button:nth-child(3)")
@@ -308,6 +307,7 @@ def test_the_page_comes_back_with_the_agent(browser: Browser) -> None:
     with PageServer(port=port) as second:
         second.show("worn")
         page.wait(f"{LIVE} && {STATES['worn']}", 20.0)
+        assert "Usure outil T4" in page.text(".card")
     page.close()
 
 
@@ -316,7 +316,8 @@ def test_a_tab_that_slept_wakes_up_grey(server: PageServer, page: Page) -> None:
     page.call("Page.setWebLifecycleState", {"state": "frozen"})
     server.kill()
     page.call("Page.setWebLifecycleState", {"state": "active"})
-    page.wait(f"{GREY} && document.querySelector('.word').textContent === 'SIGNAL PERDU'", TEN_SECONDS)
+    page.wait(GREY, TEN_SECONDS)
+    assert page.text(".word") == "SIGNAL PERDU"
 
 
 def test_a_monitor_that_falls_silent_behind_a_living_stream_is_not_believed(server: PageServer, page: Page) -> None:
@@ -431,12 +432,11 @@ def test_one_screen_for_gloves_and_old_glasses(browser: Browser, size: str, lang
                 found[f"{state}, {tab}"] = complaints(page)
             page.tap(".about .back")
             page.wait("document.querySelector('.card')")
-        page.tap(".card .pair button:last-child")
-        page.wait("document.querySelector('dialog[open]')")
+        ask_back(page, ".card .pair button:last-child")
         found["question"] = complaints(page)
         problems = page.problems()
         page.close()
-    told(found)
+    assert told(found) == []
     assert problems == []
 
 
@@ -459,4 +459,4 @@ def test_a_phone_may_scroll_down_but_not_sideways(browser: Browser, server: Page
         page.wait(f"{DRAWN} && document.querySelector('.reasons:not([hidden]) :is(li, tr)')")
         found[tab] = complaints(page)
     page.close()
-    told(found)
+    assert told(found) == []

@@ -126,7 +126,10 @@ def test_an_unchanged_file_is_not_sent_twice(texts: dict[str, Texts]) -> None:
     "path", ["/static/../server.py", "/static/%2e%2e%2fserver.py", "/static/..%2Fserver.py", "/static/", "/static/x.js", "//etc/passwd"]
 )
 def test_no_other_file_of_the_disk_can_be_had(texts: dict[str, Texts], path: str) -> None:
-    with_house(texts, lambda house: pytest.fail(path) if house.ask("GET", path)[0] != 404 else None)
+    def test(house: House) -> None:
+        assert house.ask("GET", path)[0] == 404
+
+    with_house(texts, test)
 
 
 def test_the_snapshot_as_json(texts: dict[str, Texts]) -> None:

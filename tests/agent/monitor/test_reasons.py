@@ -17,6 +17,7 @@ from agent.monitor.pictures import POINTS
 from agent.monitor.reasons import MOST
 from agent.paths import DataPaths
 from agent.settings import MachineSettings
+from tests.support import keeping
 from tests.support.lathe import CUTS, PART, START, Faults, pieces, rows, settings
 
 PLAN = plan(DataPaths.find(None))
@@ -198,19 +199,9 @@ def test_the_installer_sees_what_every_operation_can_see() -> None:
 
 
 def spoke(**changes: object) -> Finding:
-    base = Finding(
-        time=50.0,
-        kind="spindle",
-        severity="warning",
-        channel="vibration",
-        spindle="S1",
-        operation="",
-        tool="",
-        score=1.9,
-        threshold=1.6,
-        evidence={"baseline": 1.1, "unit": "mm/s", "n_baseline": 20},
-    )
-    return msgspec.structs.replace(base, **changes)
+    base = {"time": 50.0, "kind": "spindle", "channel": "vibration", "operation": "", "tool": "", "score": 1.9, "threshold": 1.6}
+    base["evidence"] = {"baseline": 1.1, "unit": "mm/s", "n_baseline": 20}
+    return keeping.finding(**(base | changes))
 
 
 @pytest.mark.parametrize(

@@ -69,9 +69,15 @@ def test_drive_map(state: State) -> None:
 
 
 def test_every_word_of_the_state_has_a_number() -> None:
-    machine = Machine(demo.cycle(), 1)
+    machine, lathe = Machine(demo.cycle(), 1), rows("simulated_lathe")
+    words = set()
     for k in range(700):
-        machine_registers(machine.advance(k * 0.01))
+        state = machine.advance(k * 0.01)
+        table = machine_registers(state)
+        read = tuple(value(lathe[name], table) for name in ("mode", "execution", "door"))
+        assert read == (state.mode, state.execution, state.door)
+        words.update(read)
+    assert words == {"AUTOMATIC", "ACTIVE", "PROGRAM_COMPLETED", "CLOSED", "OPEN"}
 
 
 @pytest.mark.parametrize("name", ["simulated_lathe", "simulated_drive", "simulated_vibration"])
