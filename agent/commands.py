@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
 
@@ -56,7 +56,7 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True, tag="measure", tag_fiel
     """Flank wear of the tool in this position, as somebody measured it. `vb`: mm."""
 
     tool: str
-    vb: Annotated[float, msgspec.Meta(ge=0.0, le=MOST_VB)]
+    vb: float
     spindle: str = ""
     by: str = ""
     id: str = ""

@@ -38,7 +38,7 @@ ON_TIME, SLACK = 0.1, 1.0
 SKIPPED = 3
 """Places in a row that may have been passed over without a cut."""
 MARK = "~"
-"""What a name begins with that stands for a tool and is none: 'cut 3', 'coupe 3' (`Texts.tool_label`)."""
+"""What a name begins with that stands for a tool and is none: 'pass 3', 'passe 3' (`Texts.tool_label`)."""
 WEIGHT = 0.05
 """Of the newest cut in a shape that was seen often."""
 

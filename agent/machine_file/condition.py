@@ -14,6 +14,8 @@ MOST = 16
 """Channels of a group (`agent.detect.multivariate.MOST`)."""
 WHOLE = 0.02
 """By which the sum of both races' passages may lie off a whole number: makers give three or four digits."""
+BALLS = 200
+"""Balls of a row at the most, as `n` has it: a larger sum of passages is in hertz."""
 SCOPE = 15.0
 """kW below which ISO 20816-3 does not apply."""
 NO_NUMBER = frozenset({"tool", "program", "section", "part", "cycle", "door", "mode", "execution", "vibration"})
@@ -24,8 +26,9 @@ def check_condition(settings: MachineSettings, document: dict[str, Any], found: 
     """What [[spindle]] says of bearings and zones, and every [[group]]."""
     for spindle, place in placed(settings.spindle, document, "spindle"):
         for i, bearing in enumerate(spindle.bearings):
-            _check_bearing(bearing, (*place, "bearings", i), found)
-        if (spindle.iso_group is None) != (not spindle.iso_support):
+            _check_bearing(bearing, (*place, "bearings", i), document, found)
+        written = _written(document, place)
+        if ("iso_group" in written) != bool(written.get("iso_support", "")):
             found.wrong(place, "iso_half", name=spindle.name)
         elif spindle.iso_group is not None and spindle.rated_power is not None and spindle.rated_power <= SCOPE:
             found.wrong((*place, "iso_group"), "iso_power", name=spindle.name, power=spindle.rated_power, scope=SCOPE)
@@ -35,21 +38,37 @@ def check_condition(settings: MachineSettings, document: dict[str, Any], found: 
         _check_group(group, place, settings, found)
 
 
-def _check_bearing(bearing: BearingOptions, place: Place, found: Found) -> None:
-    name = found.shown(bearing.name or str(place[-1]))
-    if bearing.bpfo is not None or bearing.bpfi is not None:
-        if bearing.bpfo is None or bearing.bpfi is None:
+def _written(document: dict[str, Any], place: Place) -> dict[str, Any]:
+    """What stands at a place, wrong values too: what was refused is not called missing as well."""
+    raw: Any = document
+    for step in place:
+        try:
+            raw = raw[step]
+        except (KeyError, IndexError, TypeError):  # a default that nobody wrote
+            return {}
+    return raw if isinstance(raw, dict) else {}
+
+
+def _check_bearing(bearing: BearingOptions, place: Place, document: dict[str, Any], found: Found) -> None:
+    written = _written(document, place)
+    name = found.shown(bearing.name or f"{place[-2]}[{int(place[-1]) + 1}]")
+    if "bpfo" in written or "bpfi" in written:
+        if not ("bpfo" in written and "bpfi" in written):
             found.wrong(place, "bearing_half", name=name)
+        elif bearing.bpfo is None or bearing.bpfi is None:
+            return  # refused, and told
         elif bearing.bpfo >= bearing.bpfi:
             found.wrong((*place, "bpfo"), "bearing_order", name=name, bpfo=bearing.bpfo, bpfi=bearing.bpfi)
-        elif abs(bearing.bpfo + bearing.bpfi - round(bearing.bpfo + bearing.bpfi)) > WHOLE:
+        elif bearing.bpfo + bearing.bpfi > BALLS or abs(bearing.bpfo + bearing.bpfi - round(bearing.bpfo + bearing.bpfi)) > WHOLE:
             found.wrong((*place, "bpfi"), "bearing_sum", name=name, bpfo=bearing.bpfo, bpfi=bearing.bpfi, sum=bearing.bpfo + bearing.bpfi)
         return
-    missing = [key for key in ("n", "d", "D") if getattr(bearing, key) is None]
+    missing = [key for key in ("n", "d", "D") if key not in written]
     if missing:
         found.wrong(place, "bearing_missing", name=name, missing=", ".join(missing))
         return
-    balls, ball, pitch = bearing.n or 0, bearing.d or 0.0, bearing.D or 0.0
+    if bearing.n is None or bearing.d is None or bearing.D is None:
+        return  # refused, and told
+    balls, ball, pitch = bearing.n, bearing.d, bearing.D
     most = int(math.pi * pitch / max(ball, 1e-9))
     if ball >= pitch:
         found.wrong((*place, "d"), "bearing_swapped", name=name, d=ball, D=pitch)

@@ -51,8 +51,8 @@ def obey(
         case UndoTuning():
             reason = "" if watch.tuning.undo(command.tuning, command.by, now) else "unknown_tuning"
         case ToolChanged():
-            known = {baseline.tool for baseline in watch.state.baselines.values()}
-            if command.tool not in known:
+            known = {(baseline.tool, spindle) for baseline in watch.state.baselines.values() for spindle in ("", baseline.spindle)}
+            if (command.tool, command.spindle) not in known:
                 reason = "unknown_tool"
             else:
                 lives.obey(command, now)

@@ -124,7 +124,7 @@ class Texts:
         return f"{label} {name}" if name else label
 
     def tool_label(self, tool: str) -> str:
-        """'T4'; 'cut 3' of a cut that is known by its place alone ('~3'); '' where the tool is not known."""
+        """'T4'; 'pass 3' of a cut that is known by its place alone ('~3'); '' where the tool is not known."""
         if tool.startswith("~"):
             return self.say("operation.cut", n=tool[1:])
         return tool if not tool or tool[:1] in "Tt" else f"T{tool}"

@@ -138,7 +138,7 @@ def _is(kind: type, value: Any) -> bool:
 def _listed(options: tuple[Any, ...], value: Any, place: Place, found: Found) -> bool:
     if any(type(value) is type(option) and value == option for option in options):
         return True
-    words = [str(option) for option in options]
+    words = [str(option) for option in options if option != ""]
     found.wrong(place, "not_listed", value=found.shown(value), meant=found.nearest(str(value)[:80], words), known=", ".join(words))
     return False
 

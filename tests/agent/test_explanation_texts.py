@@ -49,7 +49,7 @@ def test_wear_is_compared_with_the_new_tool() -> None:
     text = plain(told("wear"))
     assert "Comparé à: 3 passes de l'outil neuf, le 16 nov." in text
     assert "Depuis: pièce 104, 08:55" in text
-    assert "1 fausse alerte par mois au plus, pour toute la machine" in text
+    assert "1 fausse alarme par mois au plus, pour toute la machine" in text
     assert "au plus 1 passe sur 400 000" in text
     assert "Arête nette" in text
 
@@ -67,7 +67,7 @@ def test_a_state_passes_no_limit_by_chance() -> None:
 
 
 @pytest.mark.parametrize(
-    ("per_month", "said"), [(1.0, "1 fausse alerte par mois"), (4.0, "4 fausses alertes par mois"), (0.25, "en 4 mois")]
+    ("per_month", "said"), [(1.0, "1 fausse alarme par mois"), (4.0, "4 fausses alarmes par mois"), (0.25, "en 4 mois")]
 )
 def test_the_budget_is_said_as_the_shop_set_it(per_month: float, said: str) -> None:
     assert said in plain(told("wear", per_month=per_month))

@@ -100,9 +100,11 @@ def test_a_limit_of_the_shop_is_used() -> None:
         (Measure(tool="2", vb=30.0), "not_a_flank_wear"),
         (Measure(tool="2", vb=-0.1), "not_a_flank_wear"),
         (StillGood(tool="99"), "unknown_tool"),
+        (ToolChanged(tool="99"), "unknown_tool"),
+        (ToolChanged(tool="2", spindle="S9"), "unknown_tool"),
     ],
 )
-def test_what_cannot_be_is_refused(command: Measure | StillGood, reason: str) -> None:
+def test_what_cannot_be_is_refused(command: Measure | StillGood | ToolChanged, reason: str) -> None:
     monitor, _ = run(2)
     before = monitor.state()
     result, told = monitor.do(command, START + 20)

@@ -29,8 +29,6 @@ HOSTILE = [
     b'{"command":"tool_changed","tool":"4","reason":"tired"}',
     b'{"command":"measure","tool":"4"}',
     b'{"command":"measure","tool":"4","vb":"0.2"}',
-    b'{"command":"measure","tool":"4","vb":30}',
-    b'{"command":"measure","tool":"4","vb":-0.1}',
     b'{"command":"measure","tool":"4","vb":NaN}',
     b"\xff\xfe\x00\x01",
     b'{"command":"acknowledge","alert":"\xff"}',

@@ -149,7 +149,7 @@ def test_an_alert_shows_what_was_seen_what_speaks_for_it_and_what_it_could_be_in
     evidence = page.text(".reasons:not([hidden])")
     assert "Comparé à" in evidence
     assert "3 passes de l'outil neuf" in evidence
-    assert "1 fausse alerte par mois au plus" in evidence
+    assert "1 fausse alarme par mois au plus" in evidence
     assert "1 passe sur 400 000" in evidence
     page.tap("[data-tab=doubts]")
     page.wait("document.querySelectorAll('.reasons:not([hidden]) li').length >= 5")

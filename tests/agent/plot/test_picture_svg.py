@@ -83,7 +83,7 @@ def test_what_each_picture_says() -> None:
     assert "au-dessous de l'habituel" in words(drawn(PICTURES["breakage"]))
     assert "alerte à 1,3 s" in words(drawn(PICTURES["breakage"]))
     assert "limite 60 %" in words(drawn(PICTURES["overload"]))
-    assert "rien n'est venu" in words(drawn(PICTURES["absent"]))
+    assert "aucune passe" in words(drawn(PICTURES["absent"]))
     assert "limite 1,76 mm/s" in words(drawn(PICTURES["vibration"]))
     assert all(word in words(drawn(PICTURES["together"])) for word in ("T4", "+24 %", "T1", "T2", "+18 %"))
     assert "rising from part 104" in words(drawn(PICTURES["wear"], language="en"))
