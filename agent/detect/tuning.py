@@ -47,8 +47,8 @@ def distance(kind: str, score: float) -> float:
     """How far a score of this kind lies from what is usual, 0 or more; the larger the worse.
 
     missing: share of the usual work, as -log. breakage: share of the load that fell away, as -log(1 - share). overload, chatter: a
-    level or a share, as it is (overload counts above idle). wear: a rise as a fraction, as log(1 + rise). spindle: a ratio, as its log. drift:
-    the chart's own sum.
+    level or a share, as it is (overload counts above idle). wear: a rise as a fraction, as log(1 + rise). spindle: a ratio, as its log.
+    drift: the chart's own sum.
     """
     match kind:
         case "missing":

@@ -77,5 +77,5 @@ def test_any_times_give_a_rate(times: list[float]) -> None:
     assert pace.hours >= 0.0
 
 
-def test_the_run_length_is_the_share_turned_over() -> None:
-    assert budget.run_length(budget.probability(1.0 / 160.0)) == pytest.approx(400_000)
+def test_one_false_alarm_a_month_is_one_in_400_000_evaluations() -> None:
+    assert 1.0 / budget.probability(1.0 / 160.0) == pytest.approx(400_000)
