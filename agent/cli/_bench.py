@@ -119,14 +119,14 @@ def _wire() -> list[Case]:
     n = 10_000
     time = np.arange(n) * 0.1
     load = np.where(time % 20 < 12, 40.0, 8.0) + rng.normal(size=n) * 0.5
-    ok, speed, air = np.ones(n, np.bool_), np.full(n, 3000.0), np.zeros(n, np.bool_)
+    ok, speed, air, usual = np.ones(n, np.bool_), np.full(n, 3000.0), np.zeros(n, np.bool_), np.zeros(0)
 
     def walk() -> None:
         figures, table = segment.new_state()
         looks = segment.every_look()
         at = 0
         while at < n:
-            at, _ = segment.advance(time, load, ok, speed, at, 1, 1, 30.0, 0.0, figures, table, air, looks)
+            at, _ = segment.advance(time, load, ok, speed, at, 1, 1, 30.0, 0.0, figures, table, air, looks, usual)
 
     return [
         Case(

@@ -109,7 +109,9 @@ class Watch:
         baseline = self.state.baselines.get(key)
         if baseline is None:
             return looks.EVERY
-        return looks.NONE if cut in self._spoiled else looks.bounds(baseline, self._priors.peak, self.p, self._options)
+        if cut in self._spoiled:
+            return looks.NONE
+        return looks.bounds(baseline, self._priors.peak, self.p, self._options, self._envelope.usual(baseline))
 
     def untold(self, cut: str, key: str, time: float) -> None:
         """Looks at an open cut, the latest at `time`, at which there was nothing to judge."""

@@ -173,7 +173,7 @@ def segment(k: Any, broken: bool) -> Told:
             looks[k.TOP], looks[k.SHARE], looks[k.LOW] = 24.9, 0.5, 20.0
         events, start = [], 0
         while start < rows:
-            start, event = k.advance(at * 0.02, load, ok, speed, start, gate, has_speed, 30.0, 0.02, state, idle, air, looks)
+            start, event = k.advance(at * 0.02, load, ok, speed, start, gate, has_speed, 30.0, 0.02, state, idle, air, looks, np.zeros(0))
             events.append((start, event))
         name = f"{gate}_{has_speed}"
         told |= {f"events_{name}": np.array(events), f"state_{name}": state, f"idle_{name}": idle, f"air_{name}": air}
