@@ -144,11 +144,17 @@ def places(low: tuple[float, ...], high: tuple[float, ...], grid: float) -> Floa
     # All windows of moments within place k reach from k + start, or before, to k + stop, or beyond.
     start, stop = math.floor(1.5 - around + ROUNDING), math.ceil(around - 0.5 - ROUNDING)
     out = np.full(n, -math.inf)
-    some = np.arange(max(-start, 0), max(min(n, n - stop), 0))
-    if start <= stop and len(some):
-        out[some] = np.lib.stride_tricks.sliding_window_view(middle, stop - start + 1)[some + start].min(axis=1)
-    elif len(some):
-        out[some] = np.maximum(middle[np.clip(some + start, 0, n - 1)], middle[np.clip(some + stop, 0, n - 1)])
+    first, last = max(-start, 0), n - stop
+    if first >= last:
+        return out
+    least = out[first:last]
+    if start > stop:
+        some = np.arange(first, last)
+        least[:] = np.maximum(middle[np.minimum(some + start, n - 1)], middle[some + stop])
+        return out
+    least[:] = middle[first + start : last + start]
+    for k in range(start + 1, stop + 1):
+        np.minimum(least, middle[first + k : last + k], out=least)
     return out
 
 

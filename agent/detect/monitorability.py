@@ -24,13 +24,13 @@ from __future__ import annotations
 
 import functools
 import math
-import statistics
 from collections.abc import Sequence
 
 import numpy as np
 
 from agent.detect import breakage
 from agent.detect.baseline import SPREAD_FLOOR, Baseline
+from agent.detect.middle import median
 from agent.promise import Promise
 
 SEEN = 3
@@ -81,7 +81,7 @@ def deviation(baseline: Baseline) -> float:
 def _strayed(values: tuple[float, ...]) -> float:
     """How far the farthest but one lies from the five around it, as a share: wear is a slow rise and does not count. Kept, for it is asked
     at each look and changes with each cut."""
-    level = [statistics.median(values[max(0, i - 2) : i + 3]) for i in range(len(values))]
+    level = [median(values[max(0, i - 2) : i + 3]) for i in range(len(values))]
     return float(np.sort(np.abs(np.expm1(np.array(values) - np.array(level))))[-2])
 
 
@@ -91,7 +91,7 @@ def faintest(baseline: Baseline) -> float:
     strayed = deviation(baseline)
     if not math.isfinite(strayed):
         return math.inf
-    now = float(np.median(baseline.work.values[-NOW:]))
+    now = median(baseline.work.values[-NOW:])
     return baseline.contrast * math.exp(now - baseline.work.mean) * (1.0 - strayed)
 
 
