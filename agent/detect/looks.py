@@ -40,3 +40,24 @@ def bounds(baseline: Baseline, prior: Prior, p: float, options: MonitoringOption
     else:
         share = max(breakage.SHARE, baseline.fall_share + breakage.BEYOND_USUAL)
     return top, share, envelope.GONE, envelope.CONTRAST, grid, usual
+
+
+class Limits:
+    """`bounds`, worked out anew only where a cut or a part has changed what they are made of: they are asked for at every event.
+
+    Parameters
+    ----------
+    options: [monitoring].
+    """
+
+    def __init__(self, options: MonitoringOptions) -> None:
+        self._options = options
+        self._of: tuple[Baseline, Floats, tuple[int, int, Prior, float]] | None = None
+        self._bounds = EVERY
+
+    def of(self, baseline: Baseline, prior: Prior, p: float, usual: Floats) -> Bounds:
+        """Of the operation that is cut now; see `bounds`. Every cut that closes counts in `seen`."""
+        now = (baseline.seen, baseline.good, prior, p)
+        if self._of is None or self._of[0] is not baseline or self._of[1] is not usual or self._of[2] != now:
+            self._of, self._bounds = (baseline, usual, now), bounds(baseline, prior, p, self._options, usual)
+        return self._bounds

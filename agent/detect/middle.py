@@ -19,8 +19,8 @@ def winsorised(values: Sequence[float], floor: float) -> tuple[float, float, flo
     Neither deviation is below `floor`. NaN where a value is.
     """
     latest = np.array(values)
-    middle = median(values)
-    robust = max(1.4826 * median(np.abs(latest - middle).tolist()), floor)
+    middle = _median(latest)
+    robust = max(1.4826 * _median(np.abs(latest - middle)), floor)
     latest = np.minimum(np.maximum(latest, middle - 3.0 * robust), middle + 3.0 * robust)
     n = len(latest)
     mean = float(np.add.reduce(latest)) / n
@@ -33,7 +33,8 @@ def median(values: Sequence[float]) -> float:
     """Of a few values, at least one; to the bit that of numpy. NaN where a value is."""
     ordered = sorted(values)
     half, odd = divmod(len(ordered), 2)
-    if any(map(math.isnan, ordered)):
+    total = sum(ordered)
+    if total != total and any(map(math.isnan, ordered)):
         return math.nan
     return ordered[half] if odd else (ordered[half - 1] + ordered[half]) / 2.0
 
@@ -43,31 +44,47 @@ def band(curves: Sequence[Curve], floor: float) -> tuple[tuple[float, ...], tupl
 
     As long as the median of the lengths, as far as three curves reach; None where that is less than two points.
     """
-    length = int(median([len(curve) for curve in curves]))
-    # A row a place: its values lie side by side, which sorts twice as fast.
-    matrix = np.full((length, len(curves)), np.nan)
-    for i, curve in enumerate(curves):
+    lengths = [len(curve) for curve in curves]
+    length = int(median(lengths))
+    full = min(*lengths, length)
+    matrix = np.full((len(curves), length), np.nan)
+    for row, curve in zip(matrix, curves, strict=True):
         n = min(length, len(curve))
-        matrix[:n, i] = curve[:n]
-    known = np.isfinite(matrix).sum(axis=1)
-    if np.all(known == len(curves)):
-        count = known
+        row[:n] = curve[:n]
+    if np.isfinite(matrix[:, :full]).all():
+        # All curves reach `full`: counted is beyond it only.
+        tail = np.isfinite(matrix[:, full:]).sum(axis=0)
+        matrix = matrix[:, : (full if len(curves) >= 3 else 0) + int((tail >= 3).sum())]
+        count = np.full(matrix.shape[1], len(curves))
+        count[full:] -= np.isnan(matrix[:, full:]).sum(axis=0)
     else:
-        matrix = matrix[: int((known >= 3).sum())]
-        count = len(curves) - np.isnan(matrix).sum(axis=1)
-    if len(matrix) < 2:
+        matrix = matrix[:, : int((np.isfinite(matrix).sum(axis=0) >= 3).sum())]
+        count = len(curves) - np.isnan(matrix).sum(axis=0)
+    if matrix.shape[1] < 2:
         return None
     middle = _medians(matrix, count)
-    spread = 1.4826 * _medians(np.abs(matrix - middle[:, None]), count)
+    matrix -= middle
+    np.abs(matrix, out=matrix)
+    spread = 1.4826 * _medians(matrix, count)
     half = np.maximum(3.0 * spread, floor * float(np.max(np.abs(middle))))
-    return tuple(np.round(middle - half, 3).tolist()), tuple(np.round(middle + half, 3).tolist())
+    low, high = np.round(np.stack((middle - half, middle + half)), 3).tolist()
+    return tuple(low), tuple(high)
+
+
+def _median(values: Curve) -> float:
+    """The same of an array; NaN where a value is."""
+    ordered = np.sort(values)
+    half, odd = divmod(len(ordered), 2)
+    if ordered[-1] != ordered[-1]:
+        return float(ordered[-1])
+    return float(ordered[half]) if odd else float(ordered[half - 1] + ordered[half]) / 2.0
 
 
 def _medians(matrix: NDArray[np.float64], count: NDArray[np.intp]) -> NDArray[np.float64]:
-    """(n, columns) to (n,): of each row the median of its `count` values that are there; the others are NaN."""
-    ordered = np.sort(matrix, axis=1)
-    row = np.arange(len(matrix))
+    """(rows, n) to (n,): of each column the median of its `count` values that are there; the others are NaN."""
+    ordered = np.sort(matrix, axis=0)
+    column = np.arange(matrix.shape[1])
     high = count // 2
     low = np.maximum((count - 1) // 2, 0)
-    middle: NDArray[np.float64] = (ordered[row, low] + ordered[row, high]) / 2.0
+    middle: NDArray[np.float64] = (ordered[low, column] + ordered[high, column]) / 2.0
     return middle

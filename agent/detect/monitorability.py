@@ -81,8 +81,13 @@ def deviation(baseline: Baseline) -> float:
 def _strayed(values: tuple[float, ...]) -> float:
     """How far the farthest but one lies from the five around it, as a share: wear is a slow rise and does not count. Kept, for it is asked
     at each look and changes with each cut."""
-    level = [median(values[max(0, i - 2) : i + 3]) for i in range(len(values))]
-    return float(np.sort(np.abs(np.expm1(np.array(values) - np.array(level))))[-2])
+    x, n = np.array(values), len(values)
+    level = np.empty(n)
+    if n > 4:
+        level[2:-2] = np.sort(np.stack([x[k : n - 4 + k] for k in range(5)]), axis=0)[2]
+    for i in (0, 1, n - 2, n - 1) if n > 4 else range(n):
+        level[i] = median(values[max(0, i - 2) : i + 3])
+    return float(np.sort(np.abs(np.expm1(x - level)))[-2])
 
 
 def faintest(baseline: Baseline) -> float:

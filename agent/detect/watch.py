@@ -11,7 +11,7 @@ from agent.detect import coverage, first, fusion, looks, monitorability, wear
 from agent.detect.baseline import Baseline, Priors, begun, priors
 from agent.detect.breakage import breakage
 from agent.detect.budget import probability
-from agent.detect.coverage import of_operation
+from agent.detect.coverage import Words
 from agent.detect.drift import Drift
 from agent.detect.envelope import Envelope
 from agent.detect.finding import over
@@ -55,6 +55,8 @@ class Watch:
         self._alarms_per_hour = alarms_per_hour
         self.p = probability(alarms_per_hour)
         self.state = WatchState()
+        self.words = Words(options)
+        self._limits = looks.Limits(options)
         self.tuning = Tuning()
         self.signals = Signals(options.wear_limit)
         self._priors = Priors()
@@ -94,7 +96,7 @@ class Watch:
             return []
         if cut.phase == "closed" and (cut.held == "idle_unknown" or not cut.held):
             baseline.blind = baseline.blind + 1 if cut.held else 0
-        word = of_operation(baseline, self._options, cut.time)
+        word = self.words.of(baseline, cut.time)
         # Idle that is not known may be known now: such cuts are judged as soon as they can be.
         if baseline.good >= coverage.SEEN and word.word is Word.NOT_MONITORABLE and word.reason != "idle_unknown":
             return self._opened(cut) if cut.phase == "opened" else self._only_learn(cut, baseline, noise)
@@ -111,7 +113,7 @@ class Watch:
             return looks.EVERY
         if cut in self._spoiled:
             return looks.NONE
-        return looks.bounds(baseline, self._priors.peak, self.p, self._options, self._envelope.usual(baseline))
+        return self._limits.of(baseline, self._priors.peak, self.p, self._envelope.usual(baseline))
 
     def untold(self, cut: str, key: str, time: float) -> None:
         """Looks at an open cut, the latest at `time`, at which there was nothing to judge."""

@@ -274,7 +274,10 @@ class SpindleSegmenter:
         good = frame.load[frame.ok]
         if not len(good):
             return
-        steps = np.abs(np.diff(good, prepend=self._last_load))
+        steps = np.empty(len(good))
+        steps[0] = good[0] - self._last_load
+        np.subtract(good[1:], good[:-1], out=steps[1:])
+        np.abs(steps, out=steps)
         self._last_load = float(good[-1])
         steps = steps[steps > 0.0]
         if len(steps):
