@@ -13,7 +13,7 @@ import numpy as np
 
 from agent.cli import _bench_full as full
 from agent.cli import _bench_peers as peers
-from agent.kernels import adwin, charts, control, robust, segment, signature, vibration, whiten
+from agent.kernels import adwin, charts, control, dtw, robust, segment, signature, vibration, whiten
 from agent.kernels.bearing import BearingLines
 from agent.kernels.decimate import Record
 from agent.kernels.spectrum import Spectrum
@@ -365,7 +365,7 @@ def _curves() -> list[Case]:
             "us_cut",
             lambda: signature.exceed(np.zeros((4, 4)), centre, spread, floor, curves[1], 0, 3.0, math.inf, 3, told),
         ),
-        Case("dtw", "us_cut", lambda: signature.dtw(first, second, 20, rows), 1.0, {"python": (lambda: peers.dtw(slow, usual, 20), 1.0)}),
+        Case("dtw", "us_cut", lambda: dtw.dtw(first, second, 20, rows), 1.0, {"python": (lambda: peers.dtw(slow, usual, 20), 1.0)}),
         Case(
             "grow",
             "us_cut",

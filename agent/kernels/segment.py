@@ -14,7 +14,7 @@ from drivers import jit
 BINS = 160
 """Speed bins of the idle table: 5 % wide, from 30 rpm; bin 0 is standing or no speed channel."""
 RING = 64
-STATE = 32 + 5 * RING
+LOADS, SPEEDS, TIMES, AIRS, GATES, STATE = range(32, 33 + 5 * RING, RING)
 OPEN, T_OPEN, T_LAST, N, SUM, PEAK, PEAK2, WORK, IDLE, RISE, FALL = range(11)
 T_FALL, BEFORE, HERE, NEXT_GROW, T_LOW, NOISE, RANGE, LAST_LOAD, LAST_TIME, COUNT, STEADY_SINCE = range(11, 22)
 S_N, S_SUM, S_WORK, S_IDLE, S_T, LEVEL, T_CAND, SECTIONED, SETTLED, SURE = range(22, 32)
@@ -162,7 +162,7 @@ def _begin(state, time):  # type: ignore[no-untyped-def]
 def _back(state, c, t):  # type: ignore[no-untyped-def]
     """How many readings ago was `LEARN_DELAY` seconds ago; 0: not that far back."""
     for k in range(3, min(c + 1, RING)):
-        if t - state[32 + 2 * RING + (c - k) % RING] >= LEARN_DELAY:
+        if t - state[TIMES + (c - k) % RING] >= LEARN_DELAY:
             return k
     return 0
 
@@ -239,39 +239,37 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
         dt = t - state[LAST_TIME] if c > 0 and 0.0 <= t - state[LAST_TIME] < 1.0e6 else 0.0
         if dt > 2.0 * counted and state[OPEN] == 0.0 and state[SECTIONED] == 0.0:
             state[T_CAND] = np.nan
-        slot, base = c % RING, 32
-        state[base + slot] = x
-        state[base + RING + slot] = v
-        state[base + 2 * RING + slot] = t
+        slot = c % RING
+        state[LOADS + slot], state[SPEEDS + slot], state[TIMES + slot] = x, v, t
         filled = min(c + 1, RING)
         steady = True
         if has_speed:
             for k in range(1, filled):
                 j = (c - k) % RING
-                if t - state[base + 2 * RING + j] > LOOK_BACK:
-                    allowed = max(UNSTEADY, min(SLOW_UNSTEADY * dt, SLOW_MOST)) * max(abs(v), abs(state[base + RING + j]), 100.0)
-                    steady = k > 1 or not slow or abs(v - state[base + RING + j]) <= allowed
+                if t - state[TIMES + j] > LOOK_BACK:
+                    allowed = max(UNSTEADY, min(SLOW_UNSTEADY * dt, SLOW_MOST)) * max(abs(v), abs(state[SPEEDS + j]), 100.0)
+                    steady = k > 1 or not slow or abs(v - state[SPEEDS + j]) <= allowed
                     break
-                if abs(v - state[base + RING + j]) > UNSTEADY * max(abs(v), 100.0):
+                if abs(v - state[SPEEDS + j]) > UNSTEADY * max(abs(v), 100.0):
                     steady = False
                     break
             if not steady or c == 0:
                 state[STEADY_SINCE] = t
         turning, settled = (not has_speed) or abs(v) >= minimum_speed, steady and ((not has_speed) or t - state[STEADY_SINCE] >= SETTLE)
-        m = median3(x, state[base + (c - 1) % RING], state[base + (c - 2) % RING]) if filled >= 3 else x
+        m = median3(x, state[LOADS + (c - 1) % RING], state[LOADS + (c - 2) % RING]) if filled >= 3 else x
         mean, before = x, np.nan
         inside, earlier = 1.0, 0.0
         for k in range(1, filled):
             j = (c - k) % RING
-            age = t - state[base + 2 * RING + j]
-            if not (age >= 0.0 and age <= 2.0 * SMOOTH) or (has_speed and state[base + 2 * RING + j] < state[STEADY_SINCE] + TRANSIENT):
+            age = t - state[TIMES + j]
+            if not (age >= 0.0 and age <= 2.0 * SMOOTH) or (has_speed and state[TIMES + j] < state[STEADY_SINCE] + TRANSIENT):
                 break
             if age <= SMOOTH:
                 inside += 1.0
-                mean += (state[base + j] - mean) / inside
+                mean += (state[LOADS + j] - mean) / inside
             else:
                 earlier += 1.0
-                before = state[base + j] if earlier == 1.0 else before + (state[base + j] - before) / earlier
+                before = state[LOADS + j] if earlier == 1.0 else before + (state[LOADS + j] - before) / earlier
         idle = idle_at(table, v if has_speed else 0.0)
         if has_speed and settled and inside >= 3.0:
             _learn_ripple(table, speed_bin(v), abs(x - mean))
@@ -308,8 +306,8 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
         elif not above or state[SECTIONED] == 1.0 or (slow and not steady):
             state[T_CAND] = np.nan
 
-        state[base + 3 * RING + slot] = np.nan
-        state[base + 4 * RING + slot] = gate
+        state[AIRS + slot] = np.nan
+        state[GATES + slot] = gate
         counting = state[OPEN] == 1.0 or state[T_CAND] == state[T_CAND]
         if counting:
             level = idle if idle == idle else 0.0
@@ -325,10 +323,12 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
             if not fresh and dt <= counted:
                 state[WORK] += (x - level) * dt if settled or state[SECTIONED] == 0.0 else 0.0
                 state[IDLE] += level * dt
-            oldest = state[base + 2 * RING + (c - 5) % RING]
+            oldest = state[TIMES + (c - 5) % RING]
             oldest = -np.inf if rough and (before != before or t - 2.0 * SMOOTH < state[T_OPEN]) else oldest
             if state[N] >= 6.0 and settled and oldest > -np.inf and (not has_speed or oldest >= state[STEADY_SINCE] + TRANSIENT):
-                old = before if rough else median3(state[base + (c - 3) % RING], state[base + (c - 4) % RING], state[base + (c - 5) % RING])
+                old = before
+                if not rough:
+                    old = median3(state[LOADS + (c - 3) % RING], state[LOADS + (c - 4) % RING], state[LOADS + (c - 5) % RING])
                 state[RISE] = max(state[RISE], m - old)
                 if old - m > state[FALL]:
                     state[FALL] = old - m
@@ -336,7 +336,7 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
                     state[BEFORE] = old - level
             state[T_LAST] = t
             if state[SECTIONED] == 1.0 and ready:
-                state[base + 3 * RING + slot] = now
+                state[AIRS + slot] = now
             if state[OPEN] == 1.0 and state[SECTIONED] == 0.0:
                 if below and state[T_LOW] != state[T_LOW]:
                     state[T_LOW] = t
@@ -346,13 +346,13 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
         else:
             if filled >= 2 and dt <= counted and settled and c <= 50:
                 state[NOISE] += (abs(x - state[LAST_LOAD]) / 1.128 - state[NOISE]) / (c + 1.0)
-            state[base + 3 * RING + slot] = now if ready and gate != 2 else np.nan
+            state[AIRS + slot] = now if ready and gate != 2 else np.nan
         if settled:
             k = _back(state, c, t)
             if k > 0:
-                low = state[base + 3 * RING + (c - k) % RING]
-                if low == low and (not has_speed or state[base + 2 * RING + (c - k) % RING] > state[STEADY_SINCE] + TRANSIENT):
-                    gate_then = state[base + 4 * RING + (c - k) % RING]
+                low = state[AIRS + (c - k) % RING]
+                if low == low and (not has_speed or state[TIMES + (c - k) % RING] > state[STEADY_SINCE] + TRANSIENT):
+                    gate_then = state[GATES + (c - k) % RING]
                     b = speed_bin(v if has_speed else 0.0)
                     # A drive slips: under load it may turn at a speed at which it never idles. What is cut there is no idle.
                     cutting = gate_then == 2.0 and table[1, b] == 0.0 and idle == idle and low > TWICE * idle + 0.5 * high
