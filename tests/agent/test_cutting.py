@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.cutting import MATERIALS, MODEL, WORN, Expected, chip, expected, force, power, speed
+from agent.paths import DataPaths
 from agent.settings import ChannelOptions, CuttingOptions, SpindleOptions
+from agent.texts import LANGUAGES, Texts
 
 TURNING = {"kind": "turning", "kc11": 3100.0, "mc": 0.0, "ap": 3.0, "f": 0.2, "vc": 120.0}
 MILLING = {"kind": "milling", "material": "P2", "ap": 3.0, "ae": 8.0, "fz": 0.1, "z": 4, "D": 20.0, "n": 2000.0}
@@ -121,3 +123,6 @@ def test_loads_of_other_units() -> None:
 def test_what_cannot_be_said_says_why(channel: dict[str, Any], spindle: dict[str, Any], changes: dict[str, Any], why: str) -> None:
     one = ChannelOptions(**{"name": "load", "role": "spindle.load", "unit": "%", **channel})
     assert of(one, SpindleOptions(**{"name": "S1", "rated_power": 10.0, "base_speed": 1500.0, **spindle}), **changes) == why
+    for language in LANGUAGES:
+        # Data that lack something are a mistake of their own.
+        assert why == "no_data" or Texts.load(DataPaths.find(None), language).has(f"mistake.cutting_{why}.remedy")
