@@ -2,12 +2,12 @@
 
 A fresh monitor sees a minute of idling, then one layer under a `section` register, then idling again. Its spindle power is read at 10 Hz
 (the PLC renews it every 0.2 s). The authors cut out what is no cut, so idling is drawn from the readings of that tool below its first
-percentile, and how long a section goes on in air is not seen here. Cutting data are those of the table (fz, n, ap), the cutter's 12 mm and four teeth,
-titanium (S37), and a full slot: how wide each pass of a pocket is, is not told.
+percentile, and how long a section goes on in air is not seen here. Cutting data are those of the table (fz, n, ap), the cutter's 12 mm
+and four teeth, titanium (S37), and a full slot: how wide each pass of a pocket is, is not told.
 
 Trials of a layer: as it is (whatever is told is false); missing (idling instead of the layer); broken (idling from a point on that is
-drawn evenly from 5 to 90 % of the layer); too heavy (a wrong blank or offset). Nothing here was tuned: kc and margins come from `agent.cutting`, the rule of a break from
-`agent.detect.first`.
+drawn evenly from 5 to 90 % of the layer); too heavy (a wrong blank or offset). Nothing here was tuned: kc and margins come from
+`agent.cutting`, the rule of a break from `agent.detect.first`.
 """
 
 from __future__ import annotations
