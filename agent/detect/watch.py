@@ -7,19 +7,19 @@ from collections.abc import Collection
 
 import msgspec
 
-from agent.detect import coverage, first, fusion, looks, monitorability, wear
+from agent.detect import coverage, fusion, looks, monitorability, wear
 from agent.detect.baseline import Baseline, Priors, begun, priors
 from agent.detect.breakage import breakage
 from agent.detect.budget import probability
+from agent.detect.ceiling import Ceilings
 from agent.detect.coverage import of_operation
 from agent.detect.drift import Drift
-from agent.detect.envelope import Envelope
 from agent.detect.finding import over
+from agent.detect.growing import Growing
 from agent.detect.levels import of_tools
 from agent.detect.life import Rise
 from agent.detect.missing import absent, missing
 from agent.detect.overdue import Overdue
-from agent.detect.overload import overload
 from agent.detect.sequence import PARTS, Sequence
 from agent.detect.signals import BACK, Signals
 from agent.detect.slow import Slow
@@ -30,8 +30,6 @@ from agent.model import Alert, Cut, Finding, Indicator, Word
 from agent.promise import Promise
 from agent.settings import MonitoringOptions
 
-REPEATS = 2
-"""Looks in a row for which a load must stay above its limit: 0.2 s, so that the spike of a breaking edge is told as a break."""
 NORMAL = 0.75
 """Share of the usual work from which on a cut after a missing one counts as normal again."""
 FEWEST = 4
@@ -48,25 +46,34 @@ class Watch:
     options: [monitoring].
     alarms_per_hour: the budget, of automatic running, for the whole machine.
     parts_told: the control tells one part from the next. sections_told: it says when a cut is.
+    ceilings: what cutting data allow.
     """
 
-    def __init__(self, options: MonitoringOptions, alarms_per_hour: float, *, parts_told: bool = True, sections_told: bool = True) -> None:
+    def __init__(
+        self,
+        options: MonitoringOptions,
+        alarms_per_hour: float,
+        ceilings: Ceilings | None = None,
+        *,
+        parts_told: bool = True,
+        sections_told: bool = True,
+    ) -> None:
         self._options = options
         self._alarms_per_hour = alarms_per_hour
         self.p = probability(alarms_per_hour)
         self.state = WatchState()
         self.tuning = Tuning()
+        self._ceilings = ceilings or Ceilings()
         self.signals = Signals(options.wear_limit)
         self._priors = Priors()
         self._drift = Drift(self.p, options.monitor_cuts, options.smallest_drift)
         self._slow = Slow(self._drift)
         self._spoiled: dict[str, str] = {}
-        self._over: dict[str, int] = {}
         self._by_load = not sections_told
         self._order = Sequence(options.learn_cuts, told=parts_told)
         self._order.parts = self.state.sequences
         self.visits = Visits(options, self._known, self._absent, self.state.visits)
-        self._envelope = Envelope(self.p)
+        self._growing = Growing(options, self.p, self._ceilings, self._passes)
         self.overdue = Overdue(self._order, self._known, self._absent)
         self.overdue.awaited.waits = self.state.waits
         self._part: int | None = None
@@ -109,14 +116,12 @@ class Watch:
         baseline = self.state.baselines.get(key)
         if baseline is None:
             return looks.EVERY
-        return looks.NONE if cut in self._spoiled else looks.bounds(baseline, self._priors.peak, self.p, self._options)
+        return looks.NONE if cut in self._spoiled else self._growing.bounds(baseline, self._priors.peak, self.p)
 
     def untold(self, cut: str, key: str, time: float) -> None:
         """Looks at an open cut, the latest at `time`, at which there was nothing to judge."""
         self._time = max(self._time, time)
-        if cut in self._over:
-            self._over[cut] = 0
-        self._envelope.untold(cut)
+        self._growing.untold(cut)
         if (baseline := self.state.baselines.get(key)) is not None:
             baseline.used = max(baseline.used, time)
 
@@ -190,6 +195,8 @@ class Watch:
                 known = self.state.baselines
                 its = [key for key in self.state.bad if (known[key].tool, known[key].spindle) == (alert.tool, alert.spindle)]
                 self.state.bad = [key for key in self.state.bad if key not in its]
+                if alert.evidence.get("hardly") is True:
+                    self.state.distrusted = [*self.state.distrusted, alert.operation]
             case "wear":
                 self.state.worn = [tool for tool in self.state.worn if tool != alert.tool]
             case "drift":
@@ -281,16 +288,7 @@ class Watch:
         return out
 
     def _grown(self, cut: Cut, baseline: Baseline, noise: float) -> list[Finding | Indicator]:
-        if cut.id in self._spoiled:
-            return []
-        band = self._envelope.look(cut, baseline, noise)
-        unknown = first.broken(cut, baseline, noise) if self._options.first_cuts else None
-        finding = self._passes(breakage(cut, baseline, noise) or unknown) or self._passes(band)
-        if finding is None:
-            over = self._passes(overload(cut, baseline, self._priors.peak, self.p, self._options.learn_cuts))
-            self._over[cut.id] = self._over.get(cut.id, 0) + 1 if over is not None else 0
-            if over is not None and self._over[cut.id] >= REPEATS:
-                finding = over
+        finding = self._growing.look(cut, baseline, noise, self._priors.peak, self.p) if cut.id not in self._spoiled else None
         if finding is None:
             return []
         self._spoiled[cut.id] = finding.kind
@@ -298,8 +296,7 @@ class Watch:
         return [finding]
 
     def _closed(self, cut: Cut, baseline: Baseline, noise: float) -> list[Finding | Indicator]:
-        self._over.pop(cut.id, None)
-        self._envelope.look(cut, baseline, noise)
+        self._growing.closed(cut.id)
         self.state.pace.cut(cut.time)
         spoiled = self._spoiled.pop(cut.id, None)
         baseline.seen += 1
@@ -312,13 +309,16 @@ class Watch:
             if cut.held == "run_up":
                 self._order.unsee(baseline.key)
             return out
+        finding = None
         if spoiled is None and not monitorability.unproven(baseline):
             finding = self._passes(breakage(cut, baseline, noise)) or self._passes(
                 missing(cut, baseline, self._priors.work, self.p, self._options.learn_cuts)
             )
-            if finding is not None:
-                self._mark(baseline.key)
-                return [finding]
+        if spoiled is None and not self._by_load and baseline.key not in self.state.distrusted:
+            finding = finding or self._ceilings.hardly(cut, baseline, noise)
+        if finding is not None:
+            self._mark(baseline.key)
+            return [finding]
         if spoiled is not None or cut.features.samples < FEWEST or cut.features.work <= 0.0:
             return out
         share = cut.features.work / math.exp(baseline.work.mean) if baseline.work.n else 1.0

@@ -40,6 +40,8 @@ class WatchState(msgspec.Struct):
     """Of each operation the signals besides its work"""
     worn_by: dict[str, str] = {}
     """Worn tool to the signal that said so, where it was not the work"""
+    distrusted: list[str] = []
+    """Operations of which the operator said that the floor of their cutting data spoke falsely"""
 
 
 def without(state: WatchState, keys: Collection[str]) -> WatchState:
@@ -59,5 +61,6 @@ def without(state: WatchState, keys: Collection[str]) -> WatchState:
         signals={key: signals for key, signals in state.signals.items() if key not in keys},
         waiting=[finding for finding in state.waiting if finding.operation not in keys],
         shared=[key for key in state.shared if key not in keys],
+        distrusted=[key for key in state.distrusted if key not in keys],
         worn=[tool for tool in state.worn if tool not in lost],
     )

@@ -17,6 +17,7 @@ from agent.commands import Command, CommandResult
 from agent.conditions import Conditions
 from agent.context import Context, Seen
 from agent.detect import coverage
+from agent.detect.ceiling import Ceilings
 from agent.detect.health import Health
 from agent.detect.recurring import Recurring, RecurringState
 from agent.detect.sensor import Sensors
@@ -63,7 +64,8 @@ class Monitor:
             name: SpindleSegmenter(name, has_speed=has_speed, minimum_speed=minimum) for name, has_speed, minimum in self.context.spindles
         }
         budget = alarms_per_hour(settings.monitoring.false_alarms) or 1.0 / 160.0
-        self.watch = Watch(settings.monitoring, budget, parts_told=self.context.knows_parts, sections_told=self.context.knows_sections)
+        told = {"parts_told": self.context.knows_parts, "sections_told": self.context.knows_sections}
+        self.watch = Watch(settings.monitoring, budget, Ceilings(settings), **told)
         self.sensors = Sensors(settings)
         self.health = Health(settings, self.timeline, self.watch.p)
         self.supply = Supply(settings)

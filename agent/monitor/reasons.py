@@ -90,6 +90,8 @@ class Reasons:
         baseline = self._watch.state.baselines.get(finding.operation)
         picture = self._picture(finding, baseline)
         against = "well" if finding.kind == "process" and finding.channel else AGAINST.get(finding.kind, "good_cuts")
+        if by_data(finding):
+            against = "cutting_data"
         since_part = _whole(finding.evidence.get("since_part"))
         tuning = self._watch.tuning
         self._known.pop(alert.id, None)
@@ -193,8 +195,18 @@ def _basis(finding: Finding) -> Literal["chance", "rule", "state"]:
     evidence = finding.evidence
     if finding.kind == "sensor" or (finding.kind == "process" and not finding.channel) or evidence.get("absent") is True:
         return "state"
-    ruled = finding.kind in RULED or evidence.get("indicator") == "bearing" or (finding.kind == "missing" and finding.threshold <= LOWEST)
+    ruled = (
+        finding.kind in RULED
+        or by_data(finding)
+        or evidence.get("indicator") == "bearing"
+        or (finding.kind == "missing" and finding.threshold <= LOWEST)
+    )
     return "rule" if ruled else "chance"
+
+
+def by_data(finding: Finding) -> bool:
+    """Whether it was judged by the cutting data of the machine file."""
+    return finding.evidence.get("ceiling") is True or finding.evidence.get("hardly") is True
 
 
 def _figures(finding: Finding) -> list[str]:
