@@ -189,6 +189,21 @@ def test_the_installer_sees_what_each_operation_can_see(server: PageServer, page
     assert page.problems() == []
 
 
+def test_the_installer_sees_what_became_of_the_budget(server: PageServer, page: Page) -> None:
+    show(server, page, "monitoring")
+    page.tap("nav [data-place=installer]")
+    page.tap("[data-tab=budget]")
+    page.wait("document.querySelector('.budget h2')?.textContent === 'Trop tôt pour juger'")
+    assert "2 alertes sont restées sans réponse" in page.text(".sentences")
+    assert not page.eval("document.querySelector('[data-tab=budget]').hasAttribute('data-warns')")
+    server.show("broken")
+    page.wait("document.querySelector('.budget h2').textContent === 'Au-dessus du budget'")
+    assert "outil absent, outil T2, programme 4711, passe 2 (5 fois sur 7)" in page.text(".sentences").replace("\u00a0", " ")
+    assert "À faire" in page.text(".sentences")
+    assert page.eval("document.querySelector('[data-tab=budget]').hasAttribute('data-warns')")
+    assert page.problems() == []
+
+
 def test_what_cannot_be_taken_back_is_asked_twice(server: PageServer, page: Page) -> None:
     show(server, page, "worn")
     ask_back(page, ".card .pair button:last-child")
@@ -416,6 +431,11 @@ def test_one_screen_for_gloves_and_old_glasses(browser: Browser, size: str, lang
                     found[f"{state}, wires"] = complaints(page)
                     page.tap("[data-tab=operations]")
                     page.wait("document.querySelector('.operations tbody tr')")
+                    found[f"{state}, operations"] = complaints(page)
+                    page.tap("[data-tab=budget]")
+                    page.wait("document.querySelector('.budget .sentences p')")
+                    if page.eval("(b => b.scrollHeight > b.clientHeight + 1)(document.querySelector('.budget .why-box'))"):
+                        found[f"{state}, budget"] = ["what became of the budget is cut off"]
                 found[f"{state}, {place}"] = complaints(page)
         for state in ("absent", "overloaded", "vibrating", "together", "worn", "broken"):
             show(server, page, state)
