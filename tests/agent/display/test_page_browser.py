@@ -166,7 +166,8 @@ def test_an_alert_shows_what_was_seen_what_speaks_for_it_and_what_it_could_be_in
 def test_a_limit_that_was_widened_is_said_and_can_be_put_back(server: PageServer, page: Page) -> None:
     show(server, page, "overloaded")
     page.tap(".card .primary")
-    page.wait("document.querySelector('.tuning').checkVisibility()")
+    # The picture comes last and moves what stands below it: a finger waits for it too.
+    page.wait(f"document.querySelector('.tuning').checkVisibility() && {DRAWN}")
     assert "20 % plus large" in page.text(".tuning")
     ask_back(page, ".tuning button")
     page.tap("dialog .primary")
