@@ -12,12 +12,14 @@ from agent.explained import Explanation
 from agent.mistakes import Mistake
 from agent.model import Alert, Coverage, Scalar
 from agent.paths import DataPaths
+from agent.realised import Realised
 from agent.settings import Language
 from agent.texts.alerts import AlertText, alert_text, evidence_rows
 from agent.texts.explanation import ExplanationText, explanation_text
+from agent.texts.realised import RealisedText, realised_text
 from agent.texts.typeset import FINE, FIRM, NOTHING, fill, known, number, placeholders, typeset
 
-__all__ = ["LANGUAGES", "AlertText", "ExplanationText", "NamedTool", "Texts"]
+__all__ = ["LANGUAGES", "AlertText", "ExplanationText", "NamedTool", "RealisedText", "Texts"]
 
 LANGUAGES: tuple[Language, ...] = ("fr", "en")
 
@@ -157,6 +159,10 @@ class Texts:
     def explanation(self, alert: Alert, known: Explanation, zone: str) -> ExplanationText:
         """Why an alert may be believed and where it may err. `zone`: the machine's time zone."""
         return explanation_text(self, alert, known, zone)
+
+    def realised(self, known: Realised) -> RealisedText:
+        """What became of the false-alarm budget."""
+        return realised_text(self, known)
 
     def branch(self, prefix: str) -> dict[str, Any]:
         """All texts below `prefix` as nested dicts, typeset, placeholders left in; a list of alternatives gives its first."""
