@@ -46,6 +46,9 @@ AIR = 0.35
 two readings they begin."""
 FEWEST_AIR = 3
 """Cells of air from which idle is known."""
+EDGE, RISE = 0.5, 0.5
+"""s, or two cells, within which the load must rise somewhere by this share of the level: a tool enters at once, an idle that warms up or
+settles does not."""
 ROBUST = 1.4826
 """Median deviation to standard deviation, for Gaussian values."""
 STANDS = 0.10
@@ -220,7 +223,7 @@ def pattern(course: Course) -> Pattern:
         above[cut] = np.quantile(air, 0.84) - idle[cut]
         noise[cut] = np.median(scatter[calm])
     total = float(level.sum())
-    if total <= 0.0:
+    if total <= 0.0 or _rise(middle - idle, max(round(EDGE / course.cell), 2)) < RISE * float(np.median(level[level > 0.0])):
         return Pattern(idle, np.zeros(len(middle)), math.inf, math.inf, 0.0, np.zeros(0))
     contrast = total / float(middle[level > 0.0].sum()) if float(middle[level > 0.0].sum()) > 0.0 else 0.0
     shares = np.array([_share(one, idle, level) for one in loads])
@@ -275,6 +278,12 @@ def _share(loads: Floats, idle: Floats, level: Floats) -> float:
     if not cuts.any() or good.sum() < KNOWN * cuts.sum():
         return math.nan
     return float((loads[good] - idle[good]).sum() / level[good].sum())
+
+
+def _rise(middle: Floats, cells: int) -> float:
+    """Largest rise within so many cells."""
+    rises = [middle[by:] - middle[:-by] for by in range(1, min(cells, len(middle) - 1) + 1)]
+    return max((float(np.nanmax(one)) for one in rises if np.isfinite(one).any()), default=0.0)
 
 
 def _shifted(loads: Floats, by: int) -> Floats:

@@ -48,6 +48,7 @@ class _Open:
     part: int
     number: int
     sound: bool
+    told: bool = False
     frames: list[Frame] = field(default_factory=list)
     rows: int = 0
 
@@ -59,7 +60,6 @@ class VisitWork:
     ----------
     on: whether there is anything to do: such a machine.
     chance: that one evaluation may be a false alarm, now.
-    well: by spindle, program and tool: nothing was told of it that holds still.
     tuned: the finding at the limit as the operator's verdicts left it; None where it does not pass that.
     """
 
@@ -68,12 +68,10 @@ class VisitWork:
         *,
         on: bool,
         chance: Callable[[], float],
-        well: Callable[[str, str, str], bool],
         tuned: Callable[[Finding], Finding | None],
     ) -> None:
         self._on = on
         self._chance = chance
-        self._well = well
         self._tuned = tuned
         self.courses: dict[str, Course] = {}
         """By spindle, program, tool and number of the visit; survives a restart"""
@@ -108,6 +106,12 @@ class VisitWork:
         if now.rows > MOST_ROWS:
             now.sound, now.frames = False, []
 
+    def told(self, spindle: str, tool: str) -> None:
+        """Something else told that this tool is broken or missing: its visit need not say so again."""
+        now = self._open.get(spindle)
+        if now is not None and now.tool == tool:
+            now.told = True
+
     def doubt(self) -> None:
         """Something was missed: the visits that go on now say nothing."""
         for now in self._open.values():
@@ -140,13 +144,12 @@ class VisitWork:
         known.used = time
         place = Operation(spindle=spindle, program=now.program, revision=1, tool=now.tool, section="")
         share = visit.share(visit.pattern(known), known, laid) if visit.alike(known, laid) else math.nan
-        well = self._well(spindle, now.program, now.tool)
-        said = self._judge(key, known, share, place, time, now.part) if well else None
+        said = self._judge(key, known, share, place, time, now.part)
         if said is not None:
             known.told += 1
             if known.told >= GONE:
                 self._forget(key)
-            return [said]
+            return [] if now.told else [said]
         # Where there is no work to compare, any course of like length is one more to learn from.
         if not visit.alike(known, laid) or share < NORMAL:
             known.odd += 1
@@ -154,10 +157,9 @@ class VisitWork:
                 self._forget(key)
             return []
         known.odd = 0
-        if well:
-            visit.keep(known, laid)
-            standing = self._standings[key] = visit.standing(known, visit.pattern(known), self._chance())
-            known.sure = known.sure + 1 if standing.limit > 0.0 else 0
+        visit.keep(known, laid)
+        standing = self._standings[key] = visit.standing(known, visit.pattern(known), self._chance())
+        known.sure = known.sure + 1 if standing.limit > 0.0 else 0
         if not known.told:
             return []
         known.told = 0

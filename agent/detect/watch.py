@@ -68,7 +68,7 @@ class Watch:
         self._order.parts = self.state.sequences
         self.visits = Visits(options, self._known, self._absent, self.state.visits)
         self._envelope = Envelope(self.p)
-        work = VisitWork(on=parts_told and not sections_told, chance=lambda: self.p, well=self._well, tuned=self._passes)
+        work = VisitWork(on=parts_told and not sections_told, chance=lambda: self.p, tuned=self._passes)
         work.courses = self.state.courses
         self.overdue = Overdue(self._order, self._known, self._absent, work)
         self.overdue.awaited.waits = self.state.waits
@@ -214,7 +214,7 @@ class Watch:
     def told_by_visit(self, spindle: str, program: str, tool: str) -> bool:
         """Whether this tool would be told to be missing by the work of its whole visit, when it leaves."""
         whole = self.overdue.work.standing(spindle, program, tool)
-        return whole is not None and whole.limit > 0.0 and self._well(spindle, program, tool)
+        return whole is not None and whole.limit > 0.0
 
     def wear_level(self, baseline: Baseline) -> tuple[float | None, float]:
         """Filtered rise against the new tool and its limit, as fractions."""
@@ -363,11 +363,6 @@ class Watch:
         """Neither broken nor worn: its cuts may be learned from."""
         return baseline.key not in self.state.bad and baseline.tool not in self.state.worn
 
-    def _well(self, spindle: str, program: str, tool: str) -> bool:
-        """Nothing that was told of this tool still holds."""
-        known = (self.state.baselines[key] for key in self.state.bad)
-        return not any((one.spindle, one.program, one.tool) == (spindle, program, tool) for one in known)
-
     def _back(self, baseline: Baseline) -> bool:
         told = self.signals.back(baseline.key, baseline.tool)
         if told is not None:
@@ -380,6 +375,7 @@ class Watch:
 
     def _mark(self, key: str) -> None:
         """Its cuts are not learned from until one is normal again."""
+        self.overdue.work.told(self.state.baselines[key].spindle, self.state.baselines[key].tool)
         if key not in self.state.bad:
             self.state.bad = [*self.state.bad, key]
 
