@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from agent.explained import Explanation, OperationView
+from agent.notices import Notice
 from agent.promise import Promise
 
 Scalar = float | int | str | bool | None
@@ -384,6 +385,7 @@ class Snapshot(_Noun, frozen=True, kw_only=True):
     """Those of the programs that are remembered, the latest cut first"""
     promises: tuple[Promise, ...] = ()
     """Of every operation that was cut well three times"""
+    notices: tuple[Notice, ...] = ()
 
 
 Event = Cut | Indicator | Finding | Alert | Checklist | Coverage
