@@ -19,7 +19,7 @@ import numpy as np
 
 from agent.detect.baseline import MEMORY, Baseline, Prior, middle_of
 from agent.detect.budget import prediction_factor
-from agent.model import Cut, Indicator
+from agent.model import Cut, Finding, Indicator
 
 HELD = "feed_changed"
 """Why such a cut is held, a key under [reason]."""
@@ -98,7 +98,7 @@ def _share(baseline: Baseline, at: float) -> float:
 
 
 def _level(cut: Cut, baseline: Baseline) -> float:
-    """By how much the load is off the usual one, as a logarithm: of the median, which noise does not move, or of the peak without a curve."""
+    """By how much the load is off the usual one, as a logarithm: its median, which noise does not move; its peak without a curve."""
     middle = middle_of(cut)
     if middle > 0.0 and baseline.middle.n >= 3:
         return math.log(middle) - baseline.middle.mean
@@ -135,7 +135,7 @@ class Feeds:
             self.now.pop(baseline.key, None)
         return cut
 
-    def said(self, cut: Cut) -> list[Indicator]:
+    def said(self, cut: Cut) -> list[Finding | Indicator]:
         """The event of a cut at another feed: the feed against the usual one, 1 = as usual."""
         if cut.held != HELD:
             return []
@@ -143,8 +143,10 @@ class Feeds:
         return [Indicator(time=cut.time, channel="", operation=key, tool=tool, name="feed_ratio", value=self.now[key].ratio)]
 
     def shifts(self, absent: Baseline, seen: Collection[str], known: Mapping[str, Baseline]) -> bool:
-        """Whether an absent operation may have come under the name of another: one of the same tool came at another feed in this part
-        (`seen`), and where the load alone says when cuts are, it opens and ends them elsewhere then."""
+        """Whether an absent operation may have come under the name of another.
+
+        One of the same tool came at another feed in this part (`seen`): where the load alone says when cuts are, it may open elsewhere.
+        """
         now = [known[key] for key in self.now if key in seen and key in known]
         return absent.by_load and any((one.tool, one.spindle) == (absent.tool, absent.spindle) for one in now)
 

@@ -272,7 +272,7 @@ class Watch:
             baseline.cutting_time += cut.features.duration
             if not cut.held:
                 baseline.learn(cut, noise)
-        return [*self.feeds.said(cut)]
+        return self.feeds.said(cut)
 
     def _opened(self, cut: Cut) -> list[Finding | Indicator]:
         self.visits.opened(cut.operation.key)

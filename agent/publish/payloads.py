@@ -18,7 +18,7 @@ from agent.notices import Notice
 from agent.outbox import Message
 from agent.publish.topics import Topics
 from agent.publish.words import CONTROLLER_MODE, EXECUTION, condition, condition_class, word
-from agent.settings import Language
+from agent.settings import Language, ToolOptions
 from agent.texts import NamedTool, Texts
 from drivers.model import Quality
 
@@ -53,7 +53,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     alerts: int = 0
     """that are not cleared"""
     notices: tuple[Notice, ...] = ()
-    tools: tuple[NamedTool, ...] = ()
+    tools: tuple[ToolOptions, ...] = ()
     """[[tool]] of the machine file, for the texts of the notices"""
 
     def differs(self, other: Status) -> bool:
@@ -153,8 +153,8 @@ def telemetry(snapshot: Snapshot, topics: Topics) -> Message:
         out[f"{tool.spindle}.T{tool.tool}.wear" if several else f"T{tool.tool}.wear"] = figure(tool.wear)
     for notice in snapshot.notices:
         if notice.kind == "feed_changed":
-            spindle = notice.operation.partition("/")[0]
-            out[f"{spindle}.T{notice.tool}.feed_ratio" if several else f"T{notice.tool}.feed_ratio"] = figure(notice.value)
+            prefix = f"{notice.operation.partition('/')[0]}." if several else ""
+            out[f"{prefix}T{notice.tool}.feed_ratio"] = figure(notice.value)
     for name, value in snapshot.values.items():
         out.setdefault(name, figure(value) if isinstance(value, (int, float)) else value)
     return Message(topic=topics.telemetry, payload=_encode(out), qos=1, kind="telemetry", time=snapshot.time, expiry=TELEMETRY_KEPT)
