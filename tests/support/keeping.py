@@ -28,7 +28,9 @@ CATALOGUE: dict[Language, dict[str, Any]] = {
                 "todo": "Arrêter et regarder l'outil.",
             },
         },
-        "notice": {"feed_changed": {"title": "Avance modifiée, {tool}", "text": "Même travail en un autre temps : avance à {feed} environ."}},
+        "notice": {
+            "feed_changed": {"title": "Avance modifiée, {tool}", "text": "Même travail en un autre temps : avance à {feed} environ."}
+        },
         "tree": {"tool_wear": "Usure d'un outil"},
         "step": {
             "tool_wear": {"look": "Regarder l'arête.", "change": "Changer la plaquette."},
