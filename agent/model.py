@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from agent.explained import Explanation, OperationView
+from agent.notices import Notice
 from agent.promise import Promise
 from agent.realised import Realised
 
@@ -387,6 +388,7 @@ class Snapshot(_Noun, frozen=True, kw_only=True):
     """Of every operation that was cut well three times"""
     realised: Realised = Realised()
     """What became of the false-alarm budget"""
+    notices: tuple[Notice, ...] = ()
 
 
 Event = Cut | Indicator | Finding | Alert | Checklist | Coverage

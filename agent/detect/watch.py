@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import msgspec
 
-from agent.detect import coverage, fusion, looks, monitorability, wear
+from agent.detect import coverage, feed, fusion, looks, monitorability, wear
 from agent.detect.baseline import Baseline, Priors, begun, priors
 from agent.detect.breakage import breakage
 from agent.detect.budget import probability
@@ -79,6 +79,8 @@ class Watch:
         work.courses = self.state.courses
         self.overdue = Overdue(self._order, self._known, self._absent, work)
         self.overdue.awaited.waits = self.state.waits
+        self.feeds = feed.Feeds()
+        self.feeds.now = self.state.feeds
         self._part: int | None = None
         self._time = 0.0
 
@@ -113,6 +115,17 @@ class Watch:
         if cut.phase == "grown":
             return self._grown(cut, baseline, noise)
         return self._closed(cut, baseline, noise)
+
+    def held(self, cut: Cut) -> Cut:
+        """The same, held where it may be neither judged nor learned from by what is known of its operation."""
+        known = self.state.baselines.get(cut.operation.key)
+        if known is None or cut.phase != "closed" or cut.id in self._spoiled or monitorability.why_not(known):
+            return cut
+        return self.feeds.see(cut, known, self._priors.work, self._options.learn_cuts)
+
+    def why_held(self, key: str) -> str:
+        """Why the cuts of this operation are not learned from now, a key under [reason]; '' where they are."""
+        return feed.HELD if key in self.feeds.now else ""
 
     def bounds(self, cut: str, key: str) -> looks.Bounds:
         """Which looks at an open cut of this operation need not be told (`agent.detect.looks`)."""
@@ -255,6 +268,7 @@ class Watch:
         self.visits.past = self.state.visits
         self.overdue.awaited.waits = self.state.waits
         self.overdue.work.restore(self.state.courses, anew)
+        self.feeds.now = self.state.feeds
         self._drift.restore(state.drift)
         self._slow.restore(self.state.waiting, self.state.shared)
         self.tuning.restore(state.tuning)
@@ -275,7 +289,7 @@ class Watch:
             baseline.cutting_time += cut.features.duration
             if not cut.held:
                 baseline.learn(cut, noise)
-        return []
+        return self.feeds.said(cut)
 
     def _opened(self, cut: Cut) -> list[Finding | Indicator]:
         self.visits.opened(cut.operation.key)
@@ -292,6 +306,8 @@ class Watch:
         out: list[Finding | Indicator] = []
         for key in keys:
             baseline = self.state.baselines[key]
+            if self.feeds.shifts(baseline, self._order.seen, self.state.baselines):
+                continue
             if not monitorability.why_not(baseline) and not monitorability.unproven(baseline):
                 self._mark(key)
                 out.append(absent(baseline, self._priors.work, time, part, self.p))
@@ -315,10 +331,10 @@ class Watch:
         out: list[Finding | Indicator] = []
         if cut.held:
             # A cut at an unknown idle was seen all the same: it came, in its place. The run-up of a spindle is no cut at all.
-            self._order.whole = self._order.whole and cut.held in ("idle_unknown", "run_up")
+            self._order.whole = self._order.whole and cut.held in ("idle_unknown", "run_up", feed.HELD)
             if cut.held == "run_up":
                 self._order.unsee(baseline.key)
-            return out
+            return self.feeds.said(cut)
         finding = None
         if spoiled is None and not monitorability.unproven(baseline):
             finding = self._passes(breakage(cut, baseline, noise)) or self._passes(
@@ -388,3 +404,4 @@ class Watch:
             self.overdue.awaited.forget([oldest.key])
             self._drift.forget(oldest.key)
             self.signals.forget(oldest.key)
+            self.feeds.forget([oldest.key])

@@ -306,7 +306,7 @@ class Monitor:
                     out.extend(self._end_part(self.counters.parts + 1))
                 self._part_seen.add(key)
             if cut.phase == "closed":
-                cut, indicators = self.axes.of_cut(name, self.vibration.of_cut(name, cut), self.health.faults)
+                cut, indicators = self.axes.of_cut(name, self.vibration.of_cut(name, self.watch.held(cut)), self.health.faults)
                 self.last_cut[name] = cut
                 self.lives.on_cut(cut)
                 self.desk.tally.cut(cut)

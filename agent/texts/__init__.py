@@ -11,15 +11,17 @@ from typing import Any, Protocol
 from agent.explained import Explanation
 from agent.mistakes import Mistake
 from agent.model import Alert, Coverage, Scalar
+from agent.notices import Notice
 from agent.paths import DataPaths
 from agent.realised import Realised
 from agent.settings import Language
 from agent.texts.alerts import AlertText, alert_text, evidence_rows
 from agent.texts.explanation import ExplanationText, explanation_text
+from agent.texts.notices import NoticeText, notice_text
 from agent.texts.realised import RealisedText, realised_text
 from agent.texts.typeset import FINE, FIRM, NOTHING, fill, known, number, placeholders, typeset
 
-__all__ = ["LANGUAGES", "AlertText", "ExplanationText", "NamedTool", "RealisedText", "Texts"]
+__all__ = ["LANGUAGES", "AlertText", "ExplanationText", "NamedTool", "NoticeText", "RealisedText", "Texts"]
 
 LANGUAGES: tuple[Language, ...] = ("fr", "en")
 
@@ -163,6 +165,9 @@ class Texts:
     def realised(self, known: Realised) -> RealisedText:
         """What became of the false-alarm budget."""
         return realised_text(self, known)
+    def notice(self, notice: Notice, tools: Sequence[NamedTool] = ()) -> NoticeText:
+        """What is so at this moment and asks for no alert. `tools`: [[tool]] of the machine file, for their names."""
+        return notice_text(self, notice, tools)
 
     def branch(self, prefix: str) -> dict[str, Any]:
         """All texts below `prefix` as nested dicts, typeset, placeholders left in; a list of alternatives gives its first."""

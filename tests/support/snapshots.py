@@ -28,6 +28,7 @@ from agent.model import (
     VibrationView,
     Word,
 )
+from agent.notices import Notice
 from agent.realised import Realised
 from agent.settings import ChannelOptions, MachineOptions, MachineSettings, ToolOptions
 from tests.support import explanations
@@ -414,6 +415,13 @@ def held(now: float) -> Snapshot:
     """Feed override at 80 %."""
     base = snapshot(now, word=coverage(now, Word.HOLD, "feed_override"))
     return msgspec.structs.replace(base, context=msgspec.structs.replace(base.context, feed_override=80.0))
+
+
+def feed_changed(now: float) -> Snapshot:
+    """T4 cuts at about 80 % of its feed, and nothing told it."""
+    turret = [tool("1"), tool("4", word=Word.HOLD, reason="feed_changed")]
+    note = Notice(kind="feed_changed", since=now - 90.0, program="4711", operation="S1/4711/r1/T4/3", tool="4", section="3", value=0.8, n=3)
+    return msgspec.structs.replace(snapshot(now, tools=turret), notices=(note,))
 
 
 def leftover(now: float) -> Snapshot:
