@@ -9,7 +9,7 @@ import numpy as np
 
 from agent.detect.clock import Life, Measure
 from agent.detect.life import LEVEL, by_lives, carried, crossing
-from benchmarks.detection import _left_out, _wear, _wear_curves
+from benchmarks.detection import _left_out, _wear_curves
 from benchmarks.detection._wear import Tool
 from benchmarks.detection.table import Row, wilson
 
@@ -32,13 +32,12 @@ def rows(name: str, tools: Sequence[Tool], limit: float, unit: str, clock: str =
     ]
 
 
-def after_one(name: str, tools: Sequence[Tool], fit: _wear_curves.Fit, unit: str, clock: str) -> Row:
+def after_one(name: str, tools: Sequence[Tool], clocks: _wear_curves.Clocks, limit: float, unit: str, clock: str) -> Row:
     """One measure, at a third of the other tools' median time, then none: what was measured, and the gain of the others from there.
 
-    `fit`: the curve of a tool from those left in.
+    `clocks`: how what was cut is counted for the curve of a tool from those left in.
     """
     errors, plain, without = [], [], []
-    nothing = _wear.Followed({}, (), 0)
     used = 0
     for tool in tools:
         rest = [one for one in tools if one.name != tool.name]
@@ -48,7 +47,8 @@ def after_one(name: str, tools: Sequence[Tool], fit: _wear_curves.Fit, unit: str
         if len(known) < 2:
             continue
         k, later = int(known[0]), known[1:]
-        curve = fit(rest, {})(tool, nothing)
+        of = clocks(rest)
+        curve = _wear_curves.curve(rest, {}, of, limit).expected(of(tool), {})
         errors.extend((wear[k] + np.maximum(curve[later] - curve[k], 0.0) - wear[later]).tolist())
         plain.extend((wear[k] - wear[later]).tolist())
         without.extend((curve[later] - wear[later]).tolist())
