@@ -25,7 +25,8 @@ def plain(name: str) -> Clocks:
 def same_data(name: str) -> Clocks:
     """At the same cutting data, by the extended Taylor equation (ISO 8688-2, clause 9).
 
-    Log wear = a + p log t + sum of b log condition + c a group; what stands beside log t is taken into the time. Only with at least two tools for each of its unknowns; else the clock as it is.
+    Log wear = a + p log t + sum of b log condition + c a group; what stands beside log t is taken into the time. Only with
+    at least two tools for each of its unknowns; else the clock as it is.
     """
 
     def of(tools: Sequence[Tool]) -> Clock:
