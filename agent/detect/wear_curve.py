@@ -35,6 +35,8 @@ STEEP = (0.1, 3.0)
 """Exponents that are believed."""
 TELLING = 0.1
 """Share of the limit from which on wear tells anything of a signal: below it, its logarithm is that of an edge's sharpness."""
+EARLIEST = 1e-9
+"""s: before the first cut, whose time is 0"""
 FEWEST = 3
 """Earlier tools without which a signal's gain has no standard error."""
 DUE = 0.2
@@ -89,30 +91,25 @@ class Curve:
     n: int
     """Earlier tools"""
 
-    def expected(self, seconds: Array, levels: Mapping[str, Array]) -> Array:
-        """Wear at these times, in the unit of the limit. levels: as in `Trace`, at the same moments."""
-        return np.exp(self._log(seconds, levels))
+    def corrections(self, seconds: Array, levels: Mapping[str, Array]) -> Array:
+        """What the signals add to the log wear at these times. levels: as in `Trace`, at the same moments."""
+        t = np.log(np.maximum(seconds, EARLIEST))
+        return sum((one.of(t, levels[name]) for name, one in self.excess.items() if name in levels), np.zeros(len(t)))
 
-    def chance(self, seconds: Array, levels: Mapping[str, Array], limit: float) -> Array:
-        """Chance that the wear is at the limit or beyond: the share of such tools of which it is."""
-        off = (math.log(limit) - self._log(seconds, levels)) / self.spread
-        return np.array([t_tail(z, self.dof) if z >= 0.0 else 1.0 - t_tail(-z, self.dof) for z in off.tolist()])
+    def expected(self, seconds: Array, levels: Mapping[str, Array]) -> Array:
+        """Wear at these times, in the unit of the limit."""
+        out: Array = np.exp(self.level + self.exponent * np.log(np.maximum(seconds, EARLIEST)) + self.corrections(seconds, levels))
+        return out
+
+    def chance(self, seconds: float, limit: float, correction: float = 0.0) -> float:
+        """Chance that the limit is reached by then: the share of such tools of which it is. correction: what the signals say now."""
+        off = (math.log(limit) - self.level - correction - self.exponent * math.log(max(seconds, EARLIEST))) / self.spread
+        return t_tail(off, self.dof) if off >= 0.0 else 1.0 - t_tail(-off, self.dof)
 
     def reached(self, chance: float, limit: float, correction: float = 0.0) -> float:
-        """Cutting time (s) by which so many of such tools (0 to 1) are at the limit. correction: what the signals say now (`corrected`)."""
+        """Cutting time (s) by which so many of such tools (0 to 1) are at the limit: the inverse of `chance`."""
         quantile = t_quantile(min(chance, 1.0 - chance), self.dof) * (1.0 if chance >= 0.5 else -1.0)
         return math.exp(min((math.log(limit) - self.level - correction + quantile * self.spread) / self.exponent, 700.0))
-
-    def corrected(self, seconds: float, levels: Mapping[str, float]) -> float:
-        """What the signals add to the log wear of a tool now."""
-        at = np.array([math.log(max(seconds, 1e-9))])
-        return sum(float(one.of(at, np.array([levels[name]]))[0]) for name, one in self.excess.items() if name in levels)
-
-    def _log(self, seconds: Array, levels: Mapping[str, Array]) -> Array:
-        t = np.log(np.maximum(seconds, 1e-9))
-        return _line(self.level, self.exponent, t) + sum(
-            (one.of(t, levels[name]) for name, one in self.excess.items() if name in levels), np.zeros(len(t))
-        )
 
 
 def fit(traces: Sequence[Trace], limit: float) -> Curve | None:

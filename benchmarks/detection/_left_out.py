@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 
@@ -95,7 +96,8 @@ def due(of: Curve, clock: Clock, tool: Tool, followed: Followed | None, limit: f
     """
     t = clock(tool)
     following = t + np.diff(t, prepend=0.0)
-    return first(of.chance(following, followed.levels if followed is not None else {}, limit), DUE)
+    says = of.corrections(t, followed.levels if followed is not None else {})
+    return first(np.array([of.chance(*at) for at in zip(following.tolist(), repeat(limit), says.tolist())]), DUE)
 
 
 def share_of(tools: Sequence[Tool], followed: Mapping[str, Followed], clocks: Clocks, limit: float) -> float:

@@ -114,7 +114,7 @@ def test_the_chance_is_students() -> None:
     spread = math.sqrt((SCATTER_DOF * SCATTER**2 + float(np.sum((logs - logs.mean()) ** 2))) / dof * (1.0 + 1.0 / 3.0))
     for seconds in (1000.0, 2000.0, 2600.0):
         expected = stats.t.cdf((math.log(seconds) - logs.mean()) / spread, dof)
-        assert curve.chance(np.array([seconds]), NONE, LIMIT)[0] == pytest.approx(expected, abs=1e-9)
+        assert curve.chance(seconds, LIMIT) == pytest.approx(expected, abs=1e-9)
         assert curve.reached(float(expected), LIMIT) == pytest.approx(seconds, rel=1e-6)
 
 
