@@ -62,7 +62,7 @@ def probability(alarms_per_hour: float, evaluations_per_hour: float = EVALUATION
 @functools.lru_cache(maxsize=512)
 def tail_factor(dof: int, p: float) -> float:
     """How many standard deviations, known with `dof` degrees of freedom, are passed with probability p; inf below 2."""
-    return WIDEN * _t_quantile(p, dof) if dof >= 2 else math.inf
+    return WIDEN * t_quantile(p, dof) if dof >= 2 else math.inf
 
 
 def prediction_factor(n: int, dof: int, p: float) -> float:
@@ -96,22 +96,22 @@ def _at_most(count: int, mean: float) -> float:
     return math.fsum(math.exp(one) for one in logs)
 
 
-def _t_tail(t: float, nu: int) -> float:
+def t_tail(t: float, nu: int) -> float:
     """P(T > t) of Student's t by the regularised incomplete beta function (Abramowitz & Stegun 26.7.1, 26.5.8)."""
     x = nu / (nu + t * t)
     return 0.5 * _beta(x, 0.5 * nu, 0.5)
 
 
-def _t_quantile(p: float, nu: int) -> float:
+def t_quantile(p: float, nu: int) -> float:
     """T with P(T > t) = p, by bisection."""
     low, high = 0.0, 2.0
-    while _t_tail(high, nu) > p:
+    while t_tail(high, nu) > p:
         high *= 2.0
         if high > 1e12:
             return high
     for _ in range(80):
         middle = 0.5 * (low + high)
-        if _t_tail(middle, nu) > p:
+        if t_tail(middle, nu) > p:
             low = middle
         else:
             high = middle

@@ -321,7 +321,7 @@ class Monitor:
             out.extend(self.desk.take(indicators))
             out.extend(self.desk.take(self.vibration.follow(name, cut)))
             said = self.watch.on_cut(cut, segmenter.noise)
-            self.lives.hear(said)
+            self.lives.hear(said, cut)
             out.extend(self.desk.take(said))
         self._between(segmenter)
         self.watch.overdue.on_air(name, frame, segmenter.air)
@@ -371,9 +371,9 @@ class Monitor:
 
     def _end_part(self, part: int) -> list[Event]:
         self._part_seen.clear()
-        self.lives.on_part()
         self.counters = msgspec.structs.replace(self.counters, parts=self.counters.parts + 1)
-        return self.desk.take(self.watch.on_part(part, whole=not self.sensors.lost()))
+        found = self.watch.on_part(part, whole=not self.sensors.lost())
+        return self.desk.take([*found, *self.lives.on_part(self.watch.state.worn, part)])
 
     def _cover(self, now: float) -> list[Event]:
         operations = [coverage.of_operation(baseline, self._settings.monitoring, now) for baseline in self.watch.current()]

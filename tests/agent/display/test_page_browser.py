@@ -279,7 +279,7 @@ def test_what_is_left_and_what_it_rests_on(server: PageServer, page: Page) -> No
     page.wait("document.querySelector('.picked h2').textContent.startsWith('T7')")
     assert "reste 40–95 pièces" in page.text(".tool-grid .tool:nth-child(4)")
     facts = page.text(".picked .evidence")
-    assert "5 outils précédents" in facts
+    assert "les outils précédents : 5" in facts
     pick_tool(page, 2)
     page.wait("document.querySelector('.picked h2').textContent.startsWith('T2')")
     assert "Reste" not in page.text(".picked .evidence")
