@@ -21,7 +21,7 @@ from agent.detect.life import Rise
 from agent.detect.missing import absent, missing
 from agent.detect.overdue import Overdue
 from agent.detect.sequence import PARTS, Sequence
-from agent.detect.signals import BACK, Signals
+from agent.detect.signals import Signals
 from agent.detect.slow import Slow
 from agent.detect.tuning import Tuning
 from agent.detect.visit_work import VisitWork
@@ -284,9 +284,7 @@ class Watch:
         if cut.phase == "closed":
             if cut.held == "run_up":
                 self._order.unsee(baseline.key)
-            baseline.seen += 1
-            baseline.tool_cuts += 1
-            baseline.cutting_time += cut.features.duration
+            baseline.count(cut)
             if not cut.held:
                 baseline.learn(cut, noise)
         return self.feeds.said(cut)
@@ -325,9 +323,7 @@ class Watch:
         self._growing.closed(cut.id)
         self.state.pace.cut(cut.time)
         spoiled = self._spoiled.pop(cut.id, None)
-        baseline.seen += 1
-        baseline.tool_cuts += 1
-        baseline.cutting_time += cut.features.duration
+        baseline.count(cut)
         out: list[Finding | Indicator] = []
         if cut.held:
             # A cut at an unknown idle was seen all the same: it came, in its place. The run-up of a spindle is no cut at all.
@@ -358,7 +354,7 @@ class Watch:
             out.append(
                 Indicator(time=cut.time, channel="", operation=baseline.key, tool=baseline.tool, name="work_ratio", value=math.exp(ratio))
             )
-            if baseline.tool in self.state.worn and self._back(baseline):
+            if baseline.tool in self.state.worn and self.signals.back(baseline):
                 baseline.rise_since = -1
                 self.state.worn = [tool for tool in self.state.worn if tool != baseline.tool]
                 out.append(over(cut, "wear"))
@@ -378,16 +374,6 @@ class Watch:
     def _sound(self, baseline: Baseline) -> bool:
         """Neither broken nor worn: its cuts may be learned from."""
         return baseline.key not in self.state.bad and baseline.tool not in self.state.worn
-
-    def _back(self, baseline: Baseline) -> bool:
-        told = self.signals.back(baseline.key, baseline.tool)
-        if told is not None:
-            return told
-        limit = math.log1p(self._options.wear_limit)
-        if len(baseline.ratios) < 2 or max(baseline.ratios[-2:]) > BACK * limit:
-            return False
-        baseline.ratios = baseline.ratios[-2:]
-        return True
 
     def _mark(self, key: str) -> None:
         """Its cuts are not learned from until one is normal again."""

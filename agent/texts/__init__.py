@@ -165,6 +165,7 @@ class Texts:
     def realised(self, known: Realised) -> RealisedText:
         """What became of the false-alarm budget."""
         return realised_text(self, known)
+
     def notice(self, notice: Notice, tools: Sequence[NamedTool] = ()) -> NoticeText:
         """What is so at this moment and asks for no alert. `tools`: [[tool]] of the machine file, for their names."""
         return notice_text(self, notice, tools)
