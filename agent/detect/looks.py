@@ -28,12 +28,16 @@ NONE: Bounds = (math.inf, math.inf, 0.0, 0.0, math.inf, NOWHERE)
 """... and none."""
 
 
-def bounds(baseline: Baseline, prior: Prior, p: float, options: MonitoringOptions, usual: Floats) -> Bounds:
+def bounds(
+    baseline: Baseline, prior: Prior, p: float, options: MonitoringOptions, usual: Floats = NOWHERE, ceiling: float = math.inf
+) -> Bounds:
     """Of one operation.
 
-    `prior`: of the peak. `p`: chance that one evaluation may be a false alarm. `usual`: as `Envelope.usual` has it.
+    `prior`: of the peak. `p`: chance that one evaluation may be a false alarm. `usual`: as `Envelope.usual` has it. `ceiling`: load above
+    idle that cutting data allow.
     """
-    top = overload.limit(baseline, prior, p) if baseline.good >= options.learn_cuts else math.inf
+    learned = overload.limit(baseline, prior, p) if baseline.good >= options.learn_cuts else math.inf
+    top = min(learned, ceiling)
     grid = baseline.grid if len(usual) else math.inf
     if baseline.good < breakage.FEWEST:
         share = first.SHARE if options.first_cuts and not baseline.seen else math.inf
@@ -52,12 +56,12 @@ class Limits:
 
     def __init__(self, options: MonitoringOptions) -> None:
         self._options = options
-        self._of: tuple[Baseline, Floats, tuple[int, int, Prior, float]] | None = None
+        self._of: tuple[Baseline, Floats, tuple[int, int, Prior, float, float]] | None = None
         self._bounds = EVERY
 
-    def of(self, baseline: Baseline, prior: Prior, p: float, usual: Floats) -> Bounds:
+    def of(self, baseline: Baseline, prior: Prior, p: float, usual: Floats, ceiling: float) -> Bounds:
         """Of the operation that is cut now; see `bounds`. Every cut that closes counts in `seen`."""
-        now = (baseline.seen, baseline.good, prior, p)
+        now = (baseline.seen, baseline.good, prior, p, ceiling)
         if self._of is None or self._of[0] is not baseline or self._of[1] is not usual or self._of[2] != now:
-            self._of, self._bounds = (baseline, usual, now), bounds(baseline, prior, p, self._options, usual)
+            self._of, self._bounds = (baseline, usual, now), bounds(baseline, prior, p, self._options, usual, ceiling)
         return self._bounds
