@@ -9,8 +9,8 @@ import msgspec
 from agent.detect.awaited import Wait
 from agent.detect.baseline import Baseline
 from agent.detect.budget import Pace
+from agent.detect.changes import ChangesState
 from agent.detect.drift import DriftState
-from agent.detect.feed import Changed
 from agent.detect.sequence import GONE
 from agent.detect.signals import Signal
 from agent.detect.tuning import TuningState
@@ -39,8 +39,7 @@ class WatchState(msgspec.Struct):
     """By operation: see `agent.detect.awaited`"""
     signals: dict[str, dict[str, Signal]] = {}
     """Of each operation the signals besides its work"""
-    feeds: dict[str, Changed] = {}
-    """By operation: see `agent.detect.feed`"""
+    changes: ChangesState = msgspec.field(default_factory=ChangesState)
     worn_by: dict[str, str] = {}
     """Worn tool to the signal that said so, where it was not the work"""
 
@@ -60,7 +59,7 @@ def without(state: WatchState, keys: Collection[str]) -> WatchState:
         waits={key: waits for key, waits in state.waits.items() if key not in keys},
         bad=[key for key in state.bad if key not in keys],
         signals={key: signals for key, signals in state.signals.items() if key not in keys},
-        feeds={key: one for key, one in state.feeds.items() if key not in keys},
+        changes=msgspec.structs.replace(state.changes, feeds={key: one for key, one in state.changes.feeds.items() if key not in keys}),
         waiting=[finding for finding in state.waiting if finding.operation not in keys],
         shared=[key for key in state.shared if key not in keys],
         worn=[tool for tool in state.worn if tool not in lost],

@@ -71,6 +71,7 @@ class Monitor:
         self.conditions = Conditions(settings, self.timeline, self.watch.p, self.vibration.air, self.watch.tuning.width)
         self.axes = AxisWatch(settings, self.timeline)
         self.recurring = Recurring() if not self.context.names_cuts else None
+        self.watch.changes.enabled = self.context.names_cuts
         self.lives = ToolLives(settings)
         self.counters = Counters(parts=0, cuts=0, cutting_time=0.0, rows=0, dropped=0)
         self.coverage: Coverage | None = None
@@ -90,6 +91,7 @@ class Monitor:
         )
         for segmenter in self.segmenters.values():
             segmenter.listened(self.watch.bounds)
+            segmenter.revision = self.watch.changes.revision.number
         self._overview = Overview(self)
         first = settings.spindle[0].name
         loads = {c.spindle or first: c for c in reversed(settings.channel) if c.role == "spindle.load"}
@@ -314,6 +316,8 @@ class Monitor:
             out.extend(self.desk.take(indicators))
             out.extend(self.desk.take(self.vibration.follow(name, cut)))
             said = self.watch.on_cut(cut, segmenter.noise)
+            if cut.phase == "opened":
+                segmenter.hold(self.watch.changes.unfit(cut.id))
             self.lives.hear(said)
             out.extend(self.desk.take(said))
         self._between(segmenter)
@@ -374,7 +378,7 @@ class Monitor:
             operations,
             off=self.off,
             lost=self.sensors.lost() or ("no_signal" if self.context.lost else ""),
-            held=self.context.held or self.health.holds(),
+            held=self.context.held or self.health.holds() or self.watch.changes.why(self.context.now.text("program")),
             unwatched="" if self.segmenters else "no_load_channel",
             time=now,
         )
