@@ -68,8 +68,9 @@ class Watch:
         self._order.parts = self.state.sequences
         self.visits = Visits(options, self._known, self._absent, self.state.visits)
         self._envelope = Envelope(self.p)
-        # Where the control says when a cut is, one that is late is late, and one that is skipped was not run.
-        self.overdue = Overdue(self._order, (dict) if sections_told else self._known, self._absent)
+        self.late = not sections_told
+        """A cut that is late may be missing: not where the control says when a cut is, nor where the spindle may warm up"""
+        self.overdue = Overdue(self._order, lambda: self.state.baselines if self.late else {}, self._absent)
         self.overdue.awaited.waits = self.state.waits
         self.changes = Changes(self._order, self.overdue.awaited, options.learn_cuts, sections_told=sections_told)
         self._part: int | None = None
@@ -267,9 +268,7 @@ class Watch:
         if cut.phase == "closed":
             if cut.held == "run_up":
                 self.changes.unsee(baseline.key)
-            baseline.seen += 1
-            baseline.tool_cuts += 1
-            baseline.cutting_time += cut.features.duration
+            baseline.count(cut)
             if not cut.held:
                 baseline.learn(cut, noise)
         return self.changes.feeds.said(cut)
@@ -320,9 +319,7 @@ class Watch:
         self._envelope.look(cut, baseline, noise)
         self.state.pace.cut(cut.time)
         spoiled = self._spoiled.pop(cut.id, None)
-        baseline.seen += 1
-        baseline.tool_cuts += 1
-        baseline.cutting_time += cut.features.duration
+        baseline.count(cut)
         out: list[Finding | Indicator] = []
         if cut.held:
             # A cut at an unknown idle was seen all the same: it came, in its place. The run-up of a spindle is no cut at all.

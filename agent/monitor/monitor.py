@@ -34,6 +34,7 @@ from agent.monitor.orders import obey
 from agent.monitor.overview import Overview
 from agent.monitor.reasons import Reasons
 from agent.monitor.state import MonitorState
+from agent.monitor.warming import Warming
 from agent.segment import Fill, Frame, SpindleSegmenter
 from agent.settings import MachineSettings
 from agent.timeline import Rows, Timeline
@@ -75,6 +76,7 @@ class Monitor:
         self.lives = ToolLives(settings)
         self.counters = Counters(parts=0, cuts=0, cutting_time=0.0, rows=0, dropped=0)
         self.coverage: Coverage | None = None
+        self.warming = Warming([name for name, turns, _ in self.context.spindles if turns], self.vibration.air, self.watch.overdue.awaited)
         self._part: int | None = None
         self._looked = -math.inf
         self._was_lost = False
@@ -165,6 +167,7 @@ class Monitor:
                 lives=self.lives.saved(),
                 recurring=self.recurring.state if self.recurring is not None else RecurringState(),
                 health=self.health.saved(),
+                warming=self.warming.saved(),
                 episodes=self.desk.alerts.episodes,
             )
         )
@@ -198,6 +201,7 @@ class Monitor:
         if self.recurring is not None:
             self.recurring.restore(state.recurring, spindles)
         self.health.restore(state.health)
+        self.warming.restore(state.warming)
         self._doubt.carry_out()
         self.desk.alerts.restore(state.alerts, state.episodes)
         told = (alert.channel for alert in state.alerts.values() if alert.kind == "sensor" and not alert.returned)
@@ -233,7 +237,7 @@ class Monitor:
             out.extend(self._look_until(float(rows.time[at])))
             if self._looked > before:
                 # The looks before `calm` would see nothing: they are left out.
-                due = self._looked if self.desk.alerts.episodes.ending else self.health.due
+                due = self._looked if self.desk.alerts.episodes.ending else min(self.health.due, self.warming.next(self._looked))
                 calm = min(self._calm.until(rows, seen, ahead, at, self._looked, due), self.watch.overdue.awaits(self._looked, LOOK))
                 self._looked = max(self._looked, calm - LOOK)
             stop = max(int(np.searchsorted(rows.time, self._looked + LOOK, side="left")), at + 1)
@@ -276,6 +280,9 @@ class Monitor:
             out.extend(self.desk.take(self.sensors.look(self._looked, self._held, off=self.off, undecided=undecided, named=named)))
             if self.sensors.lost():
                 self.watch.begin_again()
+            if self.warming.look(self._looked):
+                self.watch.begin_again()
+            self.watch.late = not (self.context.knows_sections or self.warming.rested)
             out.extend(self.desk.take(self.watch.overdue.on_look(self._looked, self.context.part)))
             out.extend(self.desk.tick(self._looked))
             out.extend(self._cover(self._looked))
@@ -304,13 +311,13 @@ class Monitor:
             if cut.phase == "closed":
                 cut, indicators = self.axes.of_cut(name, self.vibration.of_cut(name, self.watch.held(cut)), self.health.faults)
                 self.last_cut[name] = cut
-                self.lives.on_cut(cut)
-                self.counters = msgspec.structs.replace(
-                    self.counters,
-                    cuts=self.counters.cuts + 1,
-                    cutting_time=self.counters.cutting_time + cut.features.duration,
-                )
+                if cut.held != "run_up":
+                    self.lives.on_cut(cut)
+                    seconds = self.counters.cutting_time + cut.features.duration
+                    self.counters = msgspec.structs.replace(self.counters, cuts=self.counters.cuts + 1, cutting_time=seconds)
             self.health.on_cut(cut)
+            if cut.phase != "opened":
+                self.warming.on_cut(name, cut)
             self.desk.reasons.see(cut)
             out.append(cut)
             out.extend(self.desk.take(indicators))
@@ -378,7 +385,7 @@ class Monitor:
             operations,
             off=self.off,
             lost=self.sensors.lost() or ("no_signal" if self.context.lost else ""),
-            held=self.context.held or self.health.holds() or self.watch.changes.why(self.context.now.text("program")),
+            held=self.context.held or self.health.holds() or self.warming.why or self.watch.changes.why(self.context.now.text("program")),
             unwatched="" if self.segmenters else "no_load_channel",
             time=now,
         )

@@ -35,6 +35,8 @@ def notices(monitor: Monitor) -> tuple[Notice, ...]:
                     value=one.ratio, n=one.n,
                 )
             )  # fmt: skip
+    if monitor.warming.state.since is not None:
+        out.append(Notice(kind="warm_up", since=monitor.warming.state.since))
     version = revision.former(program)
     if version is not None and any(its.program == program and its.good < known for its in watch.state.baselines.values()):
         out.append(Notice(kind="program_learned", since=version.time, program=program, n=revision.number(program)))

@@ -14,6 +14,7 @@ from agent.detect.watch_state import WatchState
 from agent.load import Basis
 from agent.model import Alert, Checklist, Counters
 from agent.monitor.reasons import ReasonsState
+from agent.monitor.warming import WarmingState
 from agent.segment import SegmenterState
 from agent.vibration import VibrationState
 
@@ -45,5 +46,6 @@ class MonitorState(msgspec.Struct):
     """Why the open alerts may be believed, and what their pictures are drawn from"""
     lives: dict[str, Clock] = {}
     """Of each tool position: what it has cut, what was typed of it, how long earlier ones lasted"""
+    warming: WarmingState = msgspec.field(default_factory=WarmingState)
     recurring: RecurringState = msgspec.field(default_factory=RecurringState)
     """Shapes and orders of cuts, where the control names none"""
