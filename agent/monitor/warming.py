@@ -10,7 +10,7 @@ It is asked at every multiple of `EVERY` only, so that it does not matter which 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -105,7 +105,7 @@ class Warming:
 
     def _began(self, spindle: str, now: float) -> float | None:
         cut = self.state.cuts.get(spindle, -math.inf)
-        runs = [run for run in self._air.runs(spindle) if run.last > cut]
+        runs = _latest([run for run in self._air.runs(spindle) if run.last > cut])
         if not runs or now - runs[-1].last > STANDS:
             return None
         if self._resumed and self.state.since is not None:
@@ -115,6 +115,12 @@ class Warming:
         if total < max(LONG, USUAL * usual) and _speeds(runs) < SPEEDS:
             return None
         return max(runs[0].first, cut)
+
+
+def _latest(runs: Sequence[Run]) -> Sequence[Run]:
+    """Those since it last stood."""
+    stood = [i for i in range(1, len(runs)) if runs[i].first - runs[i - 1].last > STANDS]
+    return runs[stood[-1] :] if stood else runs
 
 
 def _speeds(runs: Iterable[Run]) -> int:

@@ -75,7 +75,7 @@ def test_it_is_no_cut_and_it_is_said(at: int, cycle: bool, context: dict[str, bo
     words = [event for event in events if isinstance(event, Coverage) and begins <= event.time < ends + 20.0]
     (hold,) = [event for event in words if (event.word, event.reason) == (Word.HOLD, "warm_up")]
     assert 60.0 <= hold.time - begins <= 80.0
-    assert [event for event in words if event.time > hold.time][0].word is not Word.HOLD
+    assert next(event for event in words if event.time > hold.time).word is not Word.HOLD
     assert max(baseline.good for baseline in monitor.watch.state.baselines.values()) >= 18
 
 
