@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import msgspec
 
 from agent.detect import feed, restart, revision
-from agent.detect.awaited import Awaited
 from agent.detect.baseline import Baseline, Prior
+from agent.detect.overdue import Overdue
 from agent.detect.sequence import Sequence
 from agent.model import Cut, Operation
 
@@ -26,17 +26,21 @@ class Changes:
 
     Parameters
     ----------
-    order: of the cuts of a part. awaited: knows how often each tool was called. learn_cuts: good cuts after which an operation is known.
+    order: of the cuts of a part. overdue: waits for cuts, and knows how often each tool was called.
+    learn_cuts: good cuts after which an operation is known.
+    named: False where cuts are known by their place alone: that room follows their order itself.
     sections_told: the control says when a cut is.
     """
 
-    def __init__(self, order: Sequence, awaited: Awaited, learn_cuts: int, *, sections_told: bool) -> None:
+    def __init__(self, order: Sequence, overdue: Overdue, learn_cuts: int, *, named: bool, sections_told: bool) -> None:
         self.feeds = feed.Feeds()
-        self.restart = restart.Restart(awaited, sections_told=sections_told)
+        self.restart = restart.Restart(overdue.awaited, sections_told=sections_told)
         self.revision = revision.Revision(learn_cuts)
-        self.enabled = True
-        """False where cuts are known by their place alone: that room follows their order itself"""
+        self.rested = False
+        """The machine has stood for a while and not cut since: it may warm up"""
+        self._named = named
         self._order = order
+        self._overdue = overdue
         self._learn_cuts = learn_cuts
         self._unfit: dict[str, str] = {}
 
@@ -52,8 +56,7 @@ class Changes:
         for key in keys:
             until = expected[: expected.index(key) + 1] if key in expected else [key]
             if self.restart.skipped([one for one in until if one not in self._order.seen], known):
-                self.restart.found(time)
-                self._order.whole = False
+                self._skipped(time)
             elif not self.revision.reorders(known[key].program):
                 out.append(key)
         return out
@@ -61,9 +64,9 @@ class Changes:
     def opened(self, cut: Cut) -> None:
         """A cut opens, and what should have come before it was asked of `missing`."""
         program = cut.operation.program
-        why = self.revision.opened(program, cut.operation.key) if self.enabled else ""
+        why = self.revision.opened(program, cut.operation.key) if self._named else ""
         if why == revision.AGAIN:
-            self.restart.found(cut.opened)
+            self._skipped(cut.opened)
         held = self.restart.opened() or (why if why == revision.HELD else "")
         self._unfit = {one: why for one, why in self._unfit.items() if not one.startswith(f"{cut.operation.spindle}-")}
         if held:
@@ -96,7 +99,7 @@ class Changes:
         if stopped:
             self._order.whole = False
         self.restart.ended(stopped=stopped)
-        if self.enabled:
+        if self._named:
             self.revision.ended(self._order.program, time)
 
     def doubt(self) -> None:
@@ -111,6 +114,12 @@ class Changes:
         """The same of one operation."""
         asked = self.revision.state.asked.get(program)
         return revision.HELD if asked is not None and key in asked.keys else feed.HELD if key in self.feeds.now else ""
+
+    def _skipped(self, time: float) -> None:
+        """What is called in this part is no example of what is usual."""
+        self._order.whole = False
+        if self.restart.found(time):
+            self._overdue.doubt()
 
     def saved(self) -> ChangesState:
         """What survives a restart."""

@@ -45,12 +45,11 @@ class Restart:
         """Of these operations, which were expected and did not come, those that the program did not run."""
         return [key for key in keys if self._sections_told or self._uncalled(key, known[key])]
 
-    def found(self, time: float) -> None:
-        """Something was skipped, as is known from this time on (s)."""
-        if self.state.since is None:
-            self.state.since = time
-            # What it calls in this part is no example of how often a tool is called.
-            self._awaited.doubt()
+    def found(self, time: float) -> bool:
+        """Something was skipped, as is known from this time on (s); False where that was known."""
+        known = self.state.since is not None
+        self.state.since = self.state.since if known else time
+        return not known
 
     def opened(self) -> str:
         """A cut opens: why it is held."""

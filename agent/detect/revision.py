@@ -18,6 +18,7 @@ import msgspec
 
 from agent.detect.awaited import Wait
 from agent.detect.baseline import Baseline
+from agent.detect.course import Course
 from agent.detect.signals import Signal
 from agent.detect.visits import Visit
 
@@ -59,6 +60,7 @@ class Version(msgspec.Struct, frozen=True):
     sequences: list[list[str]]
     visits: dict[str, list[Visit]]
     waits: dict[str, list[Wait]]
+    courses: dict[str, Course]
     steady: list[str]
 
 

@@ -10,8 +10,9 @@ from agent.explained import Explanation, OperationView
 from agent.load import shown_unit
 from agent.model import Alert, Checklist, Coverage, Snapshot, ToolView, Word
 from agent.plot import Size, picture_svg
+from agent.realised import Realised
 from agent.settings import MachineSettings
-from agent.texts import NoticeText, Texts
+from agent.texts import NoticeText, RealisedText, Texts
 from agent.texts.alerts import evidence_rows
 from agent.texts.explanation import TOLD, CauseText
 
@@ -131,6 +132,10 @@ class Speaker:
     def operations(self, snapshot: Snapshot) -> list[OperationSaid]:
         """How well each operation is watched, in words; in the order of the snapshot."""
         return [self._operation(view) for view in snapshot.operations]
+
+    def realised(self, known: Realised) -> RealisedText:
+        """What became of the false-alarm budget, in words."""
+        return self.texts.realised(known)
 
     def _operation(self, view: OperationView) -> OperationSaid:
         cover = Coverage(time=0.0, scope=f"operation/{view.key}", word=Word(view.word), reason=view.reason, n=view.n, of=view.of)

@@ -58,6 +58,7 @@ class Overview:
             counters=monitor.counters,
             tunings=monitor.watch.tuning.standing(),
             explanations=monitor.desk.reasons.of(alerts),
+            realised=monitor.desk.tally.view(),
             operations=self._operations.views(covers),
             promises=tuple(p for b in monitor.watch.state.baselines.values() if (p := monitor.watch.promise(b)) is not None),
             notices=notices(monitor),

@@ -41,6 +41,7 @@ def _learn_anew(watch: Watch, program: str, by: str, now: float) -> list[str]:
             sequences=state.sequences.get(program, []),
             visits={name: visits for name, visits in state.visits.items() if _is(name, program)},
             waits={key: state.waits[key] for key in keys if key in state.waits},
+            courses={name: course for name, course in state.courses.items() if _is_course(name, program)},
             steady=revision.state.steady.get(program, []),
         )
         revision.replaced(version)
@@ -61,6 +62,7 @@ def _take_back(watch: Watch, version: Version) -> list[str]:
         signals={**rest.signals, **version.signals},
         waits={**rest.waits, **version.waits},
         visits={**rest.visits, **version.visits},
+        courses={**rest.courses, **version.courses},
         sequences={**rest.sequences, **sequences},
     )
     _begin(watch, back)
@@ -78,6 +80,7 @@ def _without(state: WatchState, program: str) -> WatchState:
         rest,
         sequences={name: parts for name, parts in rest.sequences.items() if name != program},
         visits={name: visits for name, visits in rest.visits.items() if not _is(name, program)},
+        courses={name: course for name, course in rest.courses.items() if not _is_course(name, program)},
     )
 
 
@@ -88,6 +91,11 @@ def _of(state: WatchState, program: str) -> list[str]:
 def _is(visit: str, program: str) -> bool:
     """Whether visits that are remembered under this name (`agent.detect.visits`) are of this program."""
     return visit.rpartition("|")[0] == program
+
+
+def _is_course(visit: str, program: str) -> bool:
+    """The same of the work of whole visits (`agent.detect.visit_work`): spindle, program, tool and number."""
+    return visit.partition("|")[2].rsplit("|", 2)[0] == program
 
 
 def _settle(desk: Desk, keys: list[str], by: str, now: float) -> list[Event]:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from agent.air import Air, Run
-from agent.detect.awaited import Awaited
+from agent.detect.watch import Watch
 from agent.model import Cut
 
 EVERY = 10.0
@@ -51,16 +51,16 @@ class Warming:
 
     Parameters
     ----------
-    spindles: those whose speed is read. air: knows when each turned without a cut. awaited: how long that is usual.
+    spindles: those whose speed is read. air: knows when each turned without a cut. watch: knows how long that is usual, and is told.
     """
 
-    def __init__(self, spindles: Iterable[str], air: Air, awaited: Awaited) -> None:
+    def __init__(self, spindles: Iterable[str], air: Air, watch: Watch) -> None:
         self.state = WarmingState()
         self.rested = False
         """Nothing has turned for a while, or not cut since"""
         self._spindles = tuple(spindles)
         self._air = air
-        self._awaited = awaited
+        self._watch = watch
         self._resumed = False
 
     @property
@@ -73,22 +73,25 @@ class Warming:
         return (math.floor(looked / EVERY) + 1.0) * EVERY if self._spindles else math.inf
 
     def on_cut(self, spindle: str, cut: Cut) -> None:
-        """A cut grew or closed: the spindle does not warm up."""
-        if cut.held not in NO_CUT and cut.features.duration >= SHORTEST:
+        """A cut opened, grew or closed: if it is one, the spindle does not warm up."""
+        if cut.phase != "opened" and cut.held not in NO_CUT and cut.features.duration >= SHORTEST:
             self.state.cuts[spindle] = cut.time
             self.state.since, self.rested, self._resumed = None, False, False
+            self._watch.changes.rested = False
 
-    def look(self, now: float) -> bool:
-        """At a look; True where a warm-up begins."""
+    def look(self, now: float) -> None:
+        """At a look: in a warm-up nothing is missing."""
         if not self._spindles or now % EVERY != 0.0:
-            return False
+            return
         last = [self._last(spindle) for spindle in self._spindles]
         self.rested = self.rested or max(last) < now - RESTED
+        self._watch.changes.rested = self.rested
         if self._resumed and max(last) == max(self.state.cuts.values(), default=-math.inf):
-            return False
+            return
         begins = [since for spindle in self._spindles if (since := self._began(spindle, now)) is not None]
         before, self.state.since = self.state.since, min(begins, default=None)
-        return before is None and self.state.since is not None
+        if before is None and self.state.since is not None:
+            self._watch.begin_again()
 
     def saved(self) -> WarmingState:
         """What survives a restart."""
@@ -111,7 +114,7 @@ class Warming:
         if self._resumed and self.state.since is not None:
             return self.state.since
         total = sum(run.last - max(run.first, cut) for run in runs)
-        usual = max((wait.air for waits in self._awaited.waits.values() for wait in waits), default=0.0)
+        usual = max((wait.air for waits in self._watch.overdue.awaited.waits.values() for wait in waits), default=0.0)
         if total < max(LONG, USUAL * usual) and _speeds(runs) < SPEEDS:
             return None
         return max(runs[0].first, cut)

@@ -18,6 +18,7 @@ from agent.notices import Notice
 from agent.outbox import Message
 from agent.publish.topics import Topics
 from agent.publish.words import CONTROLLER_MODE, EXECUTION, condition, condition_class, word
+from agent.realised import Realised
 from agent.settings import Language, ToolOptions
 from agent.texts import NamedTool, Texts
 from drivers.model import Quality
@@ -52,6 +53,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """batches of measurements that the compute thread could not take, since the state was first written"""
     alerts: int = 0
     """that are not cleared"""
+    realised: Realised | None = None
+    """What became of the false-alarm budget; None: not known yet"""
     notices: tuple[Notice, ...] = ()
     tools: tuple[ToolOptions, ...] = ()
     """[[tool]] of the machine file, for the texts of the notices"""
@@ -63,7 +66,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     def _told(self) -> tuple[object, ...]:
         cover = self.coverage
         short = None if cover is None else (cover.word, cover.reason, cover.n, cover.of)
-        return short, self.sources, self.units, self.store, self.dropped, self.alerts, self.notices
+        known = self.realised
+        judged = None if known is None else (known.raised, known.judged_false, known.judged_right, known.verdict)
+        return short, self.sources, self.units, self.store, self.dropped, self.alerts, judged, self.notices
 
 
 def time_text(seconds: float) -> str:
@@ -89,6 +94,7 @@ def status(said: Status, at: float, machine: str, version: str, session: int, te
             "n": coverage.n,
             "of": coverage.of,
             "alerts": said.alerts,
+            "false_alarms": _false_alarms(said.realised) if said.realised is not None else None,
             "notices": [_notice(notice, said.tools, texts) for notice in said.notices],
             "sources": said.sources,
             "store": said.store,
@@ -100,6 +106,23 @@ def status(said: Status, at: float, machine: str, version: str, session: int, te
             "text": {language: " – ".join(filter(None, catalogue.coverage(coverage))) for language, catalogue in texts.items()},
         }
     )
+
+
+def _false_alarms(known: Realised) -> dict[str, object]:
+    """Rates are per 160 h of automatic running."""
+    return {
+        "verdict": known.verdict,
+        "hours": round(known.hours, 1),
+        "raised": known.raised,
+        "judged_false": known.judged_false,
+        "judged_right": known.judged_right,
+        "unanswered": known.unanswered,
+        "budget": figure(known.budget),
+        "rate": figure(known.rate),
+        "low": figure(known.low),
+        "high": figure(known.high),
+        "most": {"kind": known.kind, "where": known.where, "times": known.times} if known.times else None,
+    }
 
 
 def offline(reason: str, at: float | None, connected: float, machine: str, version: str, session: int, texts: Catalogues) -> bytes:
