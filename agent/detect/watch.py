@@ -12,6 +12,7 @@ from agent.detect.baseline import Baseline, Priors, begun, priors
 from agent.detect.breakage import breakage
 from agent.detect.budget import probability
 from agent.detect.ceiling import Ceilings
+from agent.detect.changes import Changes
 from agent.detect.coverage import Words
 from agent.detect.drift import Drift
 from agent.detect.finding import over
@@ -46,7 +47,8 @@ class Watch:
     ----------
     options: [monitoring].
     alarms_per_hour: the budget, of automatic running, for the whole machine.
-    parts_told: the control tells one part from the next. sections_told: it says when a cut is.
+    parts_told: the control tells one part from the next. sections_told: it says when a cut is. named: it names
+    anything by which one cut is told from another.
     ceilings: what cutting data allow.
     """
 
@@ -58,6 +60,7 @@ class Watch:
         *,
         parts_told: bool = True,
         sections_told: bool = True,
+        named: bool = True,
     ) -> None:
         self._options = options
         self._alarms_per_hour = alarms_per_hour
@@ -78,10 +81,9 @@ class Watch:
         self._growing = Growing(options, self.p, self._ceilings, self._passes)
         work = VisitWork(on=parts_told and not sections_told, chance=lambda: self.p, tuned=self._passes)
         work.courses = self.state.courses
-        self.overdue = Overdue(self._order, self._known, self._absent, work)
+        self.overdue = Overdue(self._order, self._late, self._absent, work)
         self.overdue.awaited.waits = self.state.waits
-        self.feeds = feed.Feeds()
-        self.feeds.now = self.state.feeds
+        self.changes = Changes(self._order, self.overdue, options.learn_cuts, named=named, sections_told=sections_told)
         self._part: int | None = None
         self._time = 0.0
 
@@ -98,7 +100,7 @@ class Watch:
     def on_cut(self, cut: Cut, noise: float) -> list[Finding | Indicator]:
         """Judge a cut that opened, grew or closed; a closed one is learned from if it was good."""
         self._time = max(self._time, cut.time)
-        if cut.held == "lost" and cut.operation.key not in self.state.baselines:
+        if (cut.held == "lost" and cut.operation.key not in self.state.baselines) or self.changes.stale(cut.operation):
             return []
         baseline = self.baseline(cut)
         baseline.used = max(baseline.used, cut.time)
@@ -122,11 +124,7 @@ class Watch:
         known = self.state.baselines.get(cut.operation.key)
         if known is None or cut.phase != "closed" or cut.id in self._spoiled or monitorability.why_not(known):
             return cut
-        return self.feeds.see(cut, known, self._priors.work, self._options.learn_cuts)
-
-    def why_held(self, key: str) -> str:
-        """Why the cuts of this operation are not learned from now, a key under [reason]; '' where they are."""
-        return feed.HELD if key in self.feeds.now else ""
+        return self.changes.closed(cut, known, self._priors.work, self.state.baselines)
 
     def bounds(self, cut: str, key: str) -> looks.Bounds:
         """Which looks at an open cut of this operation need not be told (`agent.detect.looks`)."""
@@ -150,6 +148,7 @@ class Watch:
             watched = whole and self._order.whole and baseline.key not in self.state.bad
             if watched and baseline.program == self._order.program:
                 baseline.came = [*baseline.came, baseline.key in self._order.seen][-PARTS:]
+        self.changes.ended(known, self._time)
         out.extend(self._absent(self._order.ended(known, whole=whole), self._time, part))
         self._priors = priors(self.state.baselines.values())
         self.p = self._drift.retarget(probability(self._alarms_per_hour, self.state.pace.evaluations_per_hour()))
@@ -191,6 +190,7 @@ class Watch:
     def begin_again(self) -> None:
         """The agent missed something (a lost signal, a restart): the part that runs now is not whole."""
         self._order.whole = False
+        self.changes.doubt()
         self.overdue.doubt()
         self.visits.doubt()
 
@@ -256,6 +256,7 @@ class Watch:
             self.state,
             baselines=baselines,
             drift=self._drift.saved(),
+            changes=self.changes.saved(),
             tuning=self.tuning.state,
             **self.signals.saved(),
             **self._slow.saved(),
@@ -268,8 +269,8 @@ class Watch:
         self._order.parts = self.state.sequences
         self.visits.past = self.state.visits
         self.overdue.awaited.waits = self.state.waits
+        self.changes.restore(self.state.changes)
         self.overdue.work.restore(self.state.courses, anew)
-        self.feeds.now = self.state.feeds
         self._drift.restore(state.drift)
         self._slow.restore(self.state.waiting, self.state.shared)
         self.tuning.restore(state.tuning)
@@ -284,18 +285,24 @@ class Watch:
         """An operation that cannot be judged is still learned: it may become visible (another drive setting, another load channel)."""
         if cut.phase == "closed":
             if cut.held == "run_up":
-                self._order.unsee(baseline.key)
+                self.changes.unsee(baseline.key)
             baseline.count(cut)
             if not cut.held:
                 baseline.learn(cut, noise)
-        return self.feeds.said(cut)
+        return self.changes.feeds.said(cut)
 
     def _opened(self, cut: Cut) -> list[Finding | Indicator]:
         self.visits.opened(cut.operation.key)
         if cut.operation.key not in self._order.seen:
             self.overdue.awaited.opened(cut.operation.key, cut.operation.spindle, cut.opened)
         keys = self._order.opened(cut.operation.key, cut.operation.program, self.state.baselines)
-        return self._absent(keys, cut.opened, cut.part)
+        out = self._absent(keys, cut.opened, cut.part)
+        self.changes.opened(cut)
+        return out
+
+    def _late(self) -> dict[str, Baseline]:
+        """Operations of which a cut that is late may be missing: not where the control says when a cut is, nor while it may warm up."""
+        return {} if self.changes.rested or not self._by_load else self.state.baselines
 
     def _known(self) -> dict[str, Baseline]:
         return self.state.baselines
@@ -303,9 +310,9 @@ class Watch:
     def _absent(self, keys: list[str], time: float, part: int) -> list[Finding | Indicator]:
         """What did not come, of the operations in which that can be told."""
         out: list[Finding | Indicator] = []
-        for key in keys:
+        for key in self.changes.missing(keys, time, self.state.baselines):
             baseline = self.state.baselines[key]
-            if self.feeds.shifts(baseline, self._order.seen, self.state.baselines):
+            if self.changes.feeds.shifts(baseline, self._order.seen, self.state.baselines):
                 continue
             if not monitorability.why_not(baseline) and not monitorability.unproven(baseline):
                 self._mark(key)
@@ -330,8 +337,8 @@ class Watch:
             # A cut at an unknown idle was seen all the same: it came, in its place. The run-up of a spindle is no cut at all.
             self._order.whole = self._order.whole and cut.held in ("idle_unknown", "run_up", feed.HELD)
             if cut.held == "run_up":
-                self._order.unsee(baseline.key)
-            return self.feeds.said(cut)
+                self.changes.unsee(baseline.key)
+            return self.changes.feeds.said(cut)
         finding = None
         if spoiled is None and not monitorability.unproven(baseline):
             finding = self._passes(breakage(cut, baseline, noise)) or self._passes(
@@ -391,4 +398,4 @@ class Watch:
             self.overdue.awaited.forget([oldest.key])
             self._drift.forget(oldest.key)
             self.signals.forget(oldest.key)
-            self.feeds.forget([oldest.key])
+            self.changes.feeds.forget([oldest.key])

@@ -37,7 +37,7 @@ class Overview:
         monitor = self._monitor
         now = max(monitor.timeline.newest - monitor.settings.monitoring.lateness, 0.0)
         covers = tuple(
-            coverage.of_operation(baseline, monitor.settings.monitoring, now, monitor.watch.why_held(baseline.key))
+            coverage.of_operation(baseline, monitor.settings.monitoring, now, monitor.watch.changes.why_of(baseline.key, baseline.program))
             for baseline in monitor.watch.state.baselines.values()
         )
         machine = monitor.coverage or Coverage(time=now, scope="machine", word=Word.LOST, reason="no_signal")
