@@ -159,6 +159,7 @@ class Condition:
             threshold=math.exp(FLOOR * rise.limit),
             evidence=evidence,
             finished=finished,
+            chance=self._p,
         )
 
 

@@ -126,7 +126,15 @@ class Drift:
         change = float(out[0, charts.CHANGE, 0])
         self._told[key] = -change
         return _finding(
-            baseline, time, part, wider * float(out[0, charts.LEVEL, 0]), change, wider, int(out[0, charts.SINCE, 0]), finished=False
+            baseline,
+            time,
+            part,
+            wider * float(out[0, charts.LEVEL, 0]),
+            change,
+            wider,
+            int(out[0, charts.SINCE, 0]),
+            finished=False,
+            chance=charts.SHARES[int(out[0, charts.EVENT, 0]) - 1] / float(self._settings[charts.RUN_LENGTH]),
         )
 
     def renew(self, key: str) -> None:
@@ -201,7 +209,16 @@ class Drift:
 
 
 def _finding(
-    baseline: Baseline, time: float, part: int, score: float, change: float, wider: float, since: int, *, finished: bool
+    baseline: Baseline,
+    time: float,
+    part: int,
+    score: float,
+    change: float,
+    wider: float,
+    since: int,
+    *,
+    finished: bool,
+    chance: float | None = None,
 ) -> Finding:
     """`score` and its threshold: the sum in limits of the budget, so 1 is what the budget allows."""
     return about(
@@ -218,4 +235,5 @@ def _finding(
         },
         severity="warning",
         finished=finished,
+        chance=chance,
     )

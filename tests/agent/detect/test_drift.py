@@ -71,6 +71,16 @@ def test_a_rise_is_the_business_of_wear() -> None:
     assert follow(5.0 + 0.01 * np.random.default_rng(1).standard_normal(100) + 0.002 * np.arange(100)) == []
 
 
+def test_each_chart_speaks_with_its_own_share_of_the_budget() -> None:
+    def shares(values: np.ndarray) -> list[float]:
+        return [round((finding.chance or math.nan) / P, 9) for finding in follow(values) if not finding.finished]
+
+    slow = [share for seed in range(4) for share in shares(falls(400, seed, 0.06, 300, sd=0.03))]
+    assert slow
+    assert set(slow) <= {charts.SHARES[0], charts.SHARES[1]}
+    assert shares(falls(80, 1, 0.5, 60)) == [charts.SHARES[2]]
+
+
 def test_a_restart_gives_the_same_bytes() -> None:
     values = falls(160, 3, 0.10, 80, 150)
     one, baseline, found = Drift(P, 20), operation(), []

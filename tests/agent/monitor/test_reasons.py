@@ -95,6 +95,7 @@ def test_wear_keeps_every_cut_since_the_tool_was_new() -> None:
     assert max(abs(y) for x, y in zip(picture.x, picture.y, strict=True) if x < 24) < 6.0
     assert sorted(picture.y[-3:])[1] == pytest.approx(alert.evidence["change_pct"], abs=0.2)
     assert (why.against, why.basis) == ("new_tool", "chance")
+    assert why.chance == monitor.watch.signals.share(monitor.watch.p)
     assert why.since == pytest.approx(START + PART * float(why.since_part or 0) + CUTS[4][0], abs=PART)
     shared = {cause.key: cause.likely for cause in why.causes}
     assert shared["T01.program"]
@@ -198,6 +199,16 @@ def test_the_installer_sees_what_every_operation_can_see() -> None:
     assert all(a is b for a, b in zip(first, second, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("reason", "basis"), [("no_signal", "state"), ("sensor_slow", "state"), ("sensor_stuck", "rule"), ("sensor_noisy", "rule")]
+)
+def test_what_is_counted_of_a_sensor_is_a_state_and_what_is_inferred_a_rule(reason: str, basis: str) -> None:
+    monitor = Monitor(settings(), PLAN)
+    monitor.desk.take([keeping.finding(kind="sensor", channel="load", operation="", tool="", evidence={"reason": reason})])
+    [why] = monitor.snapshot().explanations
+    assert (why.basis, why.chance) == (basis, 0.0)
+
+
 def spoke(**changes: object) -> Finding:
     base = {"time": 50.0, "kind": "spindle", "channel": "vibration", "operation": "", "tool": "", "score": 1.9, "threshold": 1.6}
     base["evidence"] = {"baseline": 1.1, "unit": "mm/s", "n_baseline": 20}
@@ -207,11 +218,16 @@ def spoke(**changes: object) -> Finding:
 @pytest.mark.parametrize(
     ("changes", "name", "limit", "basis"),
     [
-        ({}, "velocity_rms", 1.6 * 1.1, "chance"),
-        ({"evidence": {"indicator": "velocity_rms", "several": True, "baseline": 1.1, "n_looks": 20}}, "velocity_rms", None, "chance"),
+        ({"chance": 1e-6}, "velocity_rms", 1.6 * 1.1, "chance"),
+        (
+            {"chance": 1e-6, "evidence": {"indicator": "velocity_rms", "several": True, "baseline": 1.1, "n_looks": 20}},
+            "velocity_rms",
+            None,
+            "chance",
+        ),
         ({"evidence": {"indicator": "bearing", "outer": True}, "threshold": math.exp(6.0)}, "bearing_outer", 6.0, "rule"),
         ({"kind": "process", "evidence": {"group": True}, "threshold": 3.0}, "group_score", 3.0, "rule"),
-        ({"evidence": {"indicator": "kurtosis", "several": True}}, None, None, "chance"),
+        ({"chance": 1e-6, "evidence": {"indicator": "kurtosis", "several": True}}, None, None, "chance"),
     ],
 )
 def test_a_slow_change_without_a_cut_shows_the_figure_that_spoke(
