@@ -114,6 +114,12 @@ class OperationView(msgspec.Struct, frozen=True, kw_only=True):
     """s"""
     smallest_change: float | None
     """Smallest lasting rise of the work that shows, fraction"""
+    smallest_fall: float | None
+    """Smallest lasting fall of the work that shows, fraction; None: none yet"""
+    rise_cuts: int
+    """Passes in which that rise shows"""
+    fall_cuts: int
+    """... and that fall, in half of the cases"""
     wear_limit: float | None
     """Fraction"""
     undercut: float | None

@@ -26,7 +26,7 @@ from agent.detect.slow import Slow
 from agent.detect.tuning import Tuning
 from agent.detect.visits import Visits
 from agent.detect.watch_state import WatchState, without
-from agent.model import Alert, Cut, Finding, Indicator, Word
+from agent.model import Alert, Coverage, Cut, Finding, Indicator, Word
 from agent.promise import Promise
 from agent.settings import MonitoringOptions
 
@@ -194,6 +194,17 @@ class Watch:
                 self.state.worn = [tool for tool in self.state.worn if tool != alert.tool]
             case "drift":
                 self._drift.unmark(alert.operation)
+
+    def cover(self, baseline: Baseline, time: float) -> Coverage:
+        """How well an operation is watched, by what was learned of it and by what its limits can see."""
+        known = of_operation(baseline, self._options, time)
+        seen = known.word is not Word.MONITORING or self._drift.supports(baseline.key)
+        return known if seen else coverage.slowly(known, self._drift.needs(baseline.key))
+
+    def smallest_fall(self, baseline: Baseline) -> float | None:
+        """Smallest lasting fall of the work that is told within `drift.WITHIN` cuts at the budget, as a fraction; None: none yet."""
+        fall = self._drift.sees(baseline.key)
+        return fall if math.isfinite(fall) else None
 
     def smallest_change(self, baseline: Baseline) -> float | None:
         """Smallest rise of the work that the trend of this operation would show at the budget, as a fraction."""

@@ -374,7 +374,7 @@ class Monitor:
         return self.desk.take(self.watch.on_part(part, whole=not self.sensors.lost()))
 
     def _cover(self, now: float) -> list[Event]:
-        operations = [coverage.of_operation(baseline, self._settings.monitoring, now) for baseline in self.watch.current()]
+        operations = [self.watch.cover(baseline, now) for baseline in self.watch.current()]
         machine = coverage.of_machine(
             operations,
             off=self.off,
