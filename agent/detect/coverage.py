@@ -32,10 +32,10 @@ def of_operation(baseline: Baseline, options: MonitoringOptions, time: float) ->
     return Coverage(time=time, scope=scope, word=Word.MONITORING, n=baseline.good, of=options.monitor_cuts)
 
 
-def slowly(cover: Coverage, needs: int) -> Coverage:
-    """The same of an operation that cannot tell a shift of two standard deviations yet: what is gross is judged as well as it will be, but
-    'watched' says more. `needs`: good cuts from which on it probably can; 0: not known."""
-    if cover.word is not Word.MONITORING:
+def slowly(cover: Coverage, seen: bool, needs: int) -> Coverage:
+    """Of an operation that is MONITORING, unless it cannot tell a shift of two standard deviations yet (`seen`): what is gross is judged as
+    well as it will be, but 'watched' says more. `needs`: good cuts from which on it probably can; 0: not known."""
+    if seen:
         return cover
     return Coverage(
         time=cover.time, scope=cover.scope, word=Word.PROVISIONAL, reason="slow_change", n=cover.n, of=needs if needs > cover.n else 0

@@ -107,16 +107,21 @@ class Drift:
         self._state = charts.new(0)
         self._told: dict[str, float] = {}
         self._free: list[int] = []
+        self._asked: dict[str, tuple[bool, int]] = {}
+        """What `supports` has found: it is asked at each look, and changes with each cut"""
 
     def retarget(self, p: float) -> float:
         """Another share of the budget, which is handed back: the limits follow when they are next made anew."""
-        self._settings[charts.RUN_LENGTH] = 1.0 / p
+        if self._settings[charts.RUN_LENGTH] != 1.0 / p:
+            self._settings[charts.RUN_LENGTH] = 1.0 / p
+            self._asked.clear()
         return p
 
     def take(self, baseline: Baseline, work: float, time: float, part: int, wider: float = 1.0) -> Finding | None:
         """A good cut's log(work); the finding is handed out once, and its end once. `wider`: the limit's width by the operator's word."""
         key = baseline.key
         column = self._column(key)
+        self._asked.pop(key, None)
         told = self._told.get(key)
         one = np.ascontiguousarray(self._state[:, column : column + 1])
         one[charts.PRIOR, 0], one[charts.PRIOR_VARIANCE, 0] = self._others(column)
@@ -151,6 +156,7 @@ class Drift:
         """A new tool: its mean begins again; autocorrelation and spread are the machine's and stay."""
         if key in self._columns:
             charts.renew(self._state, self._columns[key])
+        self._asked.pop(key, None)
         self._told.pop(key, None)
 
     def change(self, baseline: Baseline) -> float | None:
@@ -170,18 +176,20 @@ class Drift:
             return math.inf
         return -math.expm1(-max(told, self._smallest * WITHIN / self._left(column)))
 
-    def supports(self, key: str) -> bool:
+    def supports(self, key: str) -> tuple[bool, int]:
         """Whether a fall of `SIGMAS` standard deviations of this operation's work is told within `WITHIN` cuts, or one of `smallest_drift`
-        where that is more: what is smaller is never told."""
-        column = self._columns.get(key)
-        return column is not None and self._told_from(column) <= max(SIGMAS * self._deviation(column), self._smallest)
-
-    def needs(self, key: str) -> int:
-        """Good cuts from which on that is so, as far as the autocorrelation that is known now tells; 0: never, or it is not known."""
+        where that is more (what is smaller is never told); and from how many good cuts on, as far as the autocorrelation that is known now
+        tells; 0: never, or it is not known."""
+        asked = self._asked.get(key)
+        if asked is not None:
+            return asked
         column = self._columns.get(key)
         if column is None:
-            return 0
-        return fewest(round(math.sin(self._arcsin(column)), 1), float(self._settings[charts.RUN_LENGTH]))
+            return False, 0
+        seen = self._told_from(column) <= max(SIGMAS * self._deviation(column), self._smallest)
+        phi = round(math.sin(self._arcsin(column)), 1)
+        asked = self._asked[key] = seen, 0 if seen else fewest(phi, float(self._settings[charts.RUN_LENGTH]))
+        return asked
 
     def tells(self, key: str) -> bool:
         """Whether this operation stands off by what was found, and has not come back."""
@@ -189,6 +197,7 @@ class Drift:
 
     def forget(self, key: str) -> None:
         """An operation that is gone: its column is free for another."""
+        self._asked.pop(key, None)
         if key in self._columns:
             column = self._columns.pop(key)
             self._state[:, column] = charts.new(1)[:, 0]
@@ -210,6 +219,7 @@ class Drift:
         state = np.frombuffer(saved.state, dtype=np.float64)
         if state.size != charts.FIELDS * len(saved.keys):
             return
+        self._asked.clear()
         self._columns = {key: i for i, key in enumerate(saved.keys)}
         self._state = np.ascontiguousarray(state.reshape(charts.FIELDS, len(saved.keys)).copy())
         self._told = {key: saved.falls.get(key, 0.0) for key in saved.told}

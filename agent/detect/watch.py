@@ -198,8 +198,7 @@ class Watch:
     def cover(self, baseline: Baseline, time: float) -> Coverage:
         """How well an operation is watched, by what was learned of it and by what its limits can see."""
         known = of_operation(baseline, self._options, time)
-        seen = known.word is not Word.MONITORING or self._drift.supports(baseline.key)
-        return known if seen else coverage.slowly(known, self._drift.needs(baseline.key))
+        return coverage.slowly(known, *self._drift.supports(baseline.key)) if known.word is Word.MONITORING else known
 
     def smallest_fall(self, baseline: Baseline) -> float | None:
         """Smallest lasting fall of the work that is told within `drift.WITHIN` cuts at the budget, as a fraction; None: none yet."""
