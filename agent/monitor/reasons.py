@@ -201,6 +201,9 @@ def _figures(finding: Finding) -> list[str]:
     if finding.kind == "process":
         return ["group_score"]
     named = evidence.get("indicator")
+    if evidence.get("several") is True and not finding.operation:
+        # Several figures of a sensor together: none of them passed a limit of its own.
+        return ["condition_score"]
     if named:
         return [*(f"{named}_{fact}" for fact, value in evidence.items() if value is True), str(named)]
     return ["work_ratio" if finding.operation else "velocity_rms"]

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from agent.commands import FalseAlarm, ToolChanged
+from agent.detect.trend import FLOOR
 from agent.explained import Explanation, Picture
 from agent.maintenance import plan
 from agent.model import Alert, Event, Finding, Indicator
@@ -222,13 +223,13 @@ def spoke(**changes: object) -> Finding:
         ({"chance": 1e-6}, "velocity_rms", 1.6 * 1.1, "chance"),
         (
             {"chance": 1e-6, "evidence": {"indicator": "velocity_rms", "several": True, "baseline": 1.1, "n_looks": 20}},
-            "velocity_rms",
-            None,
+            "condition_score",
+            math.log(1.6) / FLOOR,
             "chance",
         ),
         ({"evidence": {"indicator": "bearing", "outer": True}, "threshold": math.exp(6.0)}, "bearing_outer", 6.0, "rule"),
         ({"kind": "process", "evidence": {"group": True}, "threshold": 3.0}, "group_score", 3.0, "rule"),
-        ({"chance": 1e-6, "evidence": {"indicator": "kurtosis", "several": True}}, None, None, "chance"),
+        ({"chance": 1e-6, "evidence": {"indicator": "kurtosis"}}, None, None, "chance"),
     ],
 )
 def test_a_slow_change_without_a_cut_shows_the_figure_that_spoke(
@@ -236,7 +237,7 @@ def test_a_slow_change_without_a_cut_shows_the_figure_that_spoke(
 ) -> None:
     monitor = Monitor(settings(), PLAN)
     for i in range(30):
-        for figure in ("velocity_rms", "bearing_outer", "group_score"):
+        for figure in ("velocity_rms", "condition_score", "bearing_outer", "group_score"):
             value = 1.1 + 0.02 * i
             one = Indicator(time=20.0 + i, channel="vibration", operation="", tool="", name=figure, value=value, unit="mm/s")
             monitor.desk.take([one])
@@ -248,5 +249,7 @@ def test_a_slow_change_without_a_cut_shows_the_figure_that_spoke(
         return
     picture = drawn(why)
     assert (picture.name, picture.axis) == (name, "time")
+    evidence = spoke(**changes).evidence
     assert picture.limit == pytest.approx(limit)
+    assert picture.base == (0.0 if name.endswith("_score") else evidence.get("baseline"))
     assert why.baseline_since == 20.0
