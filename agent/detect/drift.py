@@ -80,9 +80,9 @@ def supported(n: int, phi: float, run_length: float) -> bool:
 
 
 @functools.lru_cache(maxsize=256)
-def fewest(phi: float, run_length: float) -> int:
-    """Good cuts from which on this run length is supported; 0: not within `MOST`."""
-    return next((n for n in range(20, MOST, 5) if supported(n, phi, run_length)), 0)
+def enough(phi: float, run_length: float, least: int = 20) -> int:
+    """Good cuts, `least` or more, from which on this run length is supported; 0: not within `MOST`."""
+    return next((n for n in range(least, MOST, 5) if supported(n, phi, run_length)), 0)
 
 
 def chart_settings(run_length: float, fewest: int, smallest: float) -> NDArray[np.float64]:
@@ -188,7 +188,7 @@ class Drift:
             return False, 0
         seen = self._told_from(column) <= max(SIGMAS * self._deviation(column), self._smallest)
         phi = round(math.sin(self._arcsin(column)), 1)
-        asked = self._asked[key] = seen, 0 if seen else fewest(phi, float(self._settings[charts.RUN_LENGTH]))
+        asked = self._asked[key] = seen, 0 if seen else enough(phi, float(self._settings[charts.RUN_LENGTH]))
         return asked
 
     def tells(self, key: str) -> bool:
