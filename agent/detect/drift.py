@@ -9,6 +9,7 @@ counts as not moving (`fusion.FLAT`). It is the shop's choice, not a statistical
 
 from __future__ import annotations
 
+import functools
 import math
 
 import msgspec
@@ -35,6 +36,8 @@ POOLED_FROM = 20.0
 WITHIN = int(charts.WITHIN)
 """Cuts within which a shift of `SIGMAS` must be told, or the chart counts as not supported (issue 5, Show: the real run length)."""
 SIGMAS = 2.0
+MOST = 1000
+"""Good cuts beyond which it is not promised that an operation will ever support its run length."""
 
 
 class DriftState(msgspec.Struct):
@@ -76,6 +79,12 @@ def supported(n: int, phi: float, run_length: float) -> bool:
     return visible(n, phi, run_length) <= SIGMAS
 
 
+@functools.lru_cache(maxsize=256)
+def enough(phi: float, run_length: float, least: int = 20) -> int:
+    """Good cuts, `least` or more, from which on this run length is supported; 0: not within `MOST`."""
+    return next((n for n in range(least, MOST, 5) if supported(n, phi, run_length)), 0)
+
+
 def chart_settings(run_length: float, fewest: int, smallest: float) -> NDArray[np.float64]:
     """What the charts of this file run with; `smallest`: the smallest fall that is told, as a fraction."""
     return charts.settings(run_length, fewest, SPREAD_FLOOR, smallest=-math.log1p(-smallest), slack=SLACK, weight=WEIGHT, clip=CLIP)
@@ -93,20 +102,26 @@ class Drift:
 
     def __init__(self, p: float, fewest: int, smallest: float = 0.05) -> None:
         self._settings = chart_settings(1.0 / p, fewest, smallest)
+        self._smallest = -math.log1p(-smallest)
         self._columns: dict[str, int] = {}
         self._state = charts.new(0)
         self._told: dict[str, float] = {}
         self._free: list[int] = []
+        self._asked: dict[str, tuple[bool, int]] = {}
+        """What `supports` has found: it is asked at each look, and changes with each cut"""
 
     def retarget(self, p: float) -> float:
         """Another share of the budget, which is handed back: the limits follow when they are next made anew."""
-        self._settings[charts.RUN_LENGTH] = 1.0 / p
+        if self._settings[charts.RUN_LENGTH] != 1.0 / p:
+            self._settings[charts.RUN_LENGTH] = 1.0 / p
+            self._asked.clear()
         return p
 
     def take(self, baseline: Baseline, work: float, time: float, part: int, wider: float = 1.0) -> Finding | None:
         """A good cut's log(work); the finding is handed out once, and its end once. `wider`: the limit's width by the operator's word."""
         key = baseline.key
         column = self._column(key)
+        self._asked.pop(key, None)
         told = self._told.get(key)
         one = np.ascontiguousarray(self._state[:, column : column + 1])
         one[charts.PRIOR, 0], one[charts.PRIOR_VARIANCE, 0] = self._others(column)
@@ -126,13 +141,22 @@ class Drift:
         change = float(out[0, charts.CHANGE, 0])
         self._told[key] = -change
         return _finding(
-            baseline, time, part, wider * float(out[0, charts.LEVEL, 0]), change, wider, int(out[0, charts.SINCE, 0]), finished=False
+            baseline,
+            time,
+            part,
+            wider * float(out[0, charts.LEVEL, 0]),
+            change,
+            wider,
+            int(out[0, charts.SINCE, 0]),
+            finished=False,
+            chance=charts.SHARES[int(out[0, charts.EVENT, 0]) - 1] / float(self._settings[charts.RUN_LENGTH]),
         )
 
     def renew(self, key: str) -> None:
         """A new tool: its mean begins again; autocorrelation and spread are the machine's and stay."""
         if key in self._columns:
             charts.renew(self._state, self._columns[key])
+        self._asked.pop(key, None)
         self._told.pop(key, None)
 
     def change(self, baseline: Baseline) -> float | None:
@@ -142,12 +166,38 @@ class Drift:
             return None
         return float(np.mean(baseline.work.values[-RECENT:])) - float(self._state[charts.NOW, column])
 
+    def sees(self, key: str) -> float:
+        """Smallest lasting fall, as a fraction, that this operation's chart tells within `WITHIN` cuts in half of the cases; inf: none yet.
+
+        What is told is the fall since it began, of which a part is learned meanwhile: what is left has to be `smallest_drift`.
+        """
+        column = self._columns.get(key)
+        if column is None or not math.isfinite(told := self._told_from(column)):
+            return math.inf
+        return -math.expm1(-max(told, self._smallest * WITHIN / self._left(column)))
+
+    def supports(self, key: str) -> tuple[bool, int]:
+        """Whether a fall of `SIGMAS` standard deviations of this operation's work is told within `WITHIN` cuts, or one of `smallest_drift`
+        where that is more (what is smaller is never told); and from how many good cuts on, as far as the autocorrelation that is known now
+        tells; 0: never, or it is not known."""
+        asked = self._asked.get(key)
+        if asked is not None:
+            return asked
+        column = self._columns.get(key)
+        if column is None:
+            return False, 0
+        seen = self._told_from(column) <= max(SIGMAS * self._deviation(column), self._smallest)
+        phi = round(math.sin(self._arcsin(column)), 1)
+        asked = self._asked[key] = seen, 0 if seen else enough(phi, float(self._settings[charts.RUN_LENGTH]))
+        return asked
+
     def tells(self, key: str) -> bool:
         """Whether this operation stands off by what was found, and has not come back."""
         return key in self._told
 
     def forget(self, key: str) -> None:
         """An operation that is gone: its column is free for another."""
+        self._asked.pop(key, None)
         if key in self._columns:
             column = self._columns.pop(key)
             self._state[:, column] = charts.new(1)[:, 0]
@@ -169,10 +219,39 @@ class Drift:
         state = np.frombuffer(saved.state, dtype=np.float64)
         if state.size != charts.FIELDS * len(saved.keys):
             return
+        self._asked.clear()
         self._columns = {key: i for i, key in enumerate(saved.keys)}
         self._state = np.ascontiguousarray(state.reshape(charts.FIELDS, len(saved.keys)).copy())
         self._told = {key: saved.falls.get(key, 0.0) for key in saved.told}
         self._free = []
+
+    def _told_from(self, column: int) -> float:
+        """Fall, log, at which the sum reaches the limit that it has now within `WITHIN` cuts on average; inf: none. As `visible`, with this
+        operation's own spread and what its own history added."""
+        one = self._state[:, column]
+        spread, used = float(one[charts.SPREAD]), float(one[charts.PHI])
+        if not (one[charts.N] + one[charts.OLD_N] > 0.0 and spread > 0.0 and math.isfinite(one[charts.LIMIT])):
+            return math.inf
+        k = charts.slack(self._state, column, self._settings)
+        score = (float(one[charts.LIMIT]) + k * WITHIN) / (self._left(column) + used / (1.0 - used))
+        return score * spread / (1.0 - used) if score <= max(CLIP, 2.0 * k + 0.5) else math.inf
+
+    def _left(self, column: int) -> float:
+        """Of a shift of 1 that lasts `WITHIN` cuts, the sum of what is not learned meanwhile."""
+        n = float(self._state[charts.N, column] + self._state[charts.OLD_N, column])
+        return n * math.log1p(WITHIN / n)
+
+    def _arcsin(self, column: int) -> float:
+        """Of the autocorrelation, own and others' together as `charts.calibrate` joins them; 0 to pi / 2."""
+        one = self._state[:, column]
+        weight = 1.0 / one[charts.PRIOR_VARIANCE]
+        joined = (weight * one[charts.PRIOR] + one[charts.TOLD] * one[charts.OWN]) / (weight + one[charts.TOLD])
+        return float(min(max(joined, 0.0), 0.5 * math.pi))
+
+    def _deviation(self, column: int) -> float:
+        """Standard deviation of a value, log."""
+        used, own = float(self._state[charts.PHI, column]), math.sin(self._arcsin(column))
+        return float(self._state[charts.SPREAD, column]) / math.sqrt(1.0 + used * used - 2.0 * used * own)
 
     def _others(self, column: int) -> tuple[float, float]:
         """Arcsin of the autocorrelation that the machine's other operations have, and its variance: their spread among themselves (the
@@ -201,7 +280,16 @@ class Drift:
 
 
 def _finding(
-    baseline: Baseline, time: float, part: int, score: float, change: float, wider: float, since: int, *, finished: bool
+    baseline: Baseline,
+    time: float,
+    part: int,
+    score: float,
+    change: float,
+    wider: float,
+    since: int,
+    *,
+    finished: bool,
+    chance: float | None = None,
 ) -> Finding:
     """`score` and its threshold: the sum in limits of the budget, so 1 is what the budget allows."""
     return about(
@@ -218,4 +306,5 @@ def _finding(
         },
         severity="warning",
         finished=finished,
+        chance=chance,
     )

@@ -126,7 +126,7 @@ def test_the_pass_promises_a_missing_tool_once_its_order_expects_the_cut_and_kee
         closed = cut(50.0 * (1.0 + 0.01 * (part % 3)), 100.0 * part, part)
         watch.on_cut(msgspec.structs.replace(closed, phase="opened"), 0.1)
         watch.on_cut(closed, 0.1)
-        promise = watch.promise(watch.baseline(closed))
+        promise = watch.outlook.promise(watch.baseline(closed))
         said.append(promise is not None and promise.missing)
         if part == 9:
             watch.begin_again()
@@ -135,10 +135,10 @@ def test_the_pass_promises_a_missing_tool_once_its_order_expects_the_cut_and_kee
     assert said == [False] * 7 + [True] * 7
     gone = cut(50.0)
     watch.on_part(15, whole=True)
-    assert watch.promise(watch.baseline(gone)) is not None
+    assert watch.outlook.promise(watch.baseline(gone)) is not None
     other = msgspec.structs.replace(gone, operation=msgspec.structs.replace(gone.operation, tool="9"))
     for part, told in ((16, 1), (17, 1), (18, 0)):
-        promise = watch.promise(watch.baseline(gone))
+        promise = watch.outlook.promise(watch.baseline(gone))
         assert promise is not None
         assert promise.missing or not told, "told twice as promised; then it is promised only where a register says when the cut is"
         if not told and not sections_told:
