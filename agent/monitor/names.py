@@ -6,7 +6,7 @@ import msgspec
 
 from agent.detect.recurring import Recurring
 from agent.model import Cut
-from agent.segment.segmenter import SpindleSegmenter
+from agent.segment import SpindleSegmenter
 
 
 def named(cut: Cut, segmenter: SpindleSegmenter, recurring: Recurring) -> Cut:
