@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.detect import drift_state
 from agent.detect.baseline import SPREAD_FLOOR, Baseline
 from agent.detect.finding import about
 from agent.kernels import drift as charts
@@ -32,6 +33,8 @@ BACK = 0.5
 """... which it is when their mean has come back by so much of the fall."""
 POOLED_FROM = 20.0
 """Weight from which on an operation tells the others of its autocorrelation: that of about 35 cuts."""
+AMONG = 0.36
+"""Variance of arcsin of the autocorrelation among the operations of a machine, before it is known: shared by as many as are known."""
 WITHIN = int(charts.WITHIN)
 """Cuts within which a shift of `SIGMAS` must be told, or the chart counts as not supported (issue 5, Show: the real run length)."""
 SIGMAS = 2.0
@@ -57,15 +60,15 @@ def visible(n: int, phi: float, run_length: float, within: int = WITHIN) -> floa
     ----------
     n: good cuts before it. phi: AR(1) coefficient of the values. run_length: T. within: m.
     """
-    settings = charts.settings(run_length, 0, 0.0, slack=SLACK, weight=WEIGHT, clip=CLIP)
+    settings = drift_state.settings(run_length, 0, 0.0, slack=SLACK, weight=WEIGHT, clip=CLIP)
     freedom = max(n - 3.0, 1.0)
-    error = (1.0 + charts.SHORT / freedom) / math.sqrt(freedom)
     used = min(max(phi, 0.0), charts.DEEPEST)
-    limit, _ = charts.limits(math.asin(phi), error, max(charts.HEAVY, freedom / 8.0), used, 1.0, 0.0, SLACK, settings)
-    seen = n * math.log1p(within / n) + used / (1.0 - used)
-    if not math.isfinite(limit) or seen < 1.0:
+    seen = phi - charts.bias(phi) / freedom
+    limit, _ = charts.limits(seen, freedom, charts.PRIOR_MEAN, charts.PRIOR_SPREAD, used, 1.0, 0.0, SLACK, settings)
+    left = n * math.log1p(within / n) + used / (1.0 - used)
+    if not math.isfinite(limit) or left < 1.0:
         return math.inf
-    score = (limit + SLACK * within) / seen
+    score = (limit + SLACK * within) / left
     # One standard deviation of the value moves the whitened one by (1 - used), whose own is sqrt(1 + used² - 2 used phi).
     shift = score * math.sqrt(1.0 + used * used - 2.0 * used * phi) / (1.0 - used)
     return shift if score < CLIP else math.inf
@@ -78,7 +81,7 @@ def supported(n: int, phi: float, run_length: float) -> bool:
 
 def chart_settings(run_length: float, fewest: int, smallest: float) -> NDArray[np.float64]:
     """What the charts of this file run with; `smallest`: the smallest fall that is told, as a fraction."""
-    return charts.settings(run_length, fewest, SPREAD_FLOOR, smallest=-math.log1p(-smallest), slack=SLACK, weight=WEIGHT, clip=CLIP)
+    return drift_state.settings(run_length, fewest, SPREAD_FLOOR, smallest=-math.log1p(-smallest), slack=SLACK, weight=WEIGHT, clip=CLIP)
 
 
 class Drift:
@@ -94,7 +97,7 @@ class Drift:
     def __init__(self, p: float, fewest: int, smallest: float = 0.05) -> None:
         self._settings = chart_settings(1.0 / p, fewest, smallest)
         self._columns: dict[str, int] = {}
-        self._state = charts.new(0)
+        self._state = drift_state.new(0)
         self._told: dict[str, float] = {}
         self._free: list[int] = []
 
@@ -119,7 +122,7 @@ class Drift:
             if change < -BACK * told:
                 return None
             del self._told[key]
-            charts.restart(self._state, column)
+            drift_state.restart(self._state, column)
             return _finding(baseline, time, part, 0.0, change, wider, 0, finished=True)
         if out[0, charts.EVENT, 0] == 0.0:
             return None
@@ -132,7 +135,7 @@ class Drift:
     def renew(self, key: str) -> None:
         """A new tool: its mean begins again; autocorrelation and spread are the machine's and stay."""
         if key in self._columns:
-            charts.renew(self._state, self._columns[key])
+            drift_state.renew(self._state, self._columns[key])
         self._told.pop(key, None)
 
     def change(self, baseline: Baseline) -> float | None:
@@ -150,7 +153,7 @@ class Drift:
         """An operation that is gone: its column is free for another."""
         if key in self._columns:
             column = self._columns.pop(key)
-            self._state[:, column] = charts.new(1)[:, 0]
+            self._state[:, column] = drift_state.new(1)[:, 0]
             self._free.append(column)
         self._told.pop(key, None)
 
@@ -188,14 +191,14 @@ class Drift:
         mean = float((w * own).sum()) / total
         excess = float((w * (own - mean) ** 2).sum()) - (k - 1)
         between = max(excess / (total - float((w * w).sum()) / total), 0.0)
-        return mean, min(between + 1.0 / total + charts.PRIOR_SPREAD / k, charts.PRIOR_SPREAD)
+        return mean, min(between + 1.0 / total + AMONG / k, charts.PRIOR_SPREAD)
 
     def _column(self, key: str) -> int:
         column = self._columns.get(key)
         if column is None:
             if not self._free:
                 self._free.append(self._state.shape[1])
-                self._state = np.ascontiguousarray(np.hstack([self._state, charts.new(1)]))
+                self._state = np.ascontiguousarray(np.hstack([self._state, drift_state.new(1)]))
             column = self._columns[key] = self._free.pop()
         return column
 

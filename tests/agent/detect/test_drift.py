@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from agent.detect import budget, drift
+from agent.detect import budget, drift, drift_state
 from agent.detect.baseline import Baseline
 from agent.detect.drift import Drift
 from agent.kernels import drift as charts
@@ -172,6 +172,6 @@ def test_the_class_and_the_kernel_alone_are_the_same_chart() -> None:
     values = falls(200, 11, 0.0, 0, sd=0.03)
     chart = Drift(P, 20, 0.0)
     assert follow(values, chart) == []
-    state, out = charts.new(1), np.empty((len(values), charts.OUTPUTS, 1))
+    state, out = drift_state.new(1), np.empty((len(values), charts.OUTPUTS, 1))
     charts.update(state, values[:, None].copy(), np.ones((200, 1), np.uint8), drift.chart_settings(1.0 / P, 20, 0.0), np.ones(1), out)
     assert chart.saved().state == state.tobytes()
