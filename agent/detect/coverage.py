@@ -57,16 +57,6 @@ class Words:
         return word
 
 
-def slowly(cover: Coverage, seen: bool, needs: int) -> Coverage:
-    """Of an operation that is MONITORING, unless it cannot tell a shift of two standard deviations yet (`seen`): what is gross is judged as
-    well as it will be, but 'watched' says more. `needs`: good cuts from which on it probably can; 0: not known."""
-    if seen:
-        return cover
-    return Coverage(
-        time=cover.time, scope=cover.scope, word=Word.PROVISIONAL, reason="slow_change", n=cover.n, of=needs if needs > cover.n else 0
-    )
-
-
 def of_machine(operations: Sequence[Coverage], *, off: bool, lost: str, held: str, unwatched: str, time: float) -> Coverage:
     """The word of the header.
 

@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.detect import drift_state
 from agent.detect.baseline import SPREAD_FLOOR, Baseline
 from agent.detect.finding import about
 from agent.kernels import drift as charts
@@ -33,6 +34,8 @@ BACK = 0.5
 """... which it is when their mean has come back by so much of the fall."""
 POOLED_FROM = 20.0
 """Weight from which on an operation tells the others of its autocorrelation: that of about 35 cuts."""
+AMONG = 0.36
+"""Variance of arcsin of the autocorrelation among the operations of a machine, before it is known: shared by as many as are known."""
 WITHIN = int(charts.WITHIN)
 """Cuts within which a shift of `SIGMAS` must be told, or the chart counts as not supported (issue 5, Show: the real run length)."""
 SIGMAS = 2.0
@@ -60,15 +63,15 @@ def visible(n: int, phi: float, run_length: float, within: int = WITHIN) -> floa
     ----------
     n: good cuts before it. phi: AR(1) coefficient of the values. run_length: T. within: m.
     """
-    settings = charts.settings(run_length, 0, 0.0, slack=SLACK, weight=WEIGHT, clip=CLIP)
+    settings = drift_state.settings(run_length, 0, 0.0, slack=SLACK, weight=WEIGHT, clip=CLIP)
     freedom = max(n - 3.0, 1.0)
-    error = (1.0 + charts.SHORT / freedom) / math.sqrt(freedom)
     used = min(max(phi, 0.0), charts.DEEPEST)
-    limit, _ = charts.limits(math.asin(phi), error, max(charts.HEAVY, freedom / 8.0), used, 1.0, 0.0, SLACK, settings)
-    seen = n * math.log1p(within / n) + used / (1.0 - used)
-    if not math.isfinite(limit) or seen < 1.0:
+    seen = phi - charts.bias(phi) / freedom
+    limit, _ = charts.limits(seen, freedom, charts.PRIOR_MEAN, charts.PRIOR_SPREAD, used, 1.0, 0.0, SLACK, settings)
+    left = n * math.log1p(within / n) + used / (1.0 - used)
+    if not math.isfinite(limit) or left < 1.0:
         return math.inf
-    score = (limit + SLACK * within) / seen
+    score = (limit + SLACK * within) / left
     # One standard deviation of the value moves the whitened one by (1 - used), whose own is sqrt(1 + used² - 2 used phi).
     shift = score * math.sqrt(1.0 + used * used - 2.0 * used * phi) / (1.0 - used)
     return shift if score < CLIP else math.inf
@@ -87,7 +90,7 @@ def enough(phi: float, run_length: float, least: int = 20) -> int:
 
 def chart_settings(run_length: float, fewest: int, smallest: float) -> NDArray[np.float64]:
     """What the charts of this file run with; `smallest`: the smallest fall that is told, as a fraction."""
-    return charts.settings(run_length, fewest, SPREAD_FLOOR, smallest=-math.log1p(-smallest), slack=SLACK, weight=WEIGHT, clip=CLIP)
+    return drift_state.settings(run_length, fewest, SPREAD_FLOOR, smallest=-math.log1p(-smallest), slack=SLACK, weight=WEIGHT, clip=CLIP)
 
 
 class Drift:
@@ -104,24 +107,20 @@ class Drift:
         self._settings = chart_settings(1.0 / p, fewest, smallest)
         self._smallest = -math.log1p(-smallest)
         self._columns: dict[str, int] = {}
-        self._state = charts.new(0)
+        self._state = drift_state.new(0)
         self._told: dict[str, float] = {}
         self._free: list[int] = []
-        self._asked: dict[str, tuple[bool, int]] = {}
-        """What `supports` has found: it is asked at each look, and changes with each cut"""
 
     def retarget(self, p: float) -> float:
         """Another share of the budget, which is handed back: the limits follow when they are next made anew."""
         if self._settings[charts.RUN_LENGTH] != 1.0 / p:
             self._settings[charts.RUN_LENGTH] = 1.0 / p
-            self._asked.clear()
         return p
 
     def take(self, baseline: Baseline, work: float, time: float, part: int, wider: float = 1.0) -> Finding | None:
         """A good cut's log(work); the finding is handed out once, and its end once. `wider`: the limit's width by the operator's word."""
         key = baseline.key
         column = self._column(key)
-        self._asked.pop(key, None)
         told = self._told.get(key)
         one = np.ascontiguousarray(self._state[:, column : column + 1])
         one[charts.PRIOR, 0], one[charts.PRIOR_VARIANCE, 0] = self._others(column)
@@ -134,7 +133,7 @@ class Drift:
             if change < -BACK * told:
                 return None
             del self._told[key]
-            charts.restart(self._state, column)
+            drift_state.restart(self._state, column)
             return _finding(baseline, time, part, 0.0, change, wider, 0, finished=True)
         if out[0, charts.EVENT, 0] == 0.0:
             return None
@@ -155,8 +154,7 @@ class Drift:
     def renew(self, key: str) -> None:
         """A new tool: its mean begins again; autocorrelation and spread are the machine's and stay."""
         if key in self._columns:
-            charts.renew(self._state, self._columns[key])
-        self._asked.pop(key, None)
+            drift_state.renew(self._state, self._columns[key])
         self._told.pop(key, None)
 
     def change(self, baseline: Baseline) -> float | None:
@@ -176,31 +174,15 @@ class Drift:
             return math.inf
         return -math.expm1(-max(told, self._smallest * WITHIN / self._left(column)))
 
-    def supports(self, key: str) -> tuple[bool, int]:
-        """Whether a fall of `SIGMAS` standard deviations of this operation's work is told within `WITHIN` cuts, or one of `smallest_drift`
-        where that is more (what is smaller is never told); and from how many good cuts on, as far as the autocorrelation that is known now
-        tells; 0: never, or it is not known."""
-        asked = self._asked.get(key)
-        if asked is not None:
-            return asked
-        column = self._columns.get(key)
-        if column is None:
-            return False, 0
-        seen = self._told_from(column) <= max(SIGMAS * self._deviation(column), self._smallest)
-        phi = round(math.sin(self._arcsin(column)), 1)
-        asked = self._asked[key] = seen, 0 if seen else enough(phi, float(self._settings[charts.RUN_LENGTH]))
-        return asked
-
     def tells(self, key: str) -> bool:
         """Whether this operation stands off by what was found, and has not come back."""
         return key in self._told
 
     def forget(self, key: str) -> None:
         """An operation that is gone: its column is free for another."""
-        self._asked.pop(key, None)
         if key in self._columns:
             column = self._columns.pop(key)
-            self._state[:, column] = charts.new(1)[:, 0]
+            self._state[:, column] = drift_state.new(1)[:, 0]
             self._free.append(column)
         self._told.pop(key, None)
 
@@ -219,7 +201,6 @@ class Drift:
         state = np.frombuffer(saved.state, dtype=np.float64)
         if state.size != charts.FIELDS * len(saved.keys):
             return
-        self._asked.clear()
         self._columns = {key: i for i, key in enumerate(saved.keys)}
         self._state = np.ascontiguousarray(state.reshape(charts.FIELDS, len(saved.keys)).copy())
         self._told = {key: saved.falls.get(key, 0.0) for key in saved.told}
@@ -241,18 +222,6 @@ class Drift:
         n = float(self._state[charts.N, column] + self._state[charts.OLD_N, column])
         return n * math.log1p(WITHIN / n)
 
-    def _arcsin(self, column: int) -> float:
-        """Of the autocorrelation, own and others' together as `charts.calibrate` joins them; 0 to pi / 2."""
-        one = self._state[:, column]
-        weight = 1.0 / one[charts.PRIOR_VARIANCE]
-        joined = (weight * one[charts.PRIOR] + one[charts.TOLD] * one[charts.OWN]) / (weight + one[charts.TOLD])
-        return float(min(max(joined, 0.0), 0.5 * math.pi))
-
-    def _deviation(self, column: int) -> float:
-        """Standard deviation of a value, log."""
-        used, own = float(self._state[charts.PHI, column]), math.sin(self._arcsin(column))
-        return float(self._state[charts.SPREAD, column]) / math.sqrt(1.0 + used * used - 2.0 * used * own)
-
     def _others(self, column: int) -> tuple[float, float]:
         """Arcsin of the autocorrelation that the machine's other operations have, and its variance: their spread among themselves (the
         moment estimate of R. DerSimonian and N. Laird, Controlled Clinical Trials 7 (1986) 177-188), and what so few of them leave open."""
@@ -267,14 +236,14 @@ class Drift:
         mean = float((w * own).sum()) / total
         excess = float((w * (own - mean) ** 2).sum()) - (k - 1)
         between = max(excess / (total - float((w * w).sum()) / total), 0.0)
-        return mean, min(between + 1.0 / total + charts.PRIOR_SPREAD / k, charts.PRIOR_SPREAD)
+        return mean, min(between + 1.0 / total + AMONG / k, charts.PRIOR_SPREAD)
 
     def _column(self, key: str) -> int:
         column = self._columns.get(key)
         if column is None:
             if not self._free:
                 self._free.append(self._state.shape[1])
-                self._state = np.ascontiguousarray(np.hstack([self._state, charts.new(1)]))
+                self._state = np.ascontiguousarray(np.hstack([self._state, drift_state.new(1)]))
             column = self._columns[key] = self._free.pop()
         return column
 

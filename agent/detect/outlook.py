@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from agent.detect import monitorability, wear
 from agent.detect.baseline import Baseline
-from agent.detect.coverage import of_operation, slowly
+from agent.detect.coverage import of_operation
 from agent.detect.life import Rise
-from agent.model import Coverage, Word
+from agent.model import Coverage
 from agent.promise import Promise
 
 if TYPE_CHECKING:
@@ -23,10 +23,9 @@ class Outlook:
         self._watch = watch
 
     def cover(self, baseline: Baseline, time: float, held: str = "") -> Coverage:
-        """How well an operation is watched, by what was learned of it and by what its limits can see. `held`: see `of_operation`."""
+        """How well an operation is watched. `held`: see `of_operation`."""
         watch = self._watch
-        known = of_operation(baseline, watch.options, time, held) if held else watch.words.of(baseline, time)
-        return slowly(known, *watch.drift.supports(baseline.key)) if known.word is Word.MONITORING else known
+        return of_operation(baseline, watch.options, time, held) if held else watch.words.of(baseline, time)
 
     def smallest_fall(self, baseline: Baseline) -> float | None:
         """Smallest lasting fall of the work that is told within `drift.WITHIN` cuts at the budget, as a fraction; None: none yet."""

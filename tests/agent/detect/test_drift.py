@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from agent.detect import budget, drift
+from agent.detect import budget, drift, drift_state
 from agent.detect.baseline import Baseline
 from agent.detect.drift import Drift
 from agent.kernels import drift as charts
@@ -86,7 +86,7 @@ def test_a_fall_that_is_said_to_be_seen_is_told_in_time_in_about_half_of_the_cas
     for seed in range(30):
         chart, baseline, shift, since = Drift(P, 20), operation(), 0.0, -1
         for i, value in enumerate(wanders(900, 100 + seed, phi, sd)):
-            if since < 0 and chart.supports("k")[0]:
+            if since < 0 and math.isfinite(chart.sees("k")):
                 since, shift = i, math.log1p(-chart.sees("k"))
             finding = chart.take(baseline, value + shift, 7.0 * i, i)
             if since >= 0 and finding is not None:
@@ -97,21 +97,19 @@ def test_a_fall_that_is_said_to_be_seen_is_told_in_time_in_about_half_of_the_cas
     assert 12 <= told <= 30
 
 
-def test_what_follows_the_one_before_supports_nothing_and_says_so() -> None:
-    for phi, least, most in ((0.0, 25, 70), (0.3, 35, 110)):
-        chart, baseline = Drift(P, 20), operation()
-        known = [bool(chart.take(baseline, value, 7.0 * i, i)) or chart.supports("k")[0] for i, value in enumerate(wanders(200, 3, phi))]
-        assert least < known.index(True) < most
-        assert 0.05 < chart.sees("k") < 0.09
+def test_what_an_operation_sees_grows_with_its_cuts_and_is_nothing_where_each_follows_the_one_before() -> None:
     chart = Drift(P, 20)
-    assert (chart.supports("k"), chart.sees("k")) == ((False, 0), math.inf), "nothing is known of it"
-    for i, value in enumerate(wanders(25, 3, 0.0)):
+    assert chart.sees("k") == math.inf, "nothing is known of it"
+    seen = []
+    for i, value in enumerate(wanders(300, 3, 0.0)):
         chart.take(operation(), value, 7.0 * i, i)
-    seen, needs = chart.supports("k")
-    assert (seen, 25 < needs < 150) == (False, True)
+        seen.append(chart.sees("k"))
+    assert seen[5] == math.inf
+    assert 0.05 < seen[-1] < seen[100] < 0.09
+    chart = Drift(P, 20)
     for i, value in enumerate(wanders(300, 3, 0.95)):
         chart.take(operation(), value, 7.0 * i, i)
-    assert chart.supports("k") == (False, 0)
+    assert chart.sees("k") == math.inf
 
 
 def test_each_chart_speaks_with_its_own_share_of_the_budget() -> None:
@@ -225,6 +223,6 @@ def test_the_class_and_the_kernel_alone_are_the_same_chart() -> None:
     values = falls(200, 11, 0.0, 0, sd=0.03)
     chart = Drift(P, 20, 0.0)
     assert follow(values, chart) == []
-    state, out = charts.new(1), np.empty((len(values), charts.OUTPUTS, 1))
+    state, out = drift_state.new(1), np.empty((len(values), charts.OUTPUTS, 1))
     charts.update(state, values[:, None].copy(), np.ones((200, 1), np.uint8), drift.chart_settings(1.0 / P, 20, 0.0), np.ones(1), out)
     assert chart.saved().state == state.tobytes()

@@ -185,7 +185,7 @@ def test_the_installer_sees_what_every_operation_can_see() -> None:
     views = {view.tool: view for view in monitor.snapshot().operations}
     assert sorted(views) == ["1", "2", "4"]
     for view in views.values():
-        assert (view.word, view.reason) == ("PROVISIONAL", "slow_change")
+        assert (view.word, view.reason) == ("MONITORING", "")
         assert (view.rise_cuts, view.fall_cuts) == (3, 35)
         assert view.n >= 25
         assert view.rate == pytest.approx(20.0, rel=0.15)
