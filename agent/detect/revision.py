@@ -107,7 +107,8 @@ class Revision:
         if asked is not None:
             return HELD if asked.kind == "order" and key in asked.keys else ""
         steady = self.state.steady.get(program)
-        return AGAIN if self._sound and steady and self._now.count(key) > steady.count(key) else ""
+        # One that is not known at all says nothing of where the program was started.
+        return AGAIN if self._sound and steady and self._now.count(key) > steady.count(key) > 0 else ""
 
     def unsee(self, key: str) -> None:
         """What opened was no cut."""
