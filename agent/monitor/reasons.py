@@ -192,6 +192,8 @@ class Reasons:
 def _against(finding: Finding) -> str:
     if finding.evidence.get("due") is True:
         return "measures" if "measures" in finding.evidence else "earlier_tools"
+    if by_data(finding):
+        return "cutting_data"
     return "well" if finding.kind == "process" and finding.channel else AGAINST.get(finding.kind, "good_cuts")
 
 
@@ -203,8 +205,18 @@ def _basis(finding: Finding) -> Literal["chance", "rule", "state", "due"]:
         return "due"
     if finding.kind == "sensor" or (finding.kind == "process" and not finding.channel) or evidence.get("absent") is True:
         return "state"
-    ruled = finding.kind in RULED or evidence.get("indicator") == "bearing" or (finding.kind == "missing" and finding.threshold <= LOWEST)
+    ruled = (
+        finding.kind in RULED
+        or by_data(finding)
+        or evidence.get("indicator") == "bearing"
+        or (finding.kind == "missing" and finding.threshold <= LOWEST)
+    )
     return "rule" if ruled else "chance"
+
+
+def by_data(finding: Finding) -> bool:
+    """Whether it was judged by the cutting data of the machine file."""
+    return finding.evidence.get("ceiling") is True or finding.evidence.get("hardly") is True
 
 
 def _figures(finding: Finding) -> list[str]:
