@@ -69,11 +69,12 @@ class Overdue:
         """The last look, of one each `every` seconds, up to which `on_look` has nothing to do, if it has been done at `time`."""
         known = self._known()
         due = self.awaited.due_in(self._order.untold(known), known)
-        return math.floor((time + due) / every) * every if math.isfinite(due) else math.inf
+        due = min(time + due, self.work.awaits())
+        return math.floor(due / every) * every if math.isfinite(due) else math.inf
 
     def on_look(self, time: float, part: int) -> list[Finding | Indicator]:
         """Twice a second: cuts that should have begun by now."""
         known = self._known()
         gone = self.awaited.overdue(self._order.untold(known), known)
         self._order.told(gone)
-        return self._tell(gone, time, part)
+        return [*self._tell(gone, time, part), *self.work.on_look(time)]
