@@ -379,7 +379,9 @@ class Watch:
 
     def _mark(self, key: str) -> None:
         """Its cuts are not learned from until one is normal again."""
-        self.overdue.work.told(self.state.baselines[key].spindle, self.state.baselines[key].tool)
+        baseline = self.state.baselines[key]
+        baseline.spoilt += 1
+        self.overdue.work.told(baseline.spindle, baseline.tool)
         if key not in self.state.bad:
             self.state.bad = [*self.state.bad, key]
 
