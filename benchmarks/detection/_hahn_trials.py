@@ -263,7 +263,8 @@ def _judge(
         until = cut.last if kind != "missing" else min(other, default=cut.last)
         told = [e.time for e in found if e.tool == str(cut.tool) and broke <= e.time <= began + until / parts.rate + LATE]
         mean = float(values[cut.first : cut.last, cut.spindle].mean())
-        promised = out.promises[i].missing if kind == "missing" else out.promises[i].breaks_at(at)
+        # Nothing is promised of the first part ever.
+        promised = out.promises[i].missing if kind == "missing" else not first and out.promises[i].breaks_at(at)
         delay = min(told) - broke if told else math.nan
         drop = 1.0 - mean / usual[i]
         out.trials.append(Trial(i, kind, at, bool(told), promised, delay, drop))
