@@ -101,7 +101,7 @@ class Revision:
         return asked is not None and asked.kind == "order"
 
     def opened(self, program: str, key: str) -> str:
-        """A cut opens: why it is held, if its operation is in question (`HELD`), never came (`NEW`) or comes oftener than ever (`AGAIN`)."""
+        """A cut opens: why its operation is held: in question (`HELD`), never seen (`NEW`), more of it than ever (`AGAIN`)."""
         self._now.append(key)
         asked = self.state.asked.get(program)
         if asked is not None:

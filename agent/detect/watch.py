@@ -104,7 +104,7 @@ class Watch:
             return []
         baseline = self.baseline(cut)
         self.overdue.cutting(cut)
-        self._order.through(msgspec.structs.replace(cut.operation, section=section).key for section in cut.through)
+        self.order.through(msgspec.structs.replace(cut.operation, section=section).key for section in cut.through)
         baseline.used = max(baseline.used, cut.time)
         if not (cut.operation.tool or cut.operation.program or cut.part >= 0):
             baseline.seen += cut.phase == "closed"
