@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from agent.detect import monitorability
 from agent.detect.baseline import Baseline
 from agent.model import Coverage, Word
@@ -32,6 +34,12 @@ def of_operation(baseline: Baseline, options: MonitoringOptions, time: float, he
     if baseline.good < options.monitor_cuts:
         return Coverage(time=time, scope=scope, word=Word.PROVISIONAL, reason="provisional", n=baseline.good, of=options.monitor_cuts)
     return Coverage(time=time, scope=scope, word=Word.MONITORING, n=baseline.good, of=options.monitor_cuts)
+
+
+def by_visit(cover: Coverage) -> Coverage:
+    """The same, where a missing tool is told by the work of its whole visit (`agent.detect.visit_work`): this cut alone is not watched,
+    its tool is."""
+    return msgspec.structs.replace(cover, word=Word.MONITORING, reason="by_visit")
 
 
 def of_machine(operations: Sequence[Coverage], *, off: bool, lost: str, held: str, unwatched: str, time: float) -> Coverage:

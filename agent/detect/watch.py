@@ -27,7 +27,7 @@ from agent.detect.tuning import Tuning
 from agent.detect.visit_work import VisitWork
 from agent.detect.visits import Visits
 from agent.detect.watch_state import WatchState, without
-from agent.model import Alert, Cut, Finding, Indicator, Word
+from agent.model import Alert, Coverage, Cut, Finding, Indicator, Word
 from agent.promise import Promise
 from agent.settings import MonitoringOptions
 
@@ -231,12 +231,13 @@ class Watch:
             baseline.key, baseline.program, baseline.tool
         )
         promised = monitorability.promise(baseline, self.smallest_change(baseline), expected=expected)
-        return monitorability.by_visit(promised, told=self.told_by_visit(baseline.spindle, baseline.program, baseline.tool))
+        return monitorability.by_visit(promised, told=self.overdue.work.tells(baseline.spindle, baseline.program, baseline.tool))
 
-    def told_by_visit(self, spindle: str, program: str, tool: str) -> bool:
-        """Whether this tool would be told to be missing by the work of its whole visit, when it leaves."""
-        whole = self.overdue.work.standing(spindle, program, tool)
-        return whole is not None and whole.limit > 0.0
+    def word(self, baseline: Baseline, time: float, held: str = "") -> Coverage:
+        """How well this operation is watched, by itself or by the whole visit of its tool. `held`: as in `coverage.of_operation`."""
+        cover = of_operation(baseline, self._options, time, held)
+        whole = cover.word is Word.NOT_MONITORABLE and self.overdue.work.tells(baseline.spindle, baseline.program, baseline.tool)
+        return coverage.by_visit(cover) if whole else cover
 
     def wear_level(self, baseline: Baseline) -> tuple[float | None, float]:
         """Filtered rise against the new tool and its limit, as fractions."""

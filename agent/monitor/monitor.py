@@ -376,7 +376,7 @@ class Monitor:
         return self.desk.take([*found, *self.lives.on_part(self.watch.state.worn, part)])
 
     def _cover(self, now: float) -> list[Event]:
-        operations = [coverage.of_operation(baseline, self._settings.monitoring, now) for baseline in self.watch.current()]
+        operations = [self.watch.word(baseline, now) for baseline in self.watch.current()]
         machine = coverage.of_machine(
             operations,
             off=self.off,

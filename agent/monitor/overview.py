@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.detect import coverage
 from agent.detect.baseline import Baseline
 from agent.detect.monitorability import least
 from agent.load import shown_unit
@@ -36,10 +35,8 @@ class Overview:
         """Everything that an outlet shows; times are on the axis of the readings."""
         monitor = self._monitor
         now = max(monitor.timeline.newest - monitor.settings.monitoring.lateness, 0.0)
-        covers = tuple(
-            coverage.of_operation(baseline, monitor.settings.monitoring, now, monitor.watch.why_held(baseline.key))
-            for baseline in monitor.watch.state.baselines.values()
-        )
+        watch = monitor.watch
+        covers = tuple(watch.word(baseline, now, watch.why_held(baseline.key)) for baseline in watch.state.baselines.values())
         machine = monitor.coverage or Coverage(time=now, scope="machine", word=Word.LOST, reason="no_signal")
         alerts = monitor.desk.alerts.open
         wanted = {alert.checklist for alert in alerts}
