@@ -197,7 +197,7 @@ def _promises(parts: Parts, learned: Monitor, covers: dict[int, Counter[str]]) -
             if min(last, place.last) - max(first, place.first) > 0.5 * max(last - first, length)
         ]
         for key, count in covers[i].items():
-            promise = learned.watch.promise(learned.watch.state.baselines[key])
+            promise = learned.watch.outlook.promise(learned.watch.state.baselines[key])
             if count >= 5 and promise is not None and promise.missing:
                 missing = True
                 if promise.breakage:

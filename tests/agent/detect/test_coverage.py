@@ -52,7 +52,7 @@ def test_a_cut_that_alone_cannot_be_watched_is_by_the_visit_of_its_tool(monkeypa
     for _ in range(coverage.SEEN):
         shift.cut(held="warm_up")
     (baseline,) = shift.watch.state.baselines.values()
-    assert shift.watch.word(baseline, 1.0).word is Word.NOT_MONITORABLE
+    assert shift.watch.outlook.cover(baseline, 1.0).word is Word.NOT_MONITORABLE
     monkeypatch.setattr(shift.watch.overdue.work, "tells", lambda *_tool: True)
-    told = shift.watch.word(baseline, 1.0)
+    told = shift.watch.outlook.cover(baseline, 1.0)
     assert (told.word, told.reason) == (Word.MONITORING, "by_visit")
