@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from agent.detect import monitorability
 from agent.detect.baseline import Baseline
 from agent.model import Coverage, Word
@@ -34,6 +36,12 @@ def of_operation(baseline: Baseline, options: MonitoringOptions, time: float, he
     return Coverage(time=time, scope=scope, word=Word.MONITORING, n=baseline.good, of=options.monitor_cuts)
 
 
+def by_visit(cover: Coverage) -> Coverage:
+    """The same, where a missing tool is told by the work of its whole visit (`agent.detect.visit_work`): this cut alone is not watched,
+    its tool is."""
+    return msgspec.structs.replace(cover, word=Word.MONITORING, reason="by_visit")
+
+
 class Words:
     """`of_operation`, worked out anew only where a cut or a part has changed what is known of an operation; its time is that of then.
 
@@ -44,11 +52,11 @@ class Words:
 
     def __init__(self, options: MonitoringOptions) -> None:
         self._options = options
-        self._known: dict[str, tuple[Baseline, list[bool], tuple[int, int, int], Coverage]] = {}
+        self._known: dict[str, tuple[Baseline, list[bool], tuple[int, ...], Coverage]] = {}
 
     def of(self, baseline: Baseline, time: float) -> Coverage:
         """Of one operation. Every cut that closes counts in `seen`; `came` is another list after each part."""
-        counts = (baseline.seen, baseline.good, baseline.blind)
+        counts = (baseline.seen, baseline.good, baseline.blind, baseline.spoilt)
         known = self._known.get(baseline.key)
         if known is not None and known[0] is baseline and known[1] is baseline.came and known[2] == counts:
             return known[3]

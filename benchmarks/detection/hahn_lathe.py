@@ -5,9 +5,9 @@ Parts are made of the one whole part at 1 kHz by `_hahn_parts` (which says what 
 the recording is a label: it says where to break, and what counts as found, never what is read. Which tools break, what counts as found and
 what as declared monitorable: see `_hahn_trials`.
 
-The plain rule is a fixed limit: the mean of the cut lies x % below the median of the learned ones. It is told where each cut begins and
-ends (the pass is not). x is chosen among 12, for each tool on the other tools: the most found at no more false alarms among the good cuts
-than the pass had.
+The plain rule is a fixed limit: the mean of the cut, read at the same rate, lies x % below the median of the learned ones. It is told
+where each cut begins and ends (the pass is not). x is chosen among 12, for each tool on the other tools: the most found at no more false
+alarms among the good cuts than the pass had.
 """
 
 from __future__ import annotations

@@ -45,3 +45,14 @@ def test_what_is_held_for_another_reason_says_nothing_of_idle(held: str) -> None
     for _ in range(8):
         shift.cut()
     assert [shift.cut(held).word for _ in range(5)] == [Word.PROVISIONAL] * 5
+
+
+def test_a_cut_that_alone_cannot_be_watched_is_by_the_visit_of_its_tool(monkeypatch: pytest.MonkeyPatch) -> None:
+    shift = Shift()
+    for _ in range(coverage.SEEN):
+        shift.cut(held="warm_up")
+    (baseline,) = shift.watch.state.baselines.values()
+    assert shift.watch.outlook.cover(baseline, 1.0).word is Word.NOT_MONITORABLE
+    monkeypatch.setattr(shift.watch.overdue.work, "tells", lambda *_tool: True)
+    told = shift.watch.outlook.cover(baseline, 1.0)
+    assert (told.word, told.reason) == (Word.MONITORING, "by_visit")
