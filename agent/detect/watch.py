@@ -28,6 +28,7 @@ from agent.detect.visits import Visits
 from agent.detect.watch_state import WatchState, without
 from agent.model import Alert, Cut, Finding, Indicator, Word
 from agent.promise import Promise
+from agent.segment import is_visit
 from agent.settings import MonitoringOptions
 
 REPEATS = 2
@@ -79,7 +80,7 @@ class Watch:
         if known is None:
             self._make_room()
             known = self.state.baselines[operation.key] = begun(cut)
-        known.by_load = self._by_load
+        known.by_load = self._by_load and not is_visit(operation.section)
         return known
 
     def on_cut(self, cut: Cut, noise: float) -> list[Finding | Indicator]:
@@ -94,6 +95,8 @@ class Watch:
             return []
         if cut.phase == "closed" and (cut.held == "idle_unknown" or not cut.held):
             baseline.blind = baseline.blind + 1 if cut.held else 0
+        if is_visit(baseline.section):
+            self._order.came(baseline.key, baseline.program)
         word = of_operation(baseline, self._options, cut.time)
         # Idle that is not known may be known now: such cuts are judged as soon as they can be.
         if baseline.good >= coverage.SEEN and word.word is Word.NOT_MONITORABLE and word.reason != "idle_unknown":
@@ -164,7 +167,9 @@ class Watch:
         keys = self._order.recent()
         if not keys:
             return [baseline for baseline in known.values() if baseline.program == self._order.program] or list(known.values())
-        return [known[key] for key in keys if key in known]
+        its = [known[key] for key in keys if key in known]
+        # Visits of a length that came once or twice may never come again.
+        return [baseline for baseline in its if baseline.seen >= coverage.SEEN or not is_visit(baseline.section)]
 
     def begin_again(self) -> None:
         """The agent missed something (a lost signal, a restart): the part that runs now is not whole."""
@@ -275,7 +280,8 @@ class Watch:
         out: list[Finding | Indicator] = []
         for key in keys:
             baseline = self.state.baselines[key]
-            if not monitorability.why_not(baseline) and not monitorability.unproven(baseline):
+            # A visit of another length is another operation: that one does not come means nothing.
+            if not is_visit(baseline.section) and not monitorability.why_not(baseline) and not monitorability.unproven(baseline):
                 self._mark(key)
                 out.append(absent(baseline, self._priors.work, time, part, self.p))
         return out

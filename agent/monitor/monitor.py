@@ -34,7 +34,7 @@ from agent.monitor.orders import obey
 from agent.monitor.overview import Overview
 from agent.monitor.reasons import Reasons
 from agent.monitor.state import MonitorState
-from agent.segment import Fill, Frame, SpindleSegmenter
+from agent.segment import Fill, Frame, SpindleSegmenter, VisitSegmenter, is_visit
 from agent.settings import MachineSettings
 from agent.timeline import Rows, Timeline
 from agent.vibration import VibrationWatch
@@ -60,7 +60,7 @@ class Monitor:
         self.context = Context(settings, self.timeline)
         self._fill = Fill(settings, self.timeline)
         self.segmenters = {
-            name: SpindleSegmenter(name, has_speed=has_speed, minimum_speed=minimum) for name, has_speed, minimum in self.context.spindles
+            name: VisitSegmenter(name, has_speed=has_speed, minimum_speed=minimum) for name, has_speed, minimum in self.context.spindles
         }
         budget = alarms_per_hour(settings.monitoring.false_alarms) or 1.0 / 160.0
         self.watch = Watch(settings.monitoring, budget, parts_told=self.context.knows_parts, sections_told=self.context.knows_sections)
@@ -231,7 +231,7 @@ class Monitor:
             out.extend(self._look_until(float(rows.time[at])))
             if self._looked > before:
                 # The looks before `calm` would see nothing: they are left out.
-                due = self._looked if self.desk.alerts.episodes.ending else self.health.due
+                due = min([self.health.due, *self.desk.alerts.episodes.ending.values()])
                 calm = min(self._calm.until(rows, seen, ahead, at, self._looked, due), self.watch.overdue.awaits(self._looked, LOOK))
                 self._looked = max(self._looked, calm - LOOK)
             stop = max(int(np.searchsorted(rows.time, self._looked + LOOK, side="left")), at + 1)
@@ -295,7 +295,7 @@ class Monitor:
             cut = self._known(segmenter, cut)
             key = cut.operation.key
             indicators: list[Indicator] = []
-            if cut.phase == "opened":
+            if cut.phase == "opened" or is_visit(cut.operation.section):
                 if not self.context.knows_parts and key in self._part_seen and (self.recurring is None or cut.operation.tool):
                     out.extend(self._end_part(self.counters.parts + 1))
                 self._part_seen.add(key)

@@ -19,6 +19,7 @@ from agent.model import Cut, Operation
 from agent.segment import ring
 from agent.segment.figures import GRID, cut_curve, cut_features, update_period
 from agent.segment.frame import Frame
+from agent.segment.lengths import Lengths
 from drivers.model import Floats
 
 Phase = Literal["opened", "grown", "closed"]
@@ -47,6 +48,8 @@ class SegmenterState(msgspec.Struct):
     context: tuple[str, str, str] = ("", "", "")
     cuts: int = 0
     quantum: float = 0.0
+    lengths: Lengths = {}
+    """Where a tool's visit is its cut (`agent.segment.visit`)"""
 
 
 @dataclass(slots=True)
