@@ -50,6 +50,8 @@ class SegmenterState(msgspec.Struct):
     quantum: float = 0.0
     lengths: Lengths = {}
     """Where a tool's visit is its cut (`agent.segment.visit`)"""
+    pace: float = 0.0
+    """s between two readings, as of there"""
 
 
 @dataclass(slots=True)

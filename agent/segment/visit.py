@@ -113,6 +113,7 @@ class VisitSegmenter(SpindleSegmenter):
         if self._here:
             self._take(frame)
         else:
+            self._speed = abs(float(frame.speed[-1])) if frame.ok[-1] and self._has_speed else self._speed
             yield from super().walk(frame)
 
     def calm(self, frame: Frame) -> float:
@@ -127,12 +128,12 @@ class VisitSegmenter(SpindleSegmenter):
 
     def saved(self) -> SegmenterState:
         """What survives a restart; the visit that goes on does not."""
-        return msgspec.structs.replace(super().saved(), lengths=self._lengths)
+        return msgspec.structs.replace(super().saved(), lengths=self._lengths, pace=self._latest)
 
     def restore(self, saved: SegmenterState, *, anew: bool = False) -> None:
         """Take back what `saved` gave."""
         super().restore(saved, anew=anew)
-        self._lengths = saved.lengths
+        self._lengths, self._latest = saved.lengths, saved.pace
 
     def _follow(self, time: Floats) -> None:
         """The period of the readings, of each `PACE` of them."""

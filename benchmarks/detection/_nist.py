@@ -178,7 +178,7 @@ class Fault:
 
 
 def spoil(log: Log, faults: Iterable[Fault]) -> Log:
-    """The same log with the faults in it, on the register's own steps of 1 %; not in the run-up of the spindle, which a missing tool has, too.
+    """The same log with the faults in it, on the register's own steps of 1 %; not in a run-up, which a missing tool has as well.
 
     What holds from before a fault is told anew at its first row, and what holds in truth after its last.
     """
