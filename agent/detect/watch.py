@@ -24,6 +24,7 @@ from agent.detect.sequence import PARTS, Sequence
 from agent.detect.signals import BACK, Signals
 from agent.detect.slow import Slow
 from agent.detect.tuning import Tuning
+from agent.detect.visit_work import VisitWork
 from agent.detect.visits import Visits
 from agent.detect.watch_state import WatchState, without
 from agent.model import Alert, Cut, Finding, Indicator, Word
@@ -68,7 +69,9 @@ class Watch:
         self._order.parts = self.state.sequences
         self.visits = Visits(options, self._known, self._absent, self.state.visits)
         self._envelope = Envelope(self.p)
-        self.overdue = Overdue(self._order, self._known, self._absent)
+        work = VisitWork(on=parts_told and not sections_told, chance=lambda: self.p, tuned=self._passes)
+        work.courses = self.state.courses
+        self.overdue = Overdue(self._order, self._known, self._absent, work)
         self.overdue.awaited.waits = self.state.waits
         self._part: int | None = None
         self._time = 0.0
@@ -174,7 +177,7 @@ class Watch:
     def begin_again(self) -> None:
         """The agent missed something (a lost signal, a restart): the part that runs now is not whole."""
         self._order.whole = False
-        self.overdue.awaited.doubt()
+        self.overdue.doubt()
         self.visits.doubt()
 
     def tool_changed(self, tool: str, spindle: str, time: float) -> None:
@@ -210,7 +213,13 @@ class Watch:
         expected = baseline.key in self._order.expected(self.state.baselines, baseline.program) or self.visits.expects(
             baseline.key, baseline.program, baseline.tool
         )
-        return monitorability.promise(baseline, self.smallest_change(baseline), expected=expected)
+        promised = monitorability.promise(baseline, self.smallest_change(baseline), expected=expected)
+        return monitorability.by_visit(promised, told=self.told_by_visit(baseline.spindle, baseline.program, baseline.tool))
+
+    def told_by_visit(self, spindle: str, program: str, tool: str) -> bool:
+        """Whether this tool would be told to be missing by the work of its whole visit, when it leaves."""
+        whole = self.overdue.work.standing(spindle, program, tool)
+        return whole is not None and whole.limit > 0.0
 
     def wear_level(self, baseline: Baseline) -> tuple[float | None, float]:
         """Filtered rise against the new tool and its limit, as fractions."""
@@ -243,6 +252,7 @@ class Watch:
         self._order.parts = self.state.sequences
         self.visits.past = self.state.visits
         self.overdue.awaited.waits = self.state.waits
+        self.overdue.work.restore(self.state.courses, anew)
         self._drift.restore(state.drift)
         self._slow.restore(self.state.waiting, self.state.shared)
         self.tuning.restore(state.tuning)
@@ -371,6 +381,7 @@ class Watch:
 
     def _mark(self, key: str) -> None:
         """Its cuts are not learned from until one is normal again."""
+        self.overdue.work.told(self.state.baselines[key].spindle, self.state.baselines[key].tool)
         if key not in self.state.bad:
             self.state.bad = [*self.state.bad, key]
 

@@ -9,6 +9,7 @@ import msgspec
 from agent.detect.awaited import Wait
 from agent.detect.baseline import Baseline
 from agent.detect.budget import Pace
+from agent.detect.course import Course
 from agent.detect.drift import DriftState
 from agent.detect.sequence import GONE
 from agent.detect.signals import Signal
@@ -36,6 +37,8 @@ class WatchState(msgspec.Struct):
     visits: dict[str, list[Visit]] = {}
     waits: dict[str, list[Wait]] = {}
     """By operation: see `agent.detect.awaited`"""
+    courses: dict[str, Course] = {}
+    """By visit: see `agent.detect.visit_work`"""
     signals: dict[str, dict[str, Signal]] = {}
     """Of each operation the signals besides its work"""
     worn_by: dict[str, str] = {}

@@ -317,7 +317,7 @@ class Monitor:
             self.lives.hear(said)
             out.extend(self.desk.take(said))
         self._between(segmenter)
-        self.watch.overdue.on_air(name, frame.time, segmenter.air)
+        self.watch.overdue.on_air(name, frame, segmenter.air)
         self.vibration.listen(name, frame, segmenter.air)
         self.axes.listen(name, frame, segmenter.air, segmenter.opened)
         return out
