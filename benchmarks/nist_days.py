@@ -1,7 +1,7 @@
 """What the pass makes of each day of a NIST machine: `python -m benchmarks.nist_days [--machine Mazak03] [--last 40]`.
 
 One line a day: hours in which the program ran, cuts that were found, those with a name, those that had come five times before, those
-that were watched and in which a missing tool was promised to be told; minutes of the day by the word of what was made. No faults are put in.
+that were watched, those in which a missing tool was promised to be told; minutes by the word of what was made. No faults are put in.
 """
 
 from __future__ import annotations
