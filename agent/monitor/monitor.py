@@ -25,7 +25,7 @@ from agent.detect.watch import Watch
 from agent.load import basis
 from agent.maintenance import MaintenancePlan
 from agent.model import Counters, Coverage, Cut, Event, Indicator, Snapshot
-from agent.monitor.calm import LOOK, Calm
+from agent.monitor.calm import LOOK, SILENCE, Calm, spells
 from agent.monitor.desk import Desk
 from agent.monitor.doubt import Doubt
 from agent.monitor.holds import holds
@@ -39,9 +39,6 @@ from agent.settings import MachineSettings
 from agent.timeline import Rows, Timeline
 from agent.vibration import VibrationWatch
 from drivers.model import Readings, Waveform
-
-SILENCE = 60.0
-"""s after which a silence is no longer walked step by step: longer than any patience."""
 
 
 class Monitor:
@@ -214,7 +211,8 @@ class Monitor:
         out: list[Event] = []
         for item in self.timeline.release(now, all_of_it=all_of_it):
             if isinstance(item, Rows):
-                out.extend(self._rows(self._fill.rows(item)))
+                for spell in spells(self._fill.rows(item)):
+                    out.extend(self._rows(spell))
             else:
                 out.extend(self.desk.take(self.vibration.take(item)))
         return out

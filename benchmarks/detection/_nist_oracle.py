@@ -106,4 +106,5 @@ def by_word(log: Log, cuts: Sequence[Cut], words: Sequence[Word]) -> dict[str, f
         taken[first:end] = True
         shares[f"HOLD {cut.held}" if cut.held else str(word)] += float((passed[rows + 1] - passed[rows]).sum())
     shares["no cut"] = float(passed[-1]) - sum(shares.values())
-    return {word: share / passed[-1] for word, share in shares.items()} if passed[-1] else {}
+    total = float(passed[-1])
+    return {word: share / total for word, share in shares.items()} if total else {}

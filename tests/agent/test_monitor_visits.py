@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import numpy as np
 
 from agent.maintenance import plan
-from agent.model import Alert, Cut, Word
+from agent.model import Alert, Coverage, Cut, Word
 from agent.monitor import Monitor
 from agent.paths import DataPaths
 from agent.settings import ChannelOptions, MachineOptions, MachineSettings, SpindleOptions
@@ -48,6 +49,12 @@ def recording() -> tuple[Readings, float]:
     return Readings("log", NAMES, table[:, 0], values, np.full(values.shape, Quality.GOOD, np.uint8), words.seen()), over
 
 
+def part(item: Readings, start: int, stop: int) -> Readings:
+    """Some of the rows."""
+    its = slice(start, stop)
+    return Readings(item.source, item.channels, item.time[its], item.values[its], item.quality[its], item.words)
+
+
 def test_a_missing_tool_is_told_as_its_visit_ends_and_nothing_else_is() -> None:
     monitor = Monitor(settings(), plan(DataPaths.find(None)))
     item, over = recording()
@@ -70,13 +77,31 @@ def test_a_restart_keeps_what_was_learned_of_the_visits() -> None:
     item, over = recording()
     whole = Monitor(settings(), plan(DataPaths.find(None)))
     row = int(np.searchsorted(item.time, over - 200.0))
-    pieces = [
-        Readings(item.source, item.channels, item.time[part], item.values[part], item.quality[part], item.words)
-        for part in (slice(0, row), slice(row, None))
-    ]
-    whole.feed(pieces[0])
+    whole.feed(part(item, 0, row))
     whole.finish()
     again = Monitor(settings(), plan(DataPaths.find(None)))
     again.restore(whole.state())
-    events = [*again.feed(pieces[1]), *again.finish()]
+    events = [*again.feed(part(item, row, len(item.time))), *again.finish()]
     assert [(event.kind, event.tool) for event in events if isinstance(event, Alert) and event.transition == "raised"] == [("missing", "2")]
+
+
+def test_a_weekend_of_silence_changes_nothing_however_the_rows_are_batched() -> None:
+    """Rows of which the first after a silence says that cuts may not be judged, and a later one that they may."""
+    item, _ = recording()
+    n = len(item.time)
+    words = Words()
+    assert [words.code(word) for word in ("P7", "MANUAL", "AUTOMATIC")] == [-1.0, -2.0, -3.0]
+    later, back = n // 2 + 5, n // 2 + 25
+    mode = np.where((np.arange(n) >= later) & (np.arange(n) < back), -2.0, -3.0)
+    time = item.time + np.where(np.arange(n) >= later, 3 * 86400.0, 0.0)
+    values = np.column_stack([item.values, mode])
+    readings = Readings("log", (*NAMES, "mode"), time, values, np.full(values.shape, Quality.GOOD, np.uint8), words.seen())
+    given = settings()
+    given = msgspec.structs.replace(given, channel=(*given.channel, ChannelOptions(name="mode", role="mode", hold=math.inf)))
+    told = []
+    for size in (n, 64, 1):
+        monitor = Monitor(given, plan(DataPaths.find(None)))
+        events = [event for at in range(0, n, size) for event in monitor.feed(part(readings, at, at + size))]
+        told.append([*events, *monitor.finish()])
+    assert any(isinstance(event, Coverage) and event.reason == "mode" for event in told[0])
+    assert told[0] == told[1] == told[2]
