@@ -82,6 +82,8 @@ class SpindleOptions(_Table, frozen=True, kw_only=True):
     """kW, S1."""
     base_speed: float | None = None
     """rpm above which the drive holds the power instead of the torque."""
+    efficiency: float = 0.8
+    """Power at the tool over power of the motor above idling; for what [[cutting]] expects."""
     minimum_speed: float = 30.0
     """rpm below which the spindle counts as standing."""
     bearings: tuple[BearingOptions, ...] = ()
@@ -100,6 +102,40 @@ class ToolOptions(_Table, frozen=True, kw_only=True):
     life_parts: int | None = None
     vb_limit: float | None = None
     """mm of flank wear at which it is changed."""
+
+
+class CuttingOptions(_Table, frozen=True, kw_only=True):
+    """[[cutting]]: what a tool, or one pass of it, is meant to cut. Which keys a kind needs: `agent.cutting.NEEDS`."""
+
+    tool: int
+    kind: Literal["turning", "milling", "drilling"]
+    section: int | None = None
+    """The pass of that tool; without it the data stand for its heaviest one, and no lack of load is told."""
+    program: str = ""
+    """As the control says it; empty: every one."""
+    spindle: str = ""
+    """Empty: the first one."""
+    material: str = ""
+    """A letter of ISO 513 (P, M, K, N, S, H), or with a group of VDI 3323: P2."""
+    kc11: float | None = None
+    """N/mm2, cutting force of a chip of 1 mm x 1 mm, in place of `material`; with `mc`."""
+    mc: float | None = None
+    ap: float | None = None
+    """mm, depth of cut (turning, milling)."""
+    ae: float | None = None
+    """mm, width of cut (milling)."""
+    f: float | None = None
+    """mm a turn (turning, drilling)."""
+    fz: float | None = None
+    """mm a tooth (milling)."""
+    z: int | None = None
+    """Teeth (milling)."""
+    D: float | None = None
+    """mm: the part's largest (turning), the tool's (milling, drilling)."""
+    n: float | None = None
+    """rpm."""
+    vc: float | None = None
+    """m/min."""
 
 
 class ChannelOptions(_Table, frozen=True, kw_only=True):
@@ -218,6 +254,7 @@ class MachineSettings(_Table, frozen=True, kw_only=True):
     machine: MachineOptions
     spindle: tuple[SpindleOptions, ...] = (SpindleOptions(),)
     tool: tuple[ToolOptions, ...] = ()
+    cutting: tuple[CuttingOptions, ...] = ()
     bus: tuple[BusOptions, ...] = ()
     source: tuple[SourceOptions, ...] = ()
     channel: tuple[ChannelOptions, ...] = ()

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.cli import Say, _check_budget
+from agent.cli import Say, _check_budget, _check_cutting
 
 if TYPE_CHECKING:
     from agent.machine_file import MachineFile
@@ -80,6 +80,8 @@ def _page(file: MachineFile, texts: Texts) -> str:
         word = "yes" if possible else "no"
         lines.append(f"  {say(f'check.mark.{word}')}  {say(f'check.watch.{name}.{word}')}")
     lines += ["", say("check.heading.budget"), *(f"  {line}" for line in _check_budget.lines(file, texts))]
+    if cutting := _check_cutting.lines(file, texts):
+        lines += ["", say("check.heading.cutting"), *cutting]
     costs = tuple(warning for warning in file.warnings if warning.code.startswith("cost_"))
     notes = tuple(warning for warning in file.warnings if not warning.code.startswith("cost_"))
     for heading, warnings in (("costs", costs), ("notes", notes)):
@@ -261,6 +263,7 @@ def _report(file: MachineFile, texts: Texts) -> dict[str, Any]:
         "channels": [{"name": c.name, "role": c.role, "from": c.source, "unit": c.unit} for c in settings.channel],
         "watch": _watch(file),
         "budget": _check_budget.budget(file),
+        "cutting": _check_cutting.expectations(file),
     }
 
 

@@ -23,12 +23,13 @@ NONE: Bounds = (math.inf, math.inf, -math.inf)
 """... and none."""
 
 
-def bounds(baseline: Baseline, prior: Prior, p: float, options: MonitoringOptions) -> Bounds:
+def bounds(baseline: Baseline, prior: Prior, p: float, options: MonitoringOptions, ceiling: float = math.inf) -> Bounds:
     """Of one operation.
 
-    `prior`: of the peak. `p`: chance that one evaluation may be a false alarm.
+    `prior`: of the peak. `p`: chance that one evaluation may be a false alarm. `ceiling`: load above idle that cutting data allow.
     """
-    top = overload.limit(baseline, prior, p) if baseline.good >= options.learn_cuts else math.inf
+    learned = overload.limit(baseline, prior, p) if baseline.good >= options.learn_cuts else math.inf
+    top = min(learned, ceiling)
     if baseline.good < breakage.FEWEST:
         return top, first.SHARE if options.first_cuts and not baseline.seen else math.inf, -math.inf
     share = max(breakage.SHARE, baseline.fall_share + breakage.BEYOND_USUAL)

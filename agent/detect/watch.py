@@ -7,21 +7,21 @@ from collections.abc import Collection
 
 import msgspec
 
-from agent.detect import coverage, first, fusion, looks, monitorability, wear
+from agent.detect import coverage, feed, fusion, looks, monitorability, wear
 from agent.detect.baseline import Baseline, Priors, begun, priors
 from agent.detect.breakage import breakage
 from agent.detect.budget import probability
+from agent.detect.ceiling import Ceilings
 from agent.detect.coverage import of_operation
 from agent.detect.drift import Drift
-from agent.detect.envelope import Envelope
 from agent.detect.finding import over
+from agent.detect.growing import Growing
 from agent.detect.levels import of_tools
 from agent.detect.life import Rise
 from agent.detect.missing import absent, missing
 from agent.detect.overdue import Overdue
-from agent.detect.overload import overload
 from agent.detect.sequence import PARTS, Sequence
-from agent.detect.signals import BACK, Signals
+from agent.detect.signals import Signals
 from agent.detect.slow import Slow
 from agent.detect.tuning import Tuning
 from agent.detect.visit_work import VisitWork
@@ -32,8 +32,6 @@ from agent.promise import Promise
 from agent.segment import is_visit
 from agent.settings import MonitoringOptions
 
-REPEATS = 2
-"""Looks in a row for which a load must stay above its limit: 0.2 s, so that the spike of a breaking edge is told as a break."""
 NORMAL = 0.75
 """Share of the usual work from which on a cut after a missing one counts as normal again."""
 FEWEST = 4
@@ -50,29 +48,40 @@ class Watch:
     options: [monitoring].
     alarms_per_hour: the budget, of automatic running, for the whole machine.
     parts_told: the control tells one part from the next. sections_told: it says when a cut is.
+    ceilings: what cutting data allow.
     """
 
-    def __init__(self, options: MonitoringOptions, alarms_per_hour: float, *, parts_told: bool = True, sections_told: bool = True) -> None:
+    def __init__(
+        self,
+        options: MonitoringOptions,
+        alarms_per_hour: float,
+        ceilings: Ceilings | None = None,
+        *,
+        parts_told: bool = True,
+        sections_told: bool = True,
+    ) -> None:
         self._options = options
         self._alarms_per_hour = alarms_per_hour
         self.p = probability(alarms_per_hour)
         self.state = WatchState()
         self.tuning = Tuning()
+        self._ceilings = ceilings or Ceilings()
         self.signals = Signals(options.wear_limit)
         self._priors = Priors()
         self._drift = Drift(self.p, options.monitor_cuts, options.smallest_drift)
         self._slow = Slow(self._drift)
         self._spoiled: dict[str, str] = {}
-        self._over: dict[str, int] = {}
         self._by_load = not sections_told
         self._order = Sequence(options.learn_cuts, told=parts_told)
         self._order.parts = self.state.sequences
         self.visits = Visits(options, self._known, self._absent, self.state.visits)
-        self._envelope = Envelope(self.p)
+        self._growing = Growing(options, self.p, self._ceilings, self._passes)
         work = VisitWork(on=parts_told and not sections_told, chance=lambda: self.p, tuned=self._passes)
         work.courses = self.state.courses
         self.overdue = Overdue(self._order, self._known, self._absent, work)
         self.overdue.awaited.waits = self.state.waits
+        self.feeds = feed.Feeds()
+        self.feeds.now = self.state.feeds
         self._part: int | None = None
         self._time = 0.0
 
@@ -110,19 +119,28 @@ class Watch:
             return self._grown(cut, baseline, noise)
         return self._closed(cut, baseline, noise)
 
+    def held(self, cut: Cut) -> Cut:
+        """The same, held where it may be neither judged nor learned from by what is known of its operation."""
+        known = self.state.baselines.get(cut.operation.key)
+        if known is None or cut.phase != "closed" or cut.id in self._spoiled or monitorability.why_not(known):
+            return cut
+        return self.feeds.see(cut, known, self._priors.work, self._options.learn_cuts)
+
+    def why_held(self, key: str) -> str:
+        """Why the cuts of this operation are not learned from now, a key under [reason]; '' where they are."""
+        return feed.HELD if key in self.feeds.now else ""
+
     def bounds(self, cut: str, key: str) -> looks.Bounds:
         """Which looks at an open cut of this operation need not be told (`agent.detect.looks`)."""
         baseline = self.state.baselines.get(key)
         if baseline is None:
             return looks.EVERY
-        return looks.NONE if cut in self._spoiled else looks.bounds(baseline, self._priors.peak, self.p, self._options)
+        return looks.NONE if cut in self._spoiled else self._growing.bounds(baseline, self._priors.peak, self.p)
 
     def untold(self, cut: str, key: str, time: float) -> None:
         """Looks at an open cut, the latest at `time`, at which there was nothing to judge."""
         self._time = max(self._time, time)
-        if cut in self._over:
-            self._over[cut] = 0
-        self._envelope.untold(cut)
+        self._growing.untold(cut)
         if (baseline := self.state.baselines.get(key)) is not None:
             baseline.used = max(baseline.used, time)
 
@@ -198,6 +216,8 @@ class Watch:
                 known = self.state.baselines
                 its = [key for key in self.state.bad if (known[key].tool, known[key].spindle) == (alert.tool, alert.spindle)]
                 self.state.bad = [key for key in self.state.bad if key not in its]
+                if alert.evidence.get("hardly") is True:
+                    self.state.distrusted = [*self.state.distrusted, alert.operation]
             case "wear":
                 self.state.worn = [tool for tool in self.state.worn if tool != alert.tool]
             case "drift":
@@ -253,6 +273,7 @@ class Watch:
         self.visits.past = self.state.visits
         self.overdue.awaited.waits = self.state.waits
         self.overdue.work.restore(self.state.courses, anew)
+        self.feeds.now = self.state.feeds
         self._drift.restore(state.drift)
         self._slow.restore(self.state.waiting, self.state.shared)
         self.tuning.restore(state.tuning)
@@ -268,12 +289,10 @@ class Watch:
         if cut.phase == "closed":
             if cut.held == "run_up":
                 self._order.unsee(baseline.key)
-            baseline.seen += 1
-            baseline.tool_cuts += 1
-            baseline.cutting_time += cut.features.duration
+            baseline.count(cut)
             if not cut.held:
                 baseline.learn(cut, noise)
-        return []
+        return self.feeds.said(cut)
 
     def _opened(self, cut: Cut) -> list[Finding | Indicator]:
         self.visits.opened(cut.operation.key)
@@ -291,22 +310,15 @@ class Watch:
         for key in keys:
             baseline = self.state.baselines[key]
             # A visit of another length is another operation: that one does not come means nothing.
-            if not is_visit(baseline.section) and not monitorability.why_not(baseline) and not monitorability.unproven(baseline):
+            if is_visit(baseline.section) or self.feeds.shifts(baseline, self._order.seen, self.state.baselines):
+                continue
+            if not monitorability.why_not(baseline) and not monitorability.unproven(baseline):
                 self._mark(key)
                 out.append(absent(baseline, self._priors.work, time, part, self.p))
         return out
 
     def _grown(self, cut: Cut, baseline: Baseline, noise: float) -> list[Finding | Indicator]:
-        if cut.id in self._spoiled:
-            return []
-        band = self._envelope.look(cut, baseline, noise)
-        unknown = first.broken(cut, baseline, noise) if self._options.first_cuts else None
-        finding = self._passes(breakage(cut, baseline, noise) or unknown) or self._passes(band)
-        if finding is None:
-            over = self._passes(overload(cut, baseline, self._priors.peak, self.p, self._options.learn_cuts))
-            self._over[cut.id] = self._over.get(cut.id, 0) + 1 if over is not None else 0
-            if over is not None and self._over[cut.id] >= REPEATS:
-                finding = over
+        finding = self._growing.look(cut, baseline, noise, self._priors.peak, self.p) if cut.id not in self._spoiled else None
         if finding is None:
             return []
         self._spoiled[cut.id] = finding.kind
@@ -314,27 +326,27 @@ class Watch:
         return [finding]
 
     def _closed(self, cut: Cut, baseline: Baseline, noise: float) -> list[Finding | Indicator]:
-        self._over.pop(cut.id, None)
-        self._envelope.look(cut, baseline, noise)
+        self._growing.closed(cut.id)
         self.state.pace.cut(cut.time)
         spoiled = self._spoiled.pop(cut.id, None)
-        baseline.seen += 1
-        baseline.tool_cuts += 1
-        baseline.cutting_time += cut.features.duration
+        baseline.count(cut)
         out: list[Finding | Indicator] = []
         if cut.held:
             # A cut at an unknown idle was seen all the same: it came, in its place. The run-up of a spindle is no cut at all.
-            self._order.whole = self._order.whole and cut.held in ("idle_unknown", "run_up")
+            self._order.whole = self._order.whole and cut.held in ("idle_unknown", "run_up", feed.HELD)
             if cut.held == "run_up":
                 self._order.unsee(baseline.key)
-            return out
+            return self.feeds.said(cut)
+        finding = None
         if spoiled is None and not monitorability.unproven(baseline):
             finding = self._passes(breakage(cut, baseline, noise)) or self._passes(
                 missing(cut, baseline, self._priors.work, self.p, self._options.learn_cuts)
             )
-            if finding is not None:
-                self._mark(baseline.key)
-                return [finding]
+        if spoiled is None and not self._by_load and baseline.key not in self.state.distrusted:
+            finding = finding or self._ceilings.hardly(cut, baseline, noise)
+        if finding is not None:
+            self._mark(baseline.key)
+            return [finding]
         if spoiled is not None or cut.features.samples < FEWEST or cut.features.work <= 0.0:
             return out
         share = cut.features.work / math.exp(baseline.work.mean) if baseline.work.n else 1.0
@@ -348,7 +360,7 @@ class Watch:
             out.append(
                 Indicator(time=cut.time, channel="", operation=baseline.key, tool=baseline.tool, name="work_ratio", value=math.exp(ratio))
             )
-            if baseline.tool in self.state.worn and self._back(baseline):
+            if baseline.tool in self.state.worn and self.signals.back(baseline):
                 baseline.rise_since = -1
                 self.state.worn = [tool for tool in self.state.worn if tool != baseline.tool]
                 out.append(over(cut, "wear"))
@@ -369,16 +381,6 @@ class Watch:
         """Neither broken nor worn: its cuts may be learned from."""
         return baseline.key not in self.state.bad and baseline.tool not in self.state.worn
 
-    def _back(self, baseline: Baseline) -> bool:
-        told = self.signals.back(baseline.key, baseline.tool)
-        if told is not None:
-            return told
-        limit = math.log1p(self._options.wear_limit)
-        if len(baseline.ratios) < 2 or max(baseline.ratios[-2:]) > BACK * limit:
-            return False
-        baseline.ratios = baseline.ratios[-2:]
-        return True
-
     def _mark(self, key: str) -> None:
         """Its cuts are not learned from until one is normal again."""
         self.overdue.work.told(self.state.baselines[key].spindle, self.state.baselines[key].tool)
@@ -394,3 +396,4 @@ class Watch:
             self.overdue.awaited.forget([oldest.key])
             self._drift.forget(oldest.key)
             self.signals.forget(oldest.key)
+            self.feeds.forget([oldest.key])

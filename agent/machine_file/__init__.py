@@ -11,6 +11,7 @@ from agent.machine_file.beacon import check_beacon
 from agent.machine_file.checks import check_machine, check_names, check_outlets, check_roles
 from agent.machine_file.condition import check_condition
 from agent.machine_file.costs import costs
+from agent.machine_file.cutting import check_cutting
 from agent.machine_file.decode import LIMITS, decode
 from agent.machine_file.fit import check_time
 from agent.machine_file.line_time import bus_uses
@@ -88,6 +89,7 @@ def load(path: Path, *, paths: DataPaths | None = None, replay: bool = False) ->
     check_supply(settings, document, wires)
     routes = check_channels(settings, document, maps, wires)
     check_loads(settings, document, maps, wires)
+    check_cutting(settings, document, maps, found)
     check_beacon(settings, document, maps, wires)
     if found.mistakes:
         raise MachineFileError(found.mistakes)

@@ -42,6 +42,18 @@ SYNONYMS = {
     "programme": "program",
     "pièce": "part",
     "porte": "door",
+    "tournage": "turning",
+    "fraisage": "milling",
+    "perçage": "drilling",
+    "acier": "P",
+    "steel": "P",
+    "inox": "M",
+    "stainless": "M",
+    "fonte": "K",
+    "cast iron": "K",
+    "aluminium": "N",
+    "titane": "S",
+    "titanium": "S",
 }
 """Words that setters write, and ours."""
 

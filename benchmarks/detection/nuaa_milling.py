@@ -11,7 +11,7 @@ import csv
 import math
 from pathlib import Path
 
-from benchmarks.detection import _left_out, _life, _sensor_health, _wear, _wear_curves, _wear_rows
+from benchmarks.detection import _left_out, _life, _nuaa_first, _sensor_health, _wear, _wear_curves, _wear_rows
 from benchmarks.detection._wear import Step, Tool
 from benchmarks.detection.table import Progress, Row
 
@@ -28,7 +28,8 @@ def measure(folder: Path, progress: Progress) -> list[Row]:
     of_tables = _of_tables(folder, lambda share, what: progress(0.1 * share, what))
     if not any(folder.glob("W*.npz")):
         return of_tables
-    return [*of_tables, *_sensor_health.measure(folder, lambda share, what: progress(0.1 + 0.9 * share, what))]
+    firsts = _nuaa_first.measure(folder, lambda share, what: progress(0.1 + 0.2 * share, what))
+    return [*of_tables, *firsts, *_sensor_health.measure(folder, lambda share, what: progress(0.3 + 0.7 * share, what))]
 
 
 def _of_tables(folder: Path, progress: Progress) -> list[Row]:
@@ -37,7 +38,7 @@ def _of_tables(folder: Path, progress: Progress) -> list[Row]:
     blind = _wear_rows.blind_row("nuaa_milling", followed, tools, SIGNALS)
     if len(tools) < 2:
         return [_wear_rows.too_few("nuaa_milling", tools), blind]
-    held = _left_out.leave_one_out(tools, followed, LIMIT, _wear_curves.power("seconds"), lambda share: progress(share, "leave one out"))
+    held = _left_out.leave_one_out(tools, followed, LIMIT, _wear_curves.plain("seconds"), lambda share: progress(share, "leave one out"))
     out = _wear_rows.rows("nuaa_milling", held, LIMIT, "mm", "each tool left out in turn", "cuts")
     return [*out, *_life.rows("nuaa_milling", tools, LIMIT, "mm"), _dead(tools, followed), blind]
 
