@@ -93,8 +93,8 @@ class VisitSegmenter(SpindleSegmenter):
 
     @property
     def opened(self) -> float | None:
-        """Opening of the cut that is open, s; a visit in which nothing was counted yet is none."""
-        return (self._began if self._rows else None) if self._here else super().opened
+        """Opening of the cut that is open, s; a visit is one while its spindle turns steadily and its program runs."""
+        return (self._began if self._stands is not None else None) if self._here else super().opened
 
     def walk(self, frame: Frame) -> Iterator[Cut]:
         """Cuts of one frame, in the order of their events."""

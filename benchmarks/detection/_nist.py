@@ -24,6 +24,8 @@ from drivers.options import SourceOptions
 MACHINE = Path(__file__).resolve().parents[1] / "machines" / "nist_mazak01.toml"
 LEFT_OUT = frozenset(("feed", "load_x", "load_y", "load_z", "temperature", "temperature_sub", "estop", "avail"))
 """Channels that no detector of the pass takes; their rows are most of the log."""
+APART = ("feed", "load_x", "load_y", "load_z")
+"""Of those, the ones by which it is said what anybody could see."""
 LOADS = {"main": "load", "sub": "load_sub"}
 """Channel of the load of each spindle."""
 SPEEDS = {"main": "speed", "sub": "speed_sub"}
@@ -52,8 +54,8 @@ class Log:
     values: NDArray[np.float64]
     quality: NDArray[np.uint8]
     words: tuple[str, ...]
-    feed: tuple[NDArray[np.float64], NDArray[np.float64]] = (np.zeros(0), np.zeros(0))
-    """Times (UTC s) at which the feed of the path was told, and its value (NaN: not read); the pass does not get it"""
+    apart: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = dataclasses.field(default_factory=dict)
+    """Of the channels in `APART`, which the pass does not get: times (UTC s) at which each was told, and its value (NaN: not read)"""
 
     def column(self, name: str) -> int:
         """Of a channel; -1: the machine has not got it."""
@@ -73,6 +75,12 @@ class Log:
         last = np.maximum.accumulate(np.where(told, np.arange(len(told)), -1))
         value, mark = self.values[np.maximum(last, 0), column], self.quality[np.maximum(last, 0), column]
         return value, np.where(last < 0, int(Quality.UNAVAILABLE), mark).astype(np.uint8)
+
+    def beside(self, name: str, time: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A channel of `apart` as it holds at these times; NaN where it is not known."""
+        times, values = self.apart.get(name, (np.zeros(0), np.zeros(0)))
+        last = np.searchsorted(times, time, side="right") - 1
+        return np.where(last >= 0, values[np.maximum(last, 0)], np.nan) if len(times) else np.full(len(time), np.nan)
 
     def steady(self, spindle: str) -> NDArray[np.bool_]:
         """(n,) whether a row is far enough from the latest change of speed for its load not to be of the run-up; a missing tool has one."""
@@ -114,7 +122,7 @@ def machines(folder: Path) -> dict[str, list[Path]]:
 def read(name: str, paths: Sequence[Path]) -> Log:
     """Read days. What a day before already told is passed over; `NA` is 'unavailable'."""
     days: list[tuple[str, list[tuple[str, str, str]]]] = []
-    feeds: list[tuple[str, str]] = []
+    apart: dict[str, list[tuple[str, str]]] = {}
     last, there = "", set[str]()
     for path in paths:
         with gzip.open(path, "rt", encoding="utf-8") as file:
@@ -127,8 +135,8 @@ def read(name: str, paths: Sequence[Path]) -> Log:
                     events.append((moment, channel, value))
                     if value != "NA":
                         there.add(channel)
-                elif channel == "feed" and moment > last:
-                    feeds.append((moment, value))
+                elif channel in APART and moment > last:
+                    apart.setdefault(channel, []).append((moment, value))
         events.sort(key=lambda event: event[0])
         if events:
             last = events[-1][0]
@@ -150,12 +158,14 @@ def read(name: str, paths: Sequence[Path]) -> Log:
             else:
                 values[row, column], quality[row, column] = _number(value, words), Quality.GOOD
     time = np.array([_stamp(moment) for of_day in moments for moment in of_day])
-    feeds.sort(key=lambda event: event[0])
-    feed = (
-        np.array([_stamp(moment) for moment, _ in feeds]),
-        np.array([math.nan if value == "NA" else float(value) for _, value in feeds]),
-    )
-    return Log(name, tuple(day for day, _ in days), tuple(starts[:-1].tolist()), channels, time, values, quality, words.seen(), feed)
+    told = {
+        channel: (
+            np.array([_stamp(moment) for moment, _ in its]),
+            np.array([math.nan if value == "NA" else float(value) for _, value in its]),
+        )
+        for channel, its in ((channel, sorted(its, key=lambda event: event[0])) for channel, its in apart.items())
+    }
+    return Log(name, tuple(day for day, _ in days), tuple(starts[:-1].tolist()), channels, time, values, quality, words.seen(), told)
 
 
 def settings(log: Log) -> MachineSettings:

@@ -5,9 +5,10 @@ None of this goes through the pass; it says what the figures of the pass are to 
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,52 +21,98 @@ RAPID = 4.0
 """Times the usual feed of a tool on a day, from which on it is in the air; the unit of the feed is not the same on all days."""
 STEADY, TURNS = 3.2, 50.0
 """s since the latest change of speed from which on the load is of cutting or air; rpm."""
-CUTTING, IN_AIR = 20.0, 4.0
-"""s of feed moves, and of air, of a tool on a day at one speed (10 %) without which nothing is compared."""
+CUTTING, IN_AIR, COMPARED = 20.0, 4.0, 10.0
+"""s of feed moves, and of air, of a tool on a day at one speed (10 %) without which nothing is compared; of both at a feed, for an axis."""
+
+
+@dataclass(frozen=True)
+class Turns:
+    """One spindle while it turns steadily and its program runs, wherever load, feed or an axis were told.
+
+    Attributes
+    ----------
+    time: (n,) UTC s. load: as it stood from then on. stood: s. day, tool, band: of the speed, 10 % wide. feed: of the path.
+    """
+
+    time: NDArray[np.float64]
+    load: NDArray[np.float64]
+    stood: NDArray[np.float64]
+    day: NDArray[np.intp]
+    tool: NDArray[np.float64]
+    band: NDArray[np.float64]
+    feed: NDArray[np.float64]
+
+
+def turns(log: Log) -> Iterator[Turns]:
+    """Each spindle that has a load and a speed."""
+    time = np.unique(np.concatenate([log.time, *(times[times >= log.time[0]] for times, _ in log.apart.values())]))
+    row = np.searchsorted(log.time, time, side="right") - 1
+    day, tool, feed = np.searchsorted(log.starts, row, side="right"), log.held("tool")[0][row], log.beside("feed", time)
+    until = np.append(time[1:], time[-1])
+    runs = log.active()[row] > 0.0
+    for spindle, name in LOADS.items():
+        if name not in log.channels or SPEEDS[spindle] not in log.channels:
+            continue
+        (load, read), (speed, known) = log.held(name), log.held(SPEEDS[spindle])
+        speed = np.abs(np.where(known == Quality.GOOD, speed, 0.0))
+        changed = np.abs(np.diff(speed, prepend=0.0)) > UNSTEADY * np.maximum(speed, 1.0)
+        since = np.maximum.accumulate(np.where(changed, log.time, -np.inf))[row]
+        stood = np.where(runs, np.clip(until - np.maximum(time, since + STEADY), 0.0, None), 0.0)
+        good = (read[row] == Quality.GOOD) & (speed[row] >= TURNS) & np.isfinite(feed) & np.isfinite(tool) & (stood > 0.0)
+        band = np.round(np.log(np.maximum(speed[row], 1.0)) / 0.1)
+        yield Turns(time[good], load[row][good], stood[good], day[good], tool[good], band[good], feed[good])
 
 
 def above_air(log: Log) -> list[tuple[float, float]]:
     """For each tool, day, spindle and speed: s of feed moves, and steps of 1 % by which the mean load in them stands above that of rapids
     and dwell (NaN: there were none)."""
-    if not len(log.feed[0]):
-        return []
-    last = np.searchsorted(log.feed[0], log.time, side="right") - 1
-    feed = np.where(last >= 0, log.feed[1][np.maximum(last, 0)], np.nan)
-    day = np.searchsorted(log.starts, np.arange(len(log.time)), side="right")
-    tool, active = log.held("tool")[0], log.active()
     out: list[tuple[float, float]] = []
-    for spindle, name in LOADS.items():
-        if name not in log.channels or SPEEDS[spindle] not in log.channels:
-            continue
-        load, read = log.held(name)
-        speed, known = log.held(SPEEDS[spindle])
-        speed = np.abs(np.where(known == Quality.GOOD, speed, 0.0))
-        changed = np.abs(np.diff(speed, prepend=0.0)) > UNSTEADY * np.maximum(speed, 1.0)
-        since = np.maximum.accumulate(np.where(changed, log.time, -np.inf))
-        stood = np.clip(log.time + active - np.maximum(log.time, since + STEADY), 0.0, None)
-        stood = np.where((read == Quality.GOOD) & (speed >= TURNS) & np.isfinite(feed) & np.isfinite(tool), stood, 0.0)
-        band = np.round(np.log(np.maximum(speed, 1.0)) / 0.1)
-        groups: dict[tuple[float, ...], list[int]] = {}
-        for row in np.flatnonzero(stood > 0.0).tolist():
-            groups.setdefault((day[row], tool[row], band[row]), []).append(row)
-        usual: dict[tuple[float, ...], float] = {}
-        for of_tool, rows in itertools.groupby(sorted(groups), key=lambda key: key[:2]):
-            its = np.array([row for key in rows for row in groups[key] if feed[row] > 0.0], dtype=np.intp)
-            if len(its):
-                order = its[np.argsort(feed[its])]
-                passed = np.cumsum(stood[order])
-                usual[of_tool] = float(feed[order[int(np.searchsorted(passed, 0.5 * passed[-1]))]])
-        for key, rows in groups.items():
-            its = np.array(rows)
-            if key[:2] not in usual:
+    for its in turns(log):
+        for _, of_tool in _groups(its.day, its.tool):
+            moves = of_tool[its.feed[of_tool] > 0.0]
+            if not len(moves):
                 continue
-            cuts = (feed[its] > 0.0) & (feed[its] < RAPID * usual[key[:2]])
-            seconds, air = float(stood[its][cuts].sum()), float(stood[its][~cuts].sum())
-            if seconds >= CUTTING:
-                of_cuts = float((load[its] * stood[its])[cuts].sum()) / seconds
-                of_air = float((load[its] * stood[its])[~cuts].sum()) / air if air >= IN_AIR else np.nan
-                out.append((seconds, of_cuts - of_air))
+            order = moves[np.argsort(its.feed[moves])]
+            passed = np.cumsum(its.stood[order])
+            usual = float(its.feed[order[int(np.searchsorted(passed, 0.5 * passed[-1]))]])
+            for _, part in _groups(its.band[of_tool]):
+                rows = of_tool[part]
+                cuts = (its.feed[rows] > 0.0) & (its.feed[rows] < RAPID * usual)
+                seconds, air = float(its.stood[rows][cuts].sum()), float(its.stood[rows][~cuts].sum())
+                if seconds < CUTTING:
+                    continue
+                level = float(np.average(its.load[rows][cuts], weights=its.stood[rows][cuts]))
+                below = float(np.average(its.load[rows][~cuts], weights=its.stood[rows][~cuts])) if air >= IN_AIR else np.nan
+                out.append((seconds, level - below))
     return out
+
+
+def with_spindle(log: Log, axis: str) -> list[float]:
+    """For each tool, day, spindle, speed and feed: steps by which the load of an axis stands higher while that of the spindle stands two
+    steps or more above its low than while it stands there."""
+    out: list[float] = []
+    for its in turns(log):
+        other = log.beside(axis, its.time)
+        same = np.round(np.log(np.maximum(its.feed, 1e-9)) / 0.05)
+        for _, rows in _groups(its.day, its.tool, its.band, same):
+            rows = rows[(its.feed[rows] > 0.0) & np.isfinite(other[rows])]
+            if not len(rows):
+                continue
+            low = float(np.quantile(its.load[rows], 0.05))
+            cuts, air = rows[its.load[rows] >= low + 2.0], rows[its.load[rows] <= low]
+            if its.stood[cuts].sum() >= COMPARED and its.stood[air].sum() >= COMPARED:
+                means = [float(np.average(other[part], weights=its.stood[part])) for part in (cuts, air)]
+                out.append(means[0] - means[1])
+    return out
+
+
+def _groups(*columns: NDArray[Any]) -> Iterator[tuple[tuple[float, ...], NDArray[np.intp]]]:
+    """Places at which the columns are the same."""
+    groups: dict[tuple[float, ...], list[int]] = {}
+    for place, key in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
+        groups.setdefault(key, []).append(place)
+    for key, places in groups.items():
+        yield key, np.array(places, dtype=np.intp)
 
 
 def moved(log: Log, spoiled: Log, faults: Sequence[Fault]) -> list[float]:

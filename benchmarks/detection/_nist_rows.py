@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from agent.model import Word
-from benchmarks.detection._nist import Log
-from benchmarks.detection._nist_oracle import above_air, by_word
+from benchmarks.detection._nist import APART, Log
+from benchmarks.detection._nist_oracle import above_air, by_word, with_spindle
 from benchmarks.detection._nist_told import Hit, Told
 from benchmarks.detection.table import Row, wilson
 
@@ -97,6 +97,21 @@ def observable(log: Log, moves: Sequence[float], worn: Sequence[float]) -> list[
             through="detector",
         )
     ]
+    for axis in APART[1:]:
+        steps = with_spindle(log, axis)
+        out.append(
+            Row(
+                set=SET,
+                name=f"{log.name}_{axis}_with_spindle",
+                figure=f"rise of {axis} where the load of the spindle stands two steps above its low, {log.name}, median",
+                value=float(np.median(steps)) if steps else None,
+                unit="steps",
+                n=f"{len(steps)} times same tool, speed, feed and day",
+                fixed="nothing: by the log, the pass does not get them",
+                note=f"8 of 10 between {np.quantile(steps, 0.1):.1f} and {np.quantile(steps, 0.9):.1f} steps" if steps else "",
+                through="detector",
+            )
+        )
     for key, what, its in (("missing", "missing tools", moves), ("ramp", "ramps at +25 %", worn)):
         seen = sum(abs(move) >= 1.0 for move in its)
         low, high = wilson(seen, len(its))
