@@ -41,6 +41,8 @@ HOLDS = 3.0
 """Periods for which a value stands without a word; rows are filled in while the spindle turns (`agent.segment.fill`)."""
 FEWEST = 4
 """Readings at a steady speed below which nothing was cut."""
+PIECES, MOST = 512, 1 << 17
+"""Pieces of readings that are kept apart, and readings of a visit that are kept: 36 h at one a second. A longer one is no visit."""
 BAND = 0.1
 """Width of a band of speed in which idle is one, log."""
 LOW = 0.05
@@ -81,8 +83,8 @@ class VisitSegmenter(SpindleSegmenter):
         """Time of the latest row of any kind"""
         self._speed = 0.0
         self._steady_since = -math.inf
-        self._rows: list[tuple[Floats, Floats, Floats]] = []
-        """Load, s for which it stood, band of speed; of readings at a steady speed"""
+        self._rows: list[Floats] = []
+        """(3, n) load, s for which it stood, band of speed; of readings at a steady speed"""
         self._stands: tuple[float, float] | None = None
         """Time and load of the latest row, if it counts"""
 
@@ -165,7 +167,7 @@ class VisitSegmenter(SpindleSegmenter):
         kept = counts[:-1]
         if kept.any():
             stood = np.minimum(np.diff(time), HOLDS * self._pace)
-            self._rows.append((load[:-1][kept], stood[kept], _band(speed[:-1][kept])))
+            self._keep(np.vstack([load[:-1][kept], stood[kept], _band(speed[:-1][kept])]))
         self._stands = (float(time[-1]), float(load[-1])) if counts[-1] else None
 
     def _stand(self, now: float) -> None:
@@ -173,8 +175,15 @@ class VisitSegmenter(SpindleSegmenter):
         if self._stands is not None:
             time, load = self._stands
             stood = min(max(now - time, 0.0), HOLDS * self._pace)
-            self._rows.append((np.array([load]), np.array([stood]), _band(np.array([self._speed]))))
+            self._keep(np.array([[load], [stood], _band(np.array([self._speed]))]))
             self._stands = None
+
+    def _keep(self, rows: Floats) -> None:
+        self._rows.append(rows)
+        if len(self._rows) == PIECES:
+            self._rows = [np.hstack(self._rows)]
+            if self._rows[0].shape[1] > MOST:
+                self._rows, self._whole = [], False
 
     def _ended(self, now: float) -> Iterator[Cut]:
         """The visit is over: its work, if it had any."""
@@ -182,7 +191,7 @@ class VisitSegmenter(SpindleSegmenter):
         program, tool, part = self._name
         if not (self._rows and self._whole):
             return
-        load, stood, band = (np.concatenate(column) for column in zip(*self._rows, strict=True))
+        load, stood, band = np.hstack(self._rows)
         seconds = float(stood.sum())
         if len(load) < FEWEST or seconds < FEWEST * self._pace:
             return

@@ -12,6 +12,7 @@ import pytest
 from agent.model import Cut
 from agent.segment import Frame, VisitSegmenter, is_visit
 from agent.segment.lengths import LENGTHS, Lengths, of_visit
+from agent.segment.visit import MOST
 
 EVERY = 1.0
 
@@ -130,6 +131,21 @@ def test_what_was_learned_survives_a_restart_but_the_visit_that_goes_on_has_no_b
     after = [frame(np.arange(9.0), [1.0] * 4 + [3.0] * 5, tool="2"), frame(9.0 + np.arange(39.0), [1.0] * 9 + [3.0] * 30, tool="1")]
     again = cuts([*after, frame(48.0 + np.arange(30.0), SECOND, tool="2"), frame([78.0], [0.0], tool="0")], other)
     assert [(cut.operation.tool, cut.operation.section) for cut in again] == [("1", "~2"), ("2", "~1")]
+
+
+def test_what_goes_on_for_days_is_no_visit_and_takes_no_more_room() -> None:
+    by = segmenter()
+    cuts([frame(np.arange(60.0), np.zeros(60), tool="0")], by)
+    for k in range(600):
+        cuts([frame(60.0 + 300.0 * k + np.arange(300.0), FIRST * 15, tool="1")], by)
+    assert sum(rows.shape[1] for rows in by._rows) < MOST
+    assert cuts([frame([180060.0], [0.0], tool="0")], by) == []
+    longer = segmenter()
+    cuts([frame(np.arange(60.0), np.zeros(60), tool="0")], longer)
+    for k in range(4000):
+        cuts([frame([60.0 + k], [FIRST[k % 20]], tool="1")], longer)
+    (found,) = cuts([frame([4060.0], [0.0], tool="0")], longer)
+    assert found.features.samples == 4000
 
 
 def test_lengths_that_are_alike_are_one_and_the_oldest_makes_room() -> None:
