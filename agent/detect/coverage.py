@@ -9,6 +9,7 @@ import msgspec
 from agent.detect import monitorability
 from agent.detect.baseline import Baseline
 from agent.model import Coverage, Word
+from agent.segment import is_visit
 from agent.settings import MonitoringOptions
 
 SEEN = monitorability.SEEN
@@ -29,8 +30,10 @@ def of_operation(baseline: Baseline, options: MonitoringOptions, time: float, he
         return Coverage(time=time, scope=scope, word=Word.NOT_MONITORABLE, reason=reason)
     if held:
         return Coverage(time=time, scope=scope, word=Word.HOLD, reason=held)
-    if baseline.good < options.learn_cuts:
-        return Coverage(time=time, scope=scope, word=Word.LEARNING, reason="learning", n=baseline.good, of=options.learn_cuts)
+    # Of a whole visit nothing is told before it is known how well its work repeats.
+    fewest = max(options.learn_cuts, monitorability.JUDGED) if is_visit(baseline.section) else options.learn_cuts
+    if baseline.good < fewest:
+        return Coverage(time=time, scope=scope, word=Word.LEARNING, reason="learning", n=baseline.good, of=fewest)
     if baseline.good < options.monitor_cuts:
         return Coverage(time=time, scope=scope, word=Word.PROVISIONAL, reason="provisional", n=baseline.good, of=options.monitor_cuts)
     return Coverage(time=time, scope=scope, word=Word.MONITORING, n=baseline.good, of=options.monitor_cuts)

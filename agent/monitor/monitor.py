@@ -26,7 +26,7 @@ from agent.detect.watch import Watch
 from agent.load import basis
 from agent.maintenance import MaintenancePlan
 from agent.model import Counters, Coverage, Cut, Event, Indicator, Snapshot
-from agent.monitor.calm import LOOK, Calm
+from agent.monitor.calm import LOOK, SILENCE, Calm, spells
 from agent.monitor.desk import Desk
 from agent.monitor.doubt import Doubt
 from agent.monitor.holds import holds
@@ -38,14 +38,11 @@ from agent.monitor.realised import Tally
 from agent.monitor.reasons import Reasons
 from agent.monitor.state import MonitorState
 from agent.monitor.warming import Warming
-from agent.segment import Fill, Frame, SpindleSegmenter
+from agent.segment import Fill, Frame, SpindleSegmenter, VisitSegmenter, is_visit
 from agent.settings import MachineSettings
 from agent.timeline import Rows, Timeline
 from agent.vibration import VibrationWatch
 from drivers.model import Readings, Waveform
-
-SILENCE = 60.0
-"""s after which a silence is no longer walked step by step: longer than any patience."""
 
 
 class Monitor:
@@ -64,7 +61,7 @@ class Monitor:
         self.context = Context(settings, self.timeline)
         self._fill = Fill(settings, self.timeline)
         self.segmenters = {
-            name: SpindleSegmenter(name, has_speed=has_speed, minimum_speed=minimum) for name, has_speed, minimum in self.context.spindles
+            name: VisitSegmenter(name, has_speed=has_speed, minimum_speed=minimum) for name, has_speed, minimum in self.context.spindles
         }
         budget = alarms_per_hour(settings.monitoring.false_alarms) or 1.0 / 160.0
         told = {"parts_told": self.context.knows_parts, "sections_told": self.context.knows_sections, "named": self.context.names_cuts}
@@ -226,7 +223,8 @@ class Monitor:
         out: list[Event] = []
         for item in self.timeline.release(now, all_of_it=all_of_it):
             if isinstance(item, Rows):
-                out.extend(self._rows(self._fill.rows(item)))
+                for spell in spells(self._fill.rows(item)):
+                    out.extend(self._rows(spell))
             else:
                 out.extend(self.desk.take(self.vibration.take(item)))
         return out
@@ -243,7 +241,7 @@ class Monitor:
             out.extend(self._look_until(float(rows.time[at])))
             if self._looked > before:
                 # The looks before `calm` would see nothing: they are left out.
-                due = self._looked if self.desk.alerts.episodes.ending else min(self.health.due, self.warming.next(self._looked))
+                due = min([self.health.due, self.warming.next(self._looked), *self.desk.alerts.episodes.ending.values()])
                 calm = min(self._calm.until(rows, seen, ahead, at, self._looked, due), self.watch.overdue.awaits(self._looked, LOOK))
                 self._looked = max(self._looked, calm - LOOK)
             stop = max(int(np.searchsorted(rows.time, self._looked + LOOK, side="left")), at + 1)
@@ -312,7 +310,7 @@ class Monitor:
                     self.watch.begin_again()
             key = cut.operation.key
             indicators: list[Indicator] = []
-            if cut.phase == "opened":
+            if cut.phase == "opened" or is_visit(cut.operation.section):
                 if not self.context.knows_parts and key in self._part_seen and (self.recurring is None or cut.operation.tool):
                     out.extend(self._end_part(self.counters.parts + 1))
                 self._part_seen.add(key)
