@@ -1,13 +1,15 @@
-"""A growing cut against the band, and one of which nothing is known."""
+"""A growing cut against the band, below and above it."""
 
 from __future__ import annotations
 
 import msgspec
 import pytest
 
-from agent.detect import first, looks
+from agent.detect import looks
 from agent.detect.baseline import Baseline, Prior
+from agent.detect.ceiling import Ceilings
 from agent.detect.envelope import LASTS, Envelope
+from agent.detect.growing import Growing
 from agent.model import Cut, Finding
 from agent.settings import MonitoringOptions
 from tests.support.cuts import cut
@@ -64,8 +66,76 @@ def test_a_load_that_never_came_is_a_missing_tool() -> None:
     assert found[0].score < 0.02
 
 
-def test_a_load_that_stays_high_is_the_business_of_overload() -> None:
-    assert look(at(45.0, 0.6, 9.0), learned()) == []
+def high(levels: dict[float, float], baseline: Baseline, noise: float = NOISE) -> list[Finding]:
+    envelope = Envelope(2.5e-6)
+    return [f for moment, level in levels.items() if (f := envelope.high(grown(moment, level), baseline, noise)) is not None]
+
+
+def test_a_load_that_stays_high_is_told_and_says_for_how_long() -> None:
+    assert look(at(45.0, 0.6, 9.0), learned()) == [], "not on the low side"
+    found = high(at(45.0, 0.6, 9.0), learned())
+    assert (found[0].kind, found[0].severity, found[0].evidence["band"]) == ("overload", "warning", True)
+    assert found[0].evidence["above_s"] == pytest.approx(0.3)
+    assert found[0].evidence["over_pct"] == pytest.approx(80.0, abs=1.0)
+    assert found[0].threshold == pytest.approx(1.5 * LEVEL, rel=0.01)
+    assert found[0].time == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("levels", [at(LEVEL, 0.0, 9.0), at(45.0, 0.6, 0.6 + LASTS), at(35.0, 0.6, 9.0), at(1.0, 0.6, 9.0)])
+def test_what_is_not_too_high(levels: dict[float, float]) -> None:
+    """A good cut, a moment, a third more (wear, a harder lot), too little."""
+    assert high(levels, learned()) == []
+
+
+def stepped(n: int = 20) -> Baseline:
+    """Half a second heavy, then a second and a half light."""
+    baseline = Baseline(key="S1/1/r1/T4/1", spindle="S1", program="1", tool="4", section="1", since=0.0)
+    for i in range(n):
+        curve = tuple(IDLE + (LEVEL if k < 10 else 0.3 * LEVEL) + 0.1 * ((i * 7 + k) % 5 - 2) for k in range(41))
+        baseline.learn(cut(50.0, 10.0 * i, i, curve), NOISE)
+    return baseline
+
+
+def test_the_lighter_stretch_of_a_cut_has_a_limit_of_its_own() -> None:
+    baseline = stepped()
+    light = {round(0.1 * i, 1): 0.3 * LEVEL for i in range(9, 19)}
+    assert high(light, baseline) == []
+    found = high(dict.fromkeys(light, 0.6 * LEVEL), baseline)
+    assert found[0].kind == "overload"
+    assert found[0].evidence["over_pct"] == pytest.approx(100.0, abs=3.0)
+    late = {round(0.1 * i, 1): LEVEL for i in range(3, 8)}
+    assert high({**late, **light}, baseline) == [], "a step that comes 0.2 s late"
+
+
+def test_a_rise_within_the_noise_and_a_band_of_few_curves_say_nothing() -> None:
+    assert high(at(45.0, 0.6, 9.0), learned(), noise=5.0) == []
+    assert high(at(45.0, 0.6, 9.0), learned(6)) == []
+
+
+def test_every_look_that_is_too_high_is_told_by_the_segmenter() -> None:
+    for baseline in (learned(), stepped()):
+        growing = Growing(MonitoringOptions(), 2.5e-6, Ceilings(), lambda finding: finding)
+        top, _, _ = growing.bounds(baseline, Prior(), 2.5e-6)
+        lowest = min(f.threshold for moment in range(3, 18) for f in high({moment / 10 + k / 10: 99.0 for k in range(6)}, baseline))
+        assert 0.8 * lowest < top < lowest
+
+
+def test_looks_that_were_not_told_end_a_high_stretch() -> None:
+    envelope, baseline = Envelope(2.5e-6), learned()
+    for moment in (0.6, 0.7):
+        assert envelope.high(grown(moment, 45.0), baseline, NOISE) is None
+    envelope.untold(grown(0.8, LEVEL).id)
+    assert envelope.high(grown(1.0, 45.0), baseline, NOISE) is None
+    assert envelope.high(grown(1.1, 45.0), baseline, NOISE) is None
+    assert envelope.high(grown(1.3, 45.0), baseline, NOISE) is not None
+
+
+def test_a_band_that_has_changed_gives_a_new_limit() -> None:
+    envelope, baseline = Envelope(2.5e-6), learned()
+    before = envelope.highest(baseline)
+    for i in range(25):
+        baseline.learn(cut(100.0, 1000.0 + i, 30 + i, tuple(IDLE + 2.0 * LEVEL + 0.1 * ((i + k) % 3) for k in range(41))), NOISE)
+    assert envelope.highest(baseline) == pytest.approx(2.0 * before, rel=0.05)
 
 
 @pytest.mark.parametrize(
@@ -87,41 +157,6 @@ def test_a_closed_cut_is_forgotten() -> None:
     assert envelope.look(grown(0.9, 1.0), baseline, NOISE) is None
 
 
-NEW = Baseline(key="S1/1/r1/T4/1", spindle="S1", program="1", tool="4", section="1", since=0.0)
-FELL = {"fall_at": 2.0, "fall_before": LEVEL, "largest_fall": LEVEL - 0.5, "work": 2.0 * LEVEL + 0.5}
-
-
-def test_a_fall_that_lasts_is_told_in_the_first_cut_ever() -> None:
-    assert first.broken(grown(2.8, 0.5, **FELL), NEW, NOISE) is None
-    finding = first.broken(grown(3.1, 0.5, **FELL), NEW, NOISE)
-    assert finding is not None
-    assert finding.evidence["first"] is True
-    assert finding.evidence["below_s"] == pytest.approx(1.1)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [{"fall_before": 1.5}, {"largest_fall": 12.0}, {"fall_before": 10.0, "largest_fall": 9.9}, {"fall_at": 6.0, "work": 6.0 * LEVEL}],
-    ids=["noise", "half", "faded", "long cut"],
-)
-def test_what_is_not_told_in_the_first_cut(change: dict[str, float]) -> None:
-    fields = {**FELL, **change}
-    assert first.broken(grown(fields["fall_at"] + 1.2, 0.5, **fields), NEW, NOISE) is None
-
-
-def test_a_load_that_came_back_and_a_known_operation() -> None:
-    assert first.broken(grown(3.5, 20.0, **FELL), NEW, NOISE) is None
-    assert first.broken(grown(3.5, 5.0, **FELL), NEW, NOISE) is None, "a lighter stretch"
-    assert first.broken(grown(3.5, 0.5, **FELL), learned(), NOISE) is None
-    assert first.broken(msgspec.structs.replace(grown(3.5, 0.5, **FELL), held="mode"), NEW, NOISE) is None
-
-
-def test_a_second_cut_that_does_the_same_is_how_the_operation_is() -> None:
-    seen = msgspec.structs.replace(NEW, seen=1)
-    assert first.broken(grown(3.1, 0.5, **FELL), NEW, NOISE) is not None
-    assert first.broken(grown(3.1, 0.5, **FELL), seen, NOISE) is None
-
-
 def test_every_look_that_is_too_low_is_told_by_the_segmenter_though_nothing_fell() -> None:
     baseline = learned()
     _, _, low = looks.bounds(baseline, Prior(), 2.5e-6, MonitoringOptions())
@@ -137,9 +172,3 @@ def test_looks_that_were_not_told_end_a_low_stretch() -> None:
     assert envelope.look(grown(1.0, 1.0, work=17.0), baseline, NOISE) is None
     assert envelope.look(grown(1.1, 1.0, work=17.1), baseline, NOISE) is None
     assert envelope.look(grown(1.3, 1.0, work=17.3), baseline, NOISE) is not None
-
-
-def test_before_an_operation_is_known_looks_are_told_only_where_the_shop_asks_for_it() -> None:
-    unknown = learned(0)
-    assert looks.bounds(unknown, Prior(), 2.5e-6, MonitoringOptions()) == looks.NONE
-    assert looks.bounds(unknown, Prior(), 2.5e-6, MonitoringOptions(first_cuts=True))[1] == first.SHARE
