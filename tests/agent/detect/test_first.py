@@ -109,10 +109,9 @@ def batch_of_one(broken: float | None) -> Readings:
     noise = np.random.default_rng(3).normal(0.0, 0.3, len(time))
     section = (time >= 20.0) & (time < 40.0)
     cutting = section & (time < (20.0 + broken if broken is not None else np.inf))
-    values = np.column_stack(
-        [6.0 + noise + 40.0 * cutting, np.full(len(time), 1500.0), np.full(len(time), 4.0), np.ones(len(time)), section]
-    )
-    return Readings("lathe", ("load", "speed", "tool", "part", "section"), time, values, np.zeros(values.shape, np.uint8))
+    columns = {"load": 6.0 + noise + 40.0 * cutting, "speed": 1500.0, "tool": 4.0, "part": 1.0, "section": section, "override": 100.0}
+    values = np.column_stack([np.broadcast_to(np.asarray(column, float), len(time)) for column in columns.values()])
+    return Readings("lathe", tuple(columns), time, values, np.zeros(values.shape, np.uint8))
 
 
 def test_a_batch_of_one_through_the_pass() -> None:
