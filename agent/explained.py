@@ -63,7 +63,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     alert: str
     time: float
     """Of the finding that it explains"""
-    against: Literal["new_tool", "good_cuts", "well", "cutting_data", ""]
+    against: Literal["new_tool", "good_cuts", "well", "cutting_data", "earlier_tools", ""]
     """What it was compared with; '': a state was looked at, nothing was compared"""
     n: int
     """Good cuts (or looks) of that"""
@@ -74,7 +74,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     since_part: int | None
     per_month: float
     """False alarms a month of 160 h that the shop allows the whole machine"""
-    basis: Literal["chance", "rule", "state"]
+    basis: Literal["chance", "rule", "state", "due"]
     """What its limit rests on: the budget; a fixed rule whose rate is not known; none, a state was looked at"""
     chance: float
     """That one judgement is false at most, at a limit that rests on the budget, before the operator's word widened it"""

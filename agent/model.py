@@ -12,7 +12,9 @@ from typing import Literal
 import msgspec
 
 from agent.explained import Explanation, OperationView
+from agent.notices import Notice
 from agent.promise import Promise
+from agent.realised import Realised
 
 Scalar = float | int | str | bool | None
 Evidence = dict[str, Scalar]
@@ -384,6 +386,9 @@ class Snapshot(_Noun, frozen=True, kw_only=True):
     """Those of the programs that are remembered, the latest cut first"""
     promises: tuple[Promise, ...] = ()
     """Of every operation that was cut well three times"""
+    realised: Realised = Realised()
+    """What became of the false-alarm budget"""
+    notices: tuple[Notice, ...] = ()
 
 
 Event = Cut | Indicator | Finding | Alert | Checklist | Coverage

@@ -169,6 +169,9 @@ class Outlets:
                 store=self._store_state(),
                 dropped=snapshot.counters.dropped if snapshot is not None else 0,
                 alerts=len(snapshot.alerts) if snapshot is not None else 0,
+                realised=snapshot.realised if snapshot is not None else None,
+                notices=snapshot.notices if snapshot is not None else (),
+                tools=self._settings.tool,
             )
         )
 

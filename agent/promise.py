@@ -27,3 +27,5 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True):
     """Smallest rise of the work that is told within 20 cuts at the budget, as a fraction"""
     reason: str
     """Key under [reason] why a missing tool is not told, '' where it is"""
+    by_visit: bool = False
+    """A missing tool is told by the work of its whole visit, when it leaves: this cut alone would not show it."""

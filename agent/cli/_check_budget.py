@@ -52,4 +52,4 @@ def lines(file: MachineFile, texts: Texts) -> list[str]:
     for reach in figures["detectors"]:
         kind = reach["detector"]
         told.append("  " + say(f"check.sees.{kind}", percent=100.0 * reach["change"], passes=reach["passes"], cuts=reach["cuts"]))
-    return told
+    return [*told, say("check.budget.realised")]

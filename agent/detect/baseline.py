@@ -103,6 +103,8 @@ class Baseline(msgspec.Struct):
     """of log(peak - idle)"""
     duration: Spread = msgspec.field(default_factory=Spread)
     """of log(duration)"""
+    middle: Spread = msgspec.field(default_factory=Spread)
+    """of log(`middle_of`)"""
     fall_share: float = 0.0
     """Largest fall within a good cut before its last fifth, as a share of the load above idle before it."""
     end: float = 0.0
@@ -192,6 +194,12 @@ class Baseline(msgspec.Struct):
         anchor = self.new_tool
         return math.log(cut.features.work) - anchor if anchor is not None and cut.features.work > 0.0 else None
 
+    def count(self, cut: Cut) -> None:
+        """A cut has closed, good or not: the tool has made one more."""
+        self.seen += 1
+        self.tool_cuts += 1
+        self.cutting_time += cut.features.duration
+
     def learn(self, cut: Cut, noise: float) -> None:
         """Take a good, closed cut in."""
         f = cut.features
@@ -204,6 +212,8 @@ class Baseline(msgspec.Struct):
         self.work.learn(work, max(SPREAD_FLOOR, min(coarse, 1.0)))
         self.peak.learn(math.log(max(f.peak - f.idle, 1e-9)), max(SPREAD_FLOOR, min(STEP * f.step / max(f.peak - f.idle, 1e-9), 1.0)))
         self.duration.learn(math.log(f.duration))
+        if (middle := middle_of(cut)) > 0.0:
+            self.middle.learn(math.log(middle))
         self.last_works = [*self.last_works, work][-3:]
         if len(self.last_works) == 3:
             a, b, c = self.last_works
@@ -264,6 +274,11 @@ class Baseline(msgspec.Struct):
         if found is not None:
             self.banded = len(self.curves)
             self.low, self.high = found
+
+
+def middle_of(cut: Cut) -> float:
+    """Median load above idle over a closed cut, unit of the load; 0 where it has no curve, or does not stand above idle."""
+    return max(float(np.median(cut.curve)) - cut.features.idle, 0.0) if cut.curve else 0.0
 
 
 def begun(cut: Cut) -> Baseline:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 import statistics
 
-from agent.detect.baseline import Baseline, Prior
+from agent.detect import feed
+from agent.detect.baseline import Baseline
 from agent.detect.budget import prediction_factor
 from agent.detect.finding import about
 from agent.model import Cut, Finding
@@ -37,9 +38,6 @@ COARSE, FEWEST_COARSE = 0.5, 8
 good ones do between two."""
 CONTRAST = 5.0
 """Load above idle before the fall, in standard deviations of the noise."""
-REPEATED = Prior(0.01, 10)
-"""Spread of the length of a cut before an operation has spoken for itself: cuts of the production lathe of data/hahn_lathe keep theirs
-within 1 % (median over its 295 operations with more than 15 cuts of the p99 of |length / median of 30 - 1|: 0.9 %)."""
 SLOWER = 0.5
 """A cut in less time for a higher feed takes the same work; one that was broken off lacks the work of the time that it lacks."""
 LENGTH_P = 1e-6
@@ -65,7 +63,7 @@ def _reading(baseline: Baseline) -> float:
 
 def ends(baseline: Baseline) -> float:
     """Length, s, below which a cut has ended too early; 0 where too little is known."""
-    sd, dof = REPEATED.with_own(baseline.duration.sd, max(min(baseline.duration.n, 60) - 1, 0))
+    sd, dof = feed.LENGTHS.with_own(baseline.duration.sd, max(min(baseline.duration.n, 60) - 1, 0))
     factor = prediction_factor(baseline.duration.n, dof, LENGTH_P)
     if not math.isfinite(factor):
         return 0.0
@@ -80,6 +78,8 @@ def _fallen(cut: Cut, baseline: Baseline, noise: float) -> Finding | None:
     if cut.held or baseline.good < fewest(baseline) or not math.isfinite(expected) or f.fall_before <= 0.0:
         return None
     if f.fall_at >= EARLY * expected and not _ended_early(cut, baseline):
+        return None
+    if feed.done(cut, baseline):
         return None
     share = min(f.largest_fall / f.fall_before, 1.0)
     threshold = max(SHARE, baseline.fall_share + BEYOND_USUAL)

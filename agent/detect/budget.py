@@ -62,7 +62,7 @@ def probability(alarms_per_hour: float, evaluations_per_hour: float = EVALUATION
 @functools.lru_cache(maxsize=512)
 def tail_factor(dof: int, p: float) -> float:
     """How many standard deviations, known with `dof` degrees of freedom, are passed with probability p; inf below 2."""
-    return WIDEN * _t_quantile(p, dof) if dof >= 2 else math.inf
+    return WIDEN * t_quantile(p, dof) if dof >= 2 else math.inf
 
 
 def prediction_factor(n: int, dof: int, p: float) -> float:
@@ -70,22 +70,48 @@ def prediction_factor(n: int, dof: int, p: float) -> float:
     return tail_factor(dof, p) * math.sqrt(1.0 + 1.0 / n) if n >= 3 else math.inf
 
 
-def _t_tail(t: float, nu: int) -> float:
+@functools.lru_cache(maxsize=512)
+def poisson_bounds(count: int, outside: float = 0.05) -> tuple[float, float]:
+    """Exact bounds of the mean of a Poisson count: each side is missed with a chance of at most `outside` / 2 (F. Garwood, Biometrika 28
+    (1936) 437-442)."""
+    half = 0.5 * outside
+    return (_mean_at(count - 1, 1.0 - half) if count else 0.0), _mean_at(count, half)
+
+
+def _mean_at(count: int, wanted: float) -> float:
+    """The mean with which at most `count` come with chance `wanted`, by bisection."""
+    low, high = 0.0, count + 20.0 + 10.0 * math.sqrt(count + 1.0)
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        if _at_most(count, middle) > wanted:
+            low = middle
+        else:
+            high = middle
+    return 0.5 * (low + high)
+
+
+def _at_most(count: int, mean: float) -> float:
+    """P(X <= count) of a Poisson mean."""
+    logs = [k * math.log(mean) - mean - math.lgamma(k + 1.0) for k in range(count + 1)]
+    return math.fsum(math.exp(one) for one in logs)
+
+
+def t_tail(t: float, nu: int) -> float:
     """P(T > t) of Student's t by the regularised incomplete beta function (Abramowitz & Stegun 26.7.1, 26.5.8)."""
     x = nu / (nu + t * t)
     return 0.5 * _beta(x, 0.5 * nu, 0.5)
 
 
-def _t_quantile(p: float, nu: int) -> float:
+def t_quantile(p: float, nu: int) -> float:
     """T with P(T > t) = p, by bisection."""
     low, high = 0.0, 2.0
-    while _t_tail(high, nu) > p:
+    while t_tail(high, nu) > p:
         high *= 2.0
         if high > 1e12:
             return high
     for _ in range(80):
         middle = 0.5 * (low + high)
-        if _t_tail(middle, nu) > p:
+        if t_tail(middle, nu) > p:
             low = middle
         else:
             high = middle

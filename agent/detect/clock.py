@@ -7,19 +7,28 @@ flank wear, 'still good', why it was changed) is kept here too.
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Collection, Iterable
 from typing import Literal
 
 import msgspec
 
-from agent.model import Cut
+from agent.detect.wear_level import Level
+from agent.model import Cut, Indicator
 
 Reason = Literal["", "worn", "broken", "planned"]
 """Why a tool was taken out; '' = nobody said."""
+RATIOS = frozenset({"work_ratio", "axis_load_ratio", "vibration_ratio"})
+"""Indicators that compare a cut with the new tool's."""
 LIVES = 30
 """Ended lives of a tool position that are remembered."""
 MEASURES = 50
 """Typed measures of one tool that are remembered."""
+KEPT = 8
+"""Of an ended life's measures so many are kept, evenly from the first to the last."""
+SIGNALS = 40
+"""Signals of one tool (of each operation its own) that are followed."""
 MOST = 400
 """Tool positions that are remembered."""
 
@@ -35,6 +44,8 @@ class Measure(msgspec.Struct, frozen=True):
     parts: int
     time: float
     """When it was typed, on the axis of the readings"""
+    levels: tuple[tuple[str, float], ...] = ()
+    """Signals and their log ratios to the new edge then"""
 
 
 class Life(msgspec.Struct, frozen=True):
@@ -47,6 +58,9 @@ class Life(msgspec.Struct, frozen=True):
     ended: float
     vb: float | None = None
     """mm, the last measure; None: it was never measured"""
+    measures: list[Measure] = []
+    levels: dict[str, float] = {}
+    """By signal, log ratio to the new edge when it ended"""
 
 
 class Clock(msgspec.Struct):
@@ -71,11 +85,23 @@ class Clock(msgspec.Struct):
     cutting: bool = False
     """It cut in the part that runs"""
     used: float = 0.0
+    levels: dict[str, Level] = {}
+    """How far each signal of each operation stands above the new edge, by `signal@operation`"""
+    due: bool = False
+    """It was said that a change is due by what earlier tools lasted"""
 
     @property
     def measured(self) -> Measure | None:
         """The last typed flank wear of this tool."""
         return self.measures[-1] if self.measures else None
+
+    def now(self) -> dict[str, float]:
+        """Level of each signal: the median of its operations."""
+        found: dict[str, list[float]] = {}
+        for key, level in self.levels.items():
+            if level.now is not None:
+                found.setdefault(key.partition("@")[0], []).append(level.now)
+        return {name: statistics.median(values) for name, values in found.items()}
 
 
 class Clocks:
@@ -109,27 +135,47 @@ class Clocks:
         clock.cutting = True
         clock.used = cut.time
 
-    def on_part(self) -> None:
-        """A part has ended: each tool that cut in it has one more."""
-        for clock in self.state.values():
-            clock.parts += clock.cutting
-            clock.cutting = False
+    def hear(self, cut: Cut, said: Iterable[Indicator]) -> None:
+        """Log ratios to the new edge that the detectors gave of this cut."""
+        clock = self.of(cut.operation.tool, cut.operation.spindle)
+        if clock is None:
+            return
+        for item in said:
+            if item.name not in RATIOS or not item.value > 0.0:
+                continue
+            key = f"{item.channel or item.name}@{item.operation}"
+            known = clock.levels.get(key)
+            if known is None and len(clock.levels) < SIGNALS:
+                clock.levels = {**clock.levels, key: (known := Level())}
+            if known is not None:
+                known.take(math.log(item.value))
+
+    def on_part(self) -> list[str]:
+        """A part has ended: each tool that cut in it has one more. Returns their positions."""
+        cut = [key for key, clock in self.state.items() if clock.cutting]
+        for key in cut:
+            self.state[key].parts += 1
+            self.state[key].cutting = False
+        return cut
 
     def changed(self, tool: str, spindle: str, reason: Reason, time: float) -> None:
         """A new tool or edge stands here. The ended life is kept if it was seen from its beginning and the tool cut at all."""
         for clock in self.known(tool, spindle):
             if clock.whole and clock.cuts:
                 measured = clock.measured
-                ended = Life(clock.cuts, clock.parts, clock.seconds, reason, time, measured.vb if measured is not None else None)
-                clock.lives = [*clock.lives, ended][-LIVES:]
+                vb = measured.vb if measured is not None else None
+                of = (clock.cuts, clock.parts, clock.seconds, reason, time, vb)
+                clock.lives = [*clock.lives, Life(*of, measures=_thinned(clock.measures), levels=clock.now())][-LIVES:]
             clock.cuts, clock.parts, clock.seconds, clock.work = 0, 0, 0.0, 0.0
             clock.since, clock.whole, clock.cutting = time, True, False
             clock.measures, clock.good = [], None
+            clock.levels, clock.due = {}, False
 
     def untold(self, tool: str, spindle: str) -> None:
         """Something was done to the tool that nobody told (its load fell back to that of a new one): its count says nothing any more."""
         for clock in self.known(tool, spindle):
             clock.whole, clock.measures, clock.good = False, [], None
+            clock.levels, clock.due = {}, False
 
     def measure(self, tool: str, spindle: str, vb: float, time: float) -> None:
         """A flank wear was typed in, mm. Typed again before the next cut it replaces the one before: a slip of the finger."""
@@ -147,7 +193,7 @@ class Clocks:
         self.state = state
         for key, clock in state.items():
             if key.partition("|")[0] in anew and clock.cuts:
-                clock.work = None
+                clock.work, clock.levels = None, {}
 
 
 def position(tool: str, spindle: str) -> str:
@@ -155,10 +201,12 @@ def position(tool: str, spindle: str) -> str:
     return f"{spindle}|{tool}"
 
 
-def worn_out(lives: Iterable[Life]) -> list[Life]:
-    """Lives that say how long a tool lasts: one that was changed by plan might have lasted longer."""
-    return [life for life in lives if life.reason != "planned"]
-
-
 def _now(clock: Clock, vb: float, time: float) -> Measure:
-    return Measure(vb=vb, seconds=clock.seconds, cuts=clock.cuts, parts=clock.parts, time=time)
+    return Measure(vb=vb, seconds=clock.seconds, cuts=clock.cuts, parts=clock.parts, time=time, levels=tuple(sorted(clock.now().items())))
+
+
+def _thinned(measures: list[Measure]) -> list[Measure]:
+    """The first, the last and some between."""
+    if len(measures) <= KEPT:
+        return measures
+    return [measures[round(i * (len(measures) - 1) / (KEPT - 1))] for i in range(KEPT)]

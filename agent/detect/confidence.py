@@ -30,6 +30,9 @@ def confidence(finding: Finding, monitor_cuts: int) -> Confidence:
     if finding.kind == "process":
         tools = _number(evidence.get("tools"))
         return "sure" if tools >= MANY else "likely" if tools >= MANY - 1 else "provisional"
+    if evidence.get("due") is True:
+        # By what other tools did: nothing was seen of this one.
+        return "likely" if _number(evidence.get("lives")) >= MANY else "provisional"
     if finding.kind == "wear":
         # What the other tools do tells an edge from the material: without any, that is open.
         if _number(evidence.get("others_total")) < 1:

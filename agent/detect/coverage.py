@@ -13,8 +13,8 @@ SEEN = monitorability.SEEN
 """Cuts after which an operation that never shows above idle may be called not monitorable."""
 
 
-def of_operation(baseline: Baseline, options: MonitoringOptions, time: float) -> Coverage:
-    """Of one operation by what was learned of it."""
+def of_operation(baseline: Baseline, options: MonitoringOptions, time: float, held: str = "") -> Coverage:
+    """Of one operation by what was learned of it. `held`: why its cuts are neither judged nor learned from now."""
     scope = f"operation/{baseline.key}"
     if not (baseline.tool or baseline.program or baseline.section):
         return Coverage(time=time, scope=scope, word=Word.NOT_MONITORABLE, reason="no_context")
@@ -25,6 +25,8 @@ def of_operation(baseline: Baseline, options: MonitoringOptions, time: float) ->
     reason = monitorability.why_not(baseline)
     if reason:
         return Coverage(time=time, scope=scope, word=Word.NOT_MONITORABLE, reason=reason)
+    if held:
+        return Coverage(time=time, scope=scope, word=Word.HOLD, reason=held)
     if baseline.good < options.learn_cuts:
         return Coverage(time=time, scope=scope, word=Word.LEARNING, reason="learning", n=baseline.good, of=options.learn_cuts)
     if baseline.good < options.monitor_cuts:

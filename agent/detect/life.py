@@ -1,7 +1,7 @@
 """How many parts a tool has left: an interval with its basis, or none where the data support none.
 
 Three bases, the best that is there speaks: flank wear that was typed in (carrying a typed value forward beats every sensor model on one
-public set: knowledge of detection, 2.5), lives of earlier tools in this position, the slope of the work's rise.
+public set: knowledge of detection, 2.5), the wear of earlier tools in this position, the slope of the work's rise.
 """
 
 from __future__ import annotations
@@ -16,20 +16,24 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.detect.clock import Clock, Life, Measure, worn_out
+from agent.detect import wear_curve
+from agent.detect.clock import Clock, Life, Measure
+from agent.detect.wear_curve import DUE, Curve, Trace
 
 Array = NDArray[np.float64]
 
 FEWEST_MEASURES = 2
 """Typed measures at different times below which nothing is known of a tool's rate."""
-FEWEST_LIVES = 3
-"""Earlier lives below which they give no interval."""
 FEWEST_PARTS = 3
 """Parts below which it is not known how long one takes."""
 LEVEL = 0.8
 """Chance that the interval of typed measures claims: from the 10 % to the 90 % quantile."""
 HASTE = 2.0
 """How much faster than ever before on this tool the wear may go on."""
+WORN = ("worn", "")
+"""Reasons of a change that say how long an edge lasts."""
+OUTLIVED = 0.02
+"""Share of earlier tools' like below which a tool that has outlived the rest is not told how long it will go on."""
 FARTHEST = 5.0
 """An upper end beyond so many times what the tool has cut at its last measure is none: the interval is not bounded."""
 EXPONENTS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8)
@@ -72,7 +76,20 @@ class Rise(msgspec.Struct, frozen=True):
     cuts_a_part: float
 
 
-def left(clock: Clock, limit: float, rise: Rise | None = None) -> Left | None:
+class Due(msgspec.Struct, frozen=True):
+    """A change is due by what the earlier tools here lasted.
+
+    Attributes
+    ----------
+    chance: that the limit is reached by the end of the next part, 0 to 1: the share of such tools of which it is.
+    n: earlier tools.
+    """
+
+    chance: float
+    n: int
+
+
+def left(clock: Clock, limit: float, rise: Rise | None = None, curve: Curve | None = None) -> Left | None:
     """Parts that this tool has left; None where nothing supports a figure.
 
     Parameters
@@ -80,8 +97,9 @@ def left(clock: Clock, limit: float, rise: Rise | None = None) -> Left | None:
     clock: of its position.
     limit: flank wear at which the shop changes it, mm.
     rise: of its signals, None where their slope is not known.
+    curve: of the earlier tools here (`learned`).
     """
-    return by_measures(clock, limit) or by_lives(clock.lives, clock.parts, whole=clock.whole) or by_trend(rise)
+    return by_measures(clock, limit) or by_lives(clock, limit, curve) or by_trend(rise)
 
 
 def by_measures(clock: Clock, limit: float) -> Left | None:
@@ -99,18 +117,63 @@ def by_measures(clock: Clock, limit: float) -> Left | None:
     return Left(math.floor(low), math.ceil(high), "measures", len(clock.measures), LEVEL)
 
 
-def by_lives(lives: Sequence[Life], parts: int, *, whole: bool = True) -> Left | None:
-    """From lives of earlier tools: those that lasted longer than this one has.
+def learned(lives: Sequence[Life], limit: float) -> Curve | None:
+    """The curve of the earlier tools in a position; None where none of them says how it wore.
 
-    Given that it has lasted so long, its life and theirs are drawn from the same distribution, whatever that is, so that it ends between
-    the least and the greatest of n of them with a chance of (n - 1) / (n + 1) (order statistics; Hahn & Meeker, Statistical Intervals,
-    1991, section 5.4): one half with three. Fewer than three give none.
+    Each by its typed measures, and by its end: who changed a worn tool, or gave no reason, found it at the limit, unless the flank wear
+    was measured then. One that was changed by plan, or broke, says nothing by its end.
     """
-    longer = sorted(life.parts for life in worn_out(lives) if life.parts > parts)
-    n = len(longer)
-    if not whole or n < FEWEST_LIVES:
+    return wear_curve.fit([_trace(life, limit) for life in lives], limit)
+
+
+def _trace(life: Life, limit: float) -> Trace:
+    points = [(one.seconds, one.vb, dict(one.levels)) for one in life.measures]
+    if life.reason in WORN and not (points and points[-1][0] >= life.seconds):
+        points.append((life.seconds, limit, life.levels))
+    names = sorted({name for _, _, levels in points for name in levels})
+    return Trace(
+        np.array([seconds for seconds, _, _ in points]),
+        np.array([vb for _, vb, _ in points]),
+        {name: np.array([levels.get(name, math.nan) for _, _, levels in points]) for name in names},
+    )
+
+
+def by_lives(clock: Clock, limit: float, curve: Curve | None) -> Left | None:
+    """From the wear of earlier tools: 10 % to 90 % of such tools, of those that are not at the limit yet.
+
+    That this one is not is taken from its still standing there: nobody has changed it. From one earlier tool on, then with the spread
+    between tools that is assumed (`wear_curve.SCATTER`).
+    """
+    if curve is None or not clock.whole or clock.parts < FEWEST_PARTS:
         return None
-    return Left(longer[0] - parts, longer[-1] - parts, "lives", n, (n - 1) / (n + 1))
+    correction, side = _says(curve, clock), 0.5 * (1.0 - LEVEL)
+    gone = curve.chance(clock.seconds, limit, correction)
+    if gone > 1.0 - OUTLIVED:
+        return None
+    ends = (curve.reached(gone + share * (1.0 - gone), limit, correction) for share in (side, 1.0 - side))
+    low, high = (max(end - clock.seconds, 0.0) * clock.parts / clock.seconds for end in ends)
+    return Left(math.floor(low), math.ceil(high), "lives", curve.n, LEVEL)
+
+
+def due(clock: Clock, limit: float, curve: Curve | None) -> Due | None:
+    """Whether a change is due by what earlier tools lasted: the chance that the limit is reached by the end of the next part is at `DUE`.
+
+    'Still good', and a typed wear below the limit, say that it was not reached then: only what comes after counts. Two typed measures
+    say more of this tool than others do (`by_measures`): then nothing is said here.
+    """
+    if curve is None or not clock.whole or clock.parts < FEWEST_PARTS or len(clock.measures) >= FEWEST_MEASURES:
+        return None
+    looked = [one.seconds for one in (clock.good, clock.measured) if one is not None and one.vb < limit]
+    correction = _says(curve, clock)
+    before = curve.chance(max(looked), limit, correction) if looked else 0.0
+    then = curve.chance(clock.seconds * (1.0 + 1.0 / clock.parts), limit, correction)
+    chance = (then - before) / max(1.0 - before, 1e-9)
+    return Due(chance, curve.n) if chance >= DUE else None
+
+
+def _says(curve: Curve, clock: Clock) -> float:
+    """What the signals of this tool add to its log wear now."""
+    return float(curve.corrections(np.array([clock.seconds]), {name: np.array([level]) for name, level in clock.now().items()})[0])
 
 
 def by_trend(rise: Rise | None) -> Left | None:

@@ -27,6 +27,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 
 from agent.detect import breakage
@@ -157,6 +158,14 @@ def promise(baseline: Baseline, smallest_change: float | None, *, expected: bool
     if not reason and baseline.by_load and not expected:
         return _promise(baseline, latest, smallest_change, "irregular" if len(baseline.came) >= PARTS else "too_few_cuts")
     return _promise(baseline, latest, None if reason else smallest_change, reason)
+
+
+def by_visit(promised: Promise | None, *, told: bool) -> Promise | None:
+    """The same, where a missing tool is told by the work of its whole visit (`agent.detect.visit_work`): it takes all its cuts with it,
+    whether or not this one stands out."""
+    if promised is None or promised.missing or not told:
+        return promised
+    return msgspec.structs.replace(promised, missing=True, reason="", by_visit=True)
 
 
 def _promise(baseline: Baseline, latest: float, smallest_change: float | None, reason: str) -> Promise:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from agent.detect.awaited import Awaited
 from agent.detect.baseline import Baseline
 from agent.detect.sequence import Sequence
+from agent.detect.visit_work import VisitWork
 from agent.model import Finding, Indicator
 from agent.segment import Frame
-from drivers.model import Floats
 
 Tell = Callable[[list[str], float, int], list[Finding | Indicator]]
 
@@ -24,10 +24,12 @@ class Overdue:
     Parameters
     ----------
     order: of the cuts of a part. known: the baselines. tell: makes findings of absent operations, at a time, in a part.
+    work: of whole visits.
     """
 
-    def __init__(self, order: Sequence, known: Callable[[], Mapping[str, Baseline]], tell: Tell) -> None:
+    def __init__(self, order: Sequence, known: Callable[[], Mapping[str, Baseline]], tell: Tell, work: VisitWork) -> None:
         self.awaited = Awaited()
+        self.work = work
         self._order = order
         self._known = known
         self._tell = tell
@@ -36,15 +38,23 @@ class Overdue:
         """Before the rows of a frame are looked at: what the tool that has just left should have cut."""
         left = self.awaited.call(spindle, frame.tool, held=bool(frame.held))
         if not left:
-            return []
+            return [*self.work.on_tool(spindle, frame)]
         known = self._known()
         gone = self.awaited.skipped(spindle, left, self._order.untold(known), known)
         self._order.told(gone)
-        return self._tell(gone, float(frame.time[0]), frame.part)
+        told = self._tell(gone, float(frame.time[0]), frame.part)
+        # After it: what was told of a tool just now is not told of its whole visit again.
+        return [*told, *self.work.on_tool(spindle, frame)]
 
-    def on_air(self, spindle: str, time: Floats, air: NDArray[np.bool_]) -> None:
+    def on_air(self, spindle: str, frame: Frame, air: NDArray[np.bool_]) -> None:
         """Rows of a spindle; `air`: it turned steadily without cutting."""
-        self.awaited.turn(spindle, time, air)
+        self.awaited.turn(spindle, frame.time, air)
+        self.work.take(spindle, frame)
+
+    def doubt(self) -> None:
+        """The agent missed something: neither cuts nor visits that go on now are awaited."""
+        self.awaited.doubt()
+        self.work.doubt()
 
     def awaits(self, time: float, every: float) -> float:
         """The last look, of one each `every` seconds, up to which `on_look` has nothing to do, if it has been done at `time`."""

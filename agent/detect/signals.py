@@ -194,13 +194,16 @@ class Signals:
         self.worn = {finding.tool: name for finding, name in speaks.values() if name != WORK}
         return [self._named(finding, name, rises.get(place, [])) for place, (finding, name) in speaks.items()]
 
-    def back(self, key: str, tool: str) -> bool | None:
-        """Whether the signal that called this tool worn is back at a new edge's; None where the work called it so."""
-        name = self.worn.get(tool)
-        signal = self.state.get(key, {}).get(name) if name is not None else None
-        if name is None or signal is None:
-            return None if name is None else False
-        return len(signal.ratios) >= 2 and max(signal.ratios[-2:]) <= BACK * math.log1p(self._wanted)
+    def back(self, baseline: Baseline) -> bool:
+        """Whether the worn tool of this operation is back at a new edge's, by the signal that called it worn; else by its work."""
+        name = self.worn.get(baseline.tool)
+        signal = self.state.get(baseline.key, {}).get(name) if name is not None else None
+        ratios = baseline.ratios if name is None else [] if signal is None else signal.ratios
+        if len(ratios) < 2 or max(ratios[-2:]) > BACK * math.log1p(self._wanted):
+            return False
+        if name is None:
+            baseline.ratios = baseline.ratios[-2:]
+        return True
 
     def new(self, key: str) -> None:
         """A new tool in this operation."""

@@ -114,8 +114,9 @@ class Tuning:
 
     def false_alarm(self, alert: Alert, by: str, time: float) -> Retuned | None:
         """Widen the limit that spoke, so that the same would be silent; None where there is no limit, or it is as wide as may be."""
-        if alert.kind not in TUNABLE or alert.evidence.get("absent") is True:
-            # That a cut did not come is told by no limit: to widen the one for little work would blind what did not speak.
+        if alert.kind not in TUNABLE or alert.evidence.get("absent") is True or alert.evidence.get("due") is True:
+            # That a cut did not come, or that earlier tools were worn by then, is told by no limit of a signal: to widen the one for little
+            # work, or for a rise, would blind what did not speak.
             return None
         before = self.width(alert.kind, place(alert))
         untouched = distance(alert.kind, alert.threshold) / before

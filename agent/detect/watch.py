@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import msgspec
 
-from agent.detect import coverage, fusion, looks, monitorability, wear
+from agent.detect import coverage, feed, fusion, looks, monitorability, wear
 from agent.detect.baseline import Baseline, Priors, begun, priors
 from agent.detect.breakage import breakage
 from agent.detect.budget import probability
@@ -21,9 +21,10 @@ from agent.detect.life import Rise
 from agent.detect.missing import absent, missing
 from agent.detect.overdue import Overdue
 from agent.detect.sequence import PARTS, Sequence
-from agent.detect.signals import BACK, Signals
+from agent.detect.signals import Signals
 from agent.detect.slow import Slow
 from agent.detect.tuning import Tuning
+from agent.detect.visit_work import VisitWork
 from agent.detect.visits import Visits
 from agent.detect.watch_state import WatchState, without
 from agent.model import Alert, Cut, Finding, Indicator, Word
@@ -74,8 +75,12 @@ class Watch:
         self._order.parts = self.state.sequences
         self.visits = Visits(options, self._known, self._absent, self.state.visits)
         self._growing = Growing(options, self.p, self._ceilings, self._passes)
-        self.overdue = Overdue(self._order, self._known, self._absent)
+        work = VisitWork(on=parts_told and not sections_told, chance=lambda: self.p, tuned=self._passes)
+        work.courses = self.state.courses
+        self.overdue = Overdue(self._order, self._known, self._absent, work)
         self.overdue.awaited.waits = self.state.waits
+        self.feeds = feed.Feeds()
+        self.feeds.now = self.state.feeds
         self._part: int | None = None
         self._time = 0.0
 
@@ -110,6 +115,17 @@ class Watch:
         if cut.phase == "grown":
             return self._grown(cut, baseline, noise)
         return self._closed(cut, baseline, noise)
+
+    def held(self, cut: Cut) -> Cut:
+        """The same, held where it may be neither judged nor learned from by what is known of its operation."""
+        known = self.state.baselines.get(cut.operation.key)
+        if known is None or cut.phase != "closed" or cut.id in self._spoiled or monitorability.why_not(known):
+            return cut
+        return self.feeds.see(cut, known, self._priors.work, self._options.learn_cuts)
+
+    def why_held(self, key: str) -> str:
+        """Why the cuts of this operation are not learned from now, a key under [reason]; '' where they are."""
+        return feed.HELD if key in self.feeds.now else ""
 
     def bounds(self, cut: str, key: str) -> looks.Bounds:
         """Which looks at an open cut of this operation need not be told (`agent.detect.looks`)."""
@@ -174,7 +190,7 @@ class Watch:
     def begin_again(self) -> None:
         """The agent missed something (a lost signal, a restart): the part that runs now is not whole."""
         self._order.whole = False
-        self.overdue.awaited.doubt()
+        self.overdue.doubt()
         self.visits.doubt()
 
     def tool_changed(self, tool: str, spindle: str, time: float) -> None:
@@ -212,7 +228,13 @@ class Watch:
         expected = baseline.key in self._order.expected(self.state.baselines, baseline.program) or self.visits.expects(
             baseline.key, baseline.program, baseline.tool
         )
-        return monitorability.promise(baseline, self.smallest_change(baseline), expected=expected)
+        promised = monitorability.promise(baseline, self.smallest_change(baseline), expected=expected)
+        return monitorability.by_visit(promised, told=self.told_by_visit(baseline.spindle, baseline.program, baseline.tool))
+
+    def told_by_visit(self, spindle: str, program: str, tool: str) -> bool:
+        """Whether this tool would be told to be missing by the work of its whole visit, when it leaves."""
+        whole = self.overdue.work.standing(spindle, program, tool)
+        return whole is not None and whole.limit > 0.0
 
     def wear_level(self, baseline: Baseline) -> tuple[float | None, float]:
         """Filtered rise against the new tool and its limit, as fractions."""
@@ -245,6 +267,8 @@ class Watch:
         self._order.parts = self.state.sequences
         self.visits.past = self.state.visits
         self.overdue.awaited.waits = self.state.waits
+        self.overdue.work.restore(self.state.courses, anew)
+        self.feeds.now = self.state.feeds
         self._drift.restore(state.drift)
         self._slow.restore(self.state.waiting, self.state.shared)
         self.tuning.restore(state.tuning)
@@ -260,12 +284,10 @@ class Watch:
         if cut.phase == "closed":
             if cut.held == "run_up":
                 self._order.unsee(baseline.key)
-            baseline.seen += 1
-            baseline.tool_cuts += 1
-            baseline.cutting_time += cut.features.duration
+            baseline.count(cut)
             if not cut.held:
                 baseline.learn(cut, noise)
-        return []
+        return self.feeds.said(cut)
 
     def _opened(self, cut: Cut) -> list[Finding | Indicator]:
         self.visits.opened(cut.operation.key)
@@ -282,6 +304,8 @@ class Watch:
         out: list[Finding | Indicator] = []
         for key in keys:
             baseline = self.state.baselines[key]
+            if self.feeds.shifts(baseline, self._order.seen, self.state.baselines):
+                continue
             if not monitorability.why_not(baseline) and not monitorability.unproven(baseline):
                 self._mark(key)
                 out.append(absent(baseline, self._priors.work, time, part, self.p))
@@ -299,16 +323,14 @@ class Watch:
         self._growing.closed(cut.id)
         self.state.pace.cut(cut.time)
         spoiled = self._spoiled.pop(cut.id, None)
-        baseline.seen += 1
-        baseline.tool_cuts += 1
-        baseline.cutting_time += cut.features.duration
+        baseline.count(cut)
         out: list[Finding | Indicator] = []
         if cut.held:
             # A cut at an unknown idle was seen all the same: it came, in its place. The run-up of a spindle is no cut at all.
-            self._order.whole = self._order.whole and cut.held in ("idle_unknown", "run_up")
+            self._order.whole = self._order.whole and cut.held in ("idle_unknown", "run_up", feed.HELD)
             if cut.held == "run_up":
                 self._order.unsee(baseline.key)
-            return out
+            return self.feeds.said(cut)
         finding = None
         if spoiled is None and not monitorability.unproven(baseline):
             finding = self._passes(breakage(cut, baseline, noise)) or self._passes(
@@ -332,7 +354,7 @@ class Watch:
             out.append(
                 Indicator(time=cut.time, channel="", operation=baseline.key, tool=baseline.tool, name="work_ratio", value=math.exp(ratio))
             )
-            if baseline.tool in self.state.worn and self._back(baseline):
+            if baseline.tool in self.state.worn and self.signals.back(baseline):
                 baseline.rise_since = -1
                 self.state.worn = [tool for tool in self.state.worn if tool != baseline.tool]
                 out.append(over(cut, "wear"))
@@ -353,18 +375,9 @@ class Watch:
         """Neither broken nor worn: its cuts may be learned from."""
         return baseline.key not in self.state.bad and baseline.tool not in self.state.worn
 
-    def _back(self, baseline: Baseline) -> bool:
-        told = self.signals.back(baseline.key, baseline.tool)
-        if told is not None:
-            return told
-        limit = math.log1p(self._options.wear_limit)
-        if len(baseline.ratios) < 2 or max(baseline.ratios[-2:]) > BACK * limit:
-            return False
-        baseline.ratios = baseline.ratios[-2:]
-        return True
-
     def _mark(self, key: str) -> None:
         """Its cuts are not learned from until one is normal again."""
+        self.overdue.work.told(self.state.baselines[key].spindle, self.state.baselines[key].tool)
         if key not in self.state.bad:
             self.state.bad = [*self.state.bad, key]
 
@@ -377,3 +390,4 @@ class Watch:
             self.overdue.awaited.forget([oldest.key])
             self._drift.forget(oldest.key)
             self.signals.forget(oldest.key)
+            self.feeds.forget([oldest.key])

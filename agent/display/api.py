@@ -61,6 +61,7 @@ class Api:
             Route("/api/alerts/{alert}", self.explained),
             Route("/api/alerts/{alert}/picture.svg", self.picture),
             Route("/api/operations", self.operations),
+            Route("/api/budget", self.budget),
             Route("/api/command", self.command, methods=["POST"]),
             Route("/events", self.events),
         ]
@@ -115,6 +116,14 @@ class Api:
             return self._refuse(request, 503, "no_snapshot")
         said = self._speakers[self._language(request)].operations(snapshot)
         return _json([{"view": view, "said": words} for view, words in zip(snapshot.operations, said, strict=True)])
+
+    async def budget(self, request: Request) -> Response:
+        """What became of the false-alarm budget: figures, and words."""
+        snapshot = self._hub.snapshot
+        if snapshot is None:
+            return self._refuse(request, 503, "no_snapshot")
+        known = snapshot.realised
+        return _json({"realised": known, "said": self._speakers[self._language(request)].realised(known)})
 
     async def texts(self, request: Request) -> Response:
         """Every string of the page in one language."""

@@ -10,8 +10,9 @@ from agent.explained import Explanation, OperationView
 from agent.load import shown_unit
 from agent.model import Alert, Checklist, Coverage, Snapshot, ToolView, Word
 from agent.plot import Size, picture_svg
+from agent.realised import Realised
 from agent.settings import MachineSettings
-from agent.texts import Texts
+from agent.texts import NoticeText, RealisedText, Texts
 from agent.texts.alerts import evidence_rows
 from agent.texts.explanation import TOLD, CauseText
 
@@ -68,13 +69,14 @@ class ChecklistSaid(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything in words; `tools` and `vibrations` in the order of the snapshot, the rest by id."""
+    """Everything in words; `tools`, `vibrations` and `notices` in the order of the snapshot, the rest by id."""
 
     coverage: CoverageSaid
     tools: list[CoverageSaid]
     vibrations: list[str]
     alerts: dict[str, AlertSaid]
     checklists: dict[str, ChecklistSaid]
+    notices: list[NoticeText] = []
 
 
 class Speaker:
@@ -94,6 +96,7 @@ class Speaker:
             vibrations=[self.texts.say(f"reason.{v.validity}.means") if v.validity else "" for v in snapshot.vibrations],
             alerts=self.alerts(snapshot.alerts),
             checklists={checklist.id: self._checklist(checklist) for checklist in snapshot.checklists},
+            notices=[self.texts.notice(notice, self._tools) for notice in snapshot.notices],
         )
 
     def alerts(self, alerts: Iterable[Alert]) -> dict[str, AlertSaid]:
@@ -129,6 +132,10 @@ class Speaker:
     def operations(self, snapshot: Snapshot) -> list[OperationSaid]:
         """How well each operation is watched, in words; in the order of the snapshot."""
         return [self._operation(view) for view in snapshot.operations]
+
+    def realised(self, known: Realised) -> RealisedText:
+        """What became of the false-alarm budget, in words."""
+        return self.texts.realised(known)
 
     def _operation(self, view: OperationView) -> OperationSaid:
         cover = Coverage(time=0.0, scope=f"operation/{view.key}", word=Word(view.word), reason=view.reason, n=view.n, of=view.of)
@@ -170,6 +177,7 @@ def topic(snapshot: Snapshot) -> tuple[object, ...]:
         tuple((t.tool, t.word, t.reason, t.n, t.of) for t in snapshot.tools),
         tuple(v.validity for v in snapshot.vibrations),
         snapshot.alerts,
+        snapshot.notices,
         tuple((c.id, tuple((s.id, s.key) for s in c.steps)) for c in snapshot.checklists),
     )
 

@@ -10,6 +10,7 @@ from agent.alerts.book import AlertBook
 from agent.detect.confidence import confidence
 from agent.maintenance import MaintenancePlan
 from agent.model import Checklist, Event, Finding, Indicator
+from agent.monitor.realised import Tally
 from agent.monitor.reasons import Reasons
 
 KEEP_CHECKLISTS = 50
@@ -24,16 +25,18 @@ class Desk:
     plan: which checklist goes with which alert.
     loads: by spindle, its load channel: what a finding about a spindle without a channel was seen in.
     reasons: gathers why each alert may be believed.
+    tally: counts what became of the budget.
     monitor_cuts: good cuts from which an operation counts as known.
     """
 
-    def __init__(self, plan: MaintenancePlan, loads: Mapping[str, str], reasons: Reasons, monitor_cuts: int = 20) -> None:
+    def __init__(self, plan: MaintenancePlan, loads: Mapping[str, str], reasons: Reasons, tally: Tally, monitor_cuts: int = 20) -> None:
         self.plan = plan
         self.alerts = AlertBook()
         self.checklists: dict[str, Checklist] = {}
         self._loads = loads
         self._monitor_cuts = monitor_cuts
         self.reasons = reasons
+        self.tally = tally
 
     def take(self, items: Iterable[Finding | Indicator]) -> list[Event]:
         """Findings and indicators in; these and what they made known out."""
@@ -52,6 +55,8 @@ class Desk:
             alert = self.alerts.apply(item)
             if alert is None:
                 continue
+            if alert.transition == "raised" and alert.count == 1:
+                self.tally.raised(alert)
             if not alert.checklist:
                 checklist = self.plan.open(alert, item.time)
                 self.checklists[checklist.id] = checklist

@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable
 import msgspec
 
 from agent.commands import MOST_VB, Measure, StillGood, ToolChanged
-from agent.detect.clock import Clock, Clocks
-from agent.detect.life import Left, Rise, left
+from agent.detect.clock import Clock, Clocks, Life, position
+from agent.detect.life import Due, Left, Rise, due, learned, left
+from agent.detect.wear_curve import DUE, Curve
 from agent.model import Cut, Finding, Indicator, ToolView
 from agent.settings import MachineSettings
 
@@ -28,18 +29,35 @@ class ToolLives:
     def __init__(self, settings: MachineSettings) -> None:
         self._limits = {str(tool.number): tool.vb_limit for tool in settings.tool if tool.vb_limit is not None}
         self._clocks = Clocks()
+        self._curves: dict[str, tuple[list[Life], Curve | None]] = {}
+        """Of the earlier tools of a position, and what it was learned from"""
 
     def on_cut(self, cut: Cut) -> None:
         """A closed cut."""
         self._clocks.on_cut(cut)
 
-    def on_part(self) -> None:
-        """A part has ended."""
-        self._clocks.on_part()
+    def on_part(self, worn: Collection[str], part: int) -> list[Finding]:
+        """A part has ended: tools that are due for a change by what earlier ones lasted, and those that are not any more.
 
-    def hear(self, items: Iterable[Finding | Indicator]) -> None:
-        """Of what the detectors say: that a worn tool's load fell back, for a new edge was put in and nobody told."""
-        for item in items:
+        worn: tools that a detector has called worn already; of them nothing more is said.
+        """
+        out = []
+        for key in self._clocks.on_part():
+            clock, (spindle, _, tool) = self._clocks.state[key], key.partition("|")
+            found = due(clock, self.limit(tool), self._curve(key, clock)) if tool not in worn else None
+            if found is not None and not clock.due:
+                out.append(_due(spindle, tool, clock, found, part))
+            elif found is None and clock.due and tool not in worn:
+                out.append(msgspec.structs.replace(_due(spindle, tool, clock, Due(0.0, 0), part), evidence={}, finished=True))
+            clock.due = found is not None or (clock.due and tool in worn)
+        return out
+
+    def hear(self, items: Iterable[Finding | Indicator], cut: Cut) -> None:
+        """What the detectors say of a cut: its ratios to the new tool; and that a worn tool's load fell back, for a new edge was put in and
+        nobody told."""
+        said = list(items)
+        self._clocks.hear(cut, [item for item in said if isinstance(item, Indicator)])
+        for item in said:
             if isinstance(item, Finding) and item.kind == "wear" and item.finished:
                 self._clocks.untold(item.tool, item.spindle)
 
@@ -67,7 +85,7 @@ class ToolLives:
     def left(self, tool: str, spindle: str, rise: Rise | None) -> Left | None:
         """Parts left of the tool in this position."""
         clock = self._clocks.of(tool, spindle)
-        return left(clock, self.limit(tool), rise) if clock is not None else None
+        return left(clock, self.limit(tool), rise, self._curve(position(tool, spindle), clock)) if clock is not None else None
 
     def limit(self, tool: str) -> float:
         """Flank wear at which this tool is changed, mm."""
@@ -83,7 +101,8 @@ class ToolLives:
             return view
         if rise is not None and clock.parts:
             rise = msgspec.structs.replace(rise, cuts_a_part=rise.cuts_a_part / clock.parts)
-        found = left(clock, self.limit(view.tool), rise if clock.parts else None)
+        curve = self._curve(position(view.tool, view.spindle), clock)
+        found = left(clock, self.limit(view.tool), rise if clock.parts else None, curve)
         measured = clock.measured
         return msgspec.structs.replace(
             view,
@@ -109,3 +128,25 @@ class ToolLives:
     def restore(self, state: dict[str, Clock], anew: Collection[str] = ()) -> None:
         """Take back what `saved` gave; the load of the spindles in `anew` has another unit now."""
         self._clocks.restore(state, anew)
+
+    def _curve(self, key: str, clock: Clock) -> Curve | None:
+        """Learned once for each tool that ended."""
+        known = self._curves.get(key)
+        if known is None or known[0] is not clock.lives:
+            known = self._curves[key] = (clock.lives, learned(clock.lives, self.limit(key.partition("|")[2])))
+        return known[1]
+
+
+def _due(spindle: str, tool: str, clock: Clock, found: Due, part: int) -> Finding:
+    return Finding(
+        time=clock.used,
+        kind="wear",
+        severity="advice",
+        channel="",
+        spindle=spindle,
+        operation="",
+        tool=tool,
+        score=found.chance,
+        threshold=DUE,
+        evidence={"due": True, "chance_pct": 100.0 * found.chance, "lives": found.n, "parts": clock.parts, "part": part},
+    )

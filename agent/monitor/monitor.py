@@ -33,6 +33,7 @@ from agent.monitor.holds import holds
 from agent.monitor.lives import ToolLives
 from agent.monitor.orders import obey
 from agent.monitor.overview import Overview
+from agent.monitor.realised import Tally
 from agent.monitor.reasons import Reasons
 from agent.monitor.state import MonitorState
 from agent.segment import Fill, Frame, SpindleSegmenter
@@ -97,7 +98,7 @@ class Monitor:
         loads = {c.spindle or first: c for c in reversed(settings.channel) if c.role == "spindle.load"}
         channels, known = {spindle: c.name for spindle, c in loads.items()}, settings.monitoring.monitor_cuts
         reasons = Reasons(settings, self.watch, plan, lambda spindle: self.segmenters[spindle].current())
-        self.desk = Desk(plan, channels, reasons, known)
+        self.desk = Desk(plan, channels, reasons, Tally(budget), known)
         self._doubt = Doubt(self.health, self.latest, self.segmenters, channels)
         self._spindle_loads = {spindle: basis(c, settings.spindle) for spindle, c in loads.items()}
         self._axis_loads = {c.name: basis(c, settings.spindle) for c in settings.channel if c.role == "axis.load"}
@@ -143,6 +144,7 @@ class Monitor:
     def dropped(self) -> None:
         """The compute thread could not take a batch: a gap, never silent."""
         self.counters = msgspec.structs.replace(self.counters, dropped=self.counters.dropped + 1)
+        self.desk.tally.gap()
         self.watch.begin_again()
 
     def state(self) -> bytes:
@@ -166,6 +168,7 @@ class Monitor:
                 recurring=self.recurring.state if self.recurring is not None else RecurringState(),
                 health=self.health.saved(),
                 episodes=self.desk.alerts.episodes,
+                realised=self.desk.tally.state,
             )
         )
 
@@ -204,6 +207,7 @@ class Monitor:
         self.sensors.resume(channel for channel in told if channel not in self.health.faults)
         self.desk.checklists = dict(state.checklists)
         self.desk.reasons.restore(state.reasons)
+        self.desk.tally.restore(state.realised)
         self.counters = state.counters
         if state.off and not self.context.knows_power:
             self.supply.resume()
@@ -302,9 +306,10 @@ class Monitor:
                     out.extend(self._end_part(self.counters.parts + 1))
                 self._part_seen.add(key)
             if cut.phase == "closed":
-                cut, indicators = self.axes.of_cut(name, self.vibration.of_cut(name, cut), self.health.faults)
+                cut, indicators = self.axes.of_cut(name, self.vibration.of_cut(name, self.watch.held(cut)), self.health.faults)
                 self.last_cut[name] = cut
                 self.lives.on_cut(cut)
+                self.desk.tally.cut(cut)
                 self.counters = msgspec.structs.replace(
                     self.counters,
                     cuts=self.counters.cuts + 1,
@@ -316,10 +321,10 @@ class Monitor:
             out.extend(self.desk.take(indicators))
             out.extend(self.desk.take(self.vibration.follow(name, cut)))
             said = self.watch.on_cut(cut, segmenter.noise)
-            self.lives.hear(said)
+            self.lives.hear(said, cut)
             out.extend(self.desk.take(said))
         self._between(segmenter)
-        self.watch.overdue.on_air(name, frame.time, segmenter.air)
+        self.watch.overdue.on_air(name, frame, segmenter.air)
         self.vibration.listen(name, frame, segmenter.air)
         self.axes.listen(name, frame, segmenter.air, segmenter.opened)
         return out
@@ -366,9 +371,9 @@ class Monitor:
 
     def _end_part(self, part: int) -> list[Event]:
         self._part_seen.clear()
-        self.lives.on_part()
         self.counters = msgspec.structs.replace(self.counters, parts=self.counters.parts + 1)
-        return self.desk.take(self.watch.on_part(part, whole=not self.sensors.lost()))
+        found = self.watch.on_part(part, whole=not self.sensors.lost())
+        return self.desk.take([*found, *self.lives.on_part(self.watch.state.worn, part)])
 
     def _cover(self, now: float) -> list[Event]:
         operations = [coverage.of_operation(baseline, self._settings.monitoring, now) for baseline in self.watch.current()]
@@ -382,6 +387,7 @@ class Monitor:
         )
         before = self.coverage
         self.coverage = machine
+        self.desk.tally.look(now, machine.word)
         if before is None or (before.word, before.reason, before.n) != (machine.word, machine.reason, machine.n):
             return [machine]
         return []

@@ -36,6 +36,7 @@ def obey(
             reason = "" if alert else "unknown_alert"
             out.extend([alert] if alert else [])
             if alert is not None:
+                desk.tally.judged(alert, "false_alarm")
                 watch.tuning.false_alarm(alert, command.by, now)
                 watch.unmark(alert)
                 vibration.unmark(alert.channel)
@@ -47,6 +48,7 @@ def obey(
             reason = "" if alert else "unknown_alert"
             out.extend([alert] if alert else [])
             if alert is not None:
+                desk.tally.judged(alert, "correct")
                 watch.tuning.correct(alert, command.by, now)
         case UndoTuning():
             reason = "" if watch.tuning.undo(command.tuning, command.by, now) else "unknown_tuning"
@@ -59,6 +61,7 @@ def obey(
                 watch.tool_changed(command.tool, command.spindle, now)
                 desk.reasons.new_tool(command.tool, command.spindle)
                 for alert in desk.alerts.of_tool(command.tool, command.spindle):
+                    desk.tally.changed(alert, command.reason)
                     settled = desk.alerts.settle(alert.id, command.by, now)
                     out.extend([settled] if settled else [])
         case Measure():

@@ -9,6 +9,7 @@ from agent.detect.baseline import Baseline
 from agent.detect.monitorability import least
 from agent.load import shown_unit
 from agent.model import Coverage, Cut, CutView, Snapshot, SpindleView, ToolView, Word
+from agent.monitor.notices import notices
 from agent.monitor.operations import Operations
 from agent.settings import ChannelOptions
 from drivers.model import Quality, word_of
@@ -21,7 +22,7 @@ WORDS = frozenset(
     ("tool", "program", "section", "mode", "execution", "door", "cycle", "feed_hold", "single_block", "dry_run", "power_on", "other")
 )
 """Roles whose values may be words."""
-WORST_FIRST = (Word.NOT_MONITORABLE, Word.LEARNING, Word.PROVISIONAL, Word.MONITORING)
+WORST_FIRST = (Word.NOT_MONITORABLE, Word.HOLD, Word.LEARNING, Word.PROVISIONAL, Word.MONITORING)
 
 
 class Overview:
@@ -36,7 +37,8 @@ class Overview:
         monitor = self._monitor
         now = max(monitor.timeline.newest - monitor.settings.monitoring.lateness, 0.0)
         covers = tuple(
-            coverage.of_operation(baseline, monitor.settings.monitoring, now) for baseline in monitor.watch.state.baselines.values()
+            coverage.of_operation(baseline, monitor.settings.monitoring, now, monitor.watch.why_held(baseline.key))
+            for baseline in monitor.watch.state.baselines.values()
         )
         machine = monitor.coverage or Coverage(time=now, scope="machine", word=Word.LOST, reason="no_signal")
         alerts = monitor.desk.alerts.open
@@ -56,8 +58,10 @@ class Overview:
             counters=monitor.counters,
             tunings=monitor.watch.tuning.standing(),
             explanations=monitor.desk.reasons.of(alerts),
+            realised=monitor.desk.tally.view(),
             operations=self._operations.views(covers),
             promises=tuple(p for b in monitor.watch.state.baselines.values() if (p := monitor.watch.promise(b)) is not None),
+            notices=notices(monitor),
         )
 
     def _spindle(self, name: str, now: float) -> SpindleView:

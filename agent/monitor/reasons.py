@@ -31,6 +31,8 @@ AXIS_RATIO = "axis_load_ratio"
 """Of each feed axis of an operation there is one."""
 AGAINST = {"wear": "new_tool", "process": "new_tool", "spindle": "well", "sensor": "", "chatter": ""}
 """What a kind of finding is compared with, where that is not the good cuts of the operation."""
+COUNTED = ("n_baseline", "n_looks", "lives")
+"""Evidence that says on how many cuts, looks or tools a finding rests."""
 RULED = frozenset({"breakage", "chatter", "process"})
 """Kinds with a limit that is a rule: its rate is not known."""
 SLOW = 50.0
@@ -89,9 +91,7 @@ class Reasons:
             return
         baseline = self._watch.state.baselines.get(finding.operation)
         picture = self._picture(finding, baseline)
-        against = "well" if finding.kind == "process" and finding.channel else AGAINST.get(finding.kind, "good_cuts")
-        if by_data(finding):
-            against = "cutting_data"
+        against = _against(finding)
         since_part = _whole(finding.evidence.get("since_part"))
         tuning = self._watch.tuning
         self._known.pop(alert.id, None)
@@ -99,7 +99,7 @@ class Reasons:
             alert=alert.id,
             time=finding.time,
             against=against,  # type: ignore[arg-type]
-            n=_whole(finding.evidence.get("n_baseline")) or _whole(finding.evidence.get("n_looks")) or 0,
+            n=next((n for name in COUNTED if (n := _whole(finding.evidence.get(name)))), 0),
             baseline_since=_began(against, baseline, picture, finding),
             since=_time_of(picture, self._trends.of(finding.operation, picture.name) if picture else None, since_part),
             since_part=since_part,
@@ -189,10 +189,20 @@ class Reasons:
         return tuple(keys)
 
 
-def _basis(finding: Finding) -> Literal["chance", "rule", "state"]:
+def _against(finding: Finding) -> str:
+    if finding.evidence.get("due") is True:
+        return "earlier_tools"
+    if by_data(finding):
+        return "cutting_data"
+    return "well" if finding.kind == "process" and finding.channel else AGAINST.get(finding.kind, "good_cuts")
+
+
+def _basis(finding: Finding) -> Literal["chance", "rule", "state", "due"]:
     """What the limit rests on. A fall within the cut is judged by a rule (`detect.breakage.SHARE`), and so is missing work where the
     budget would ask for less than idle is known to (`detect.missing.LOWEST`)."""
     evidence = finding.evidence
+    if evidence.get("due") is True:
+        return "due"
     if finding.kind == "sensor" or (finding.kind == "process" and not finding.channel) or evidence.get("absent") is True:
         return "state"
     ruled = (

@@ -13,6 +13,7 @@ from agent.detect.recurring import RecurringState
 from agent.detect.watch_state import WatchState
 from agent.load import Basis
 from agent.model import Alert, Checklist, Counters
+from agent.monitor.realised import RealisedState
 from agent.monitor.reasons import ReasonsState
 from agent.segment import SegmenterState
 from agent.vibration import VibrationState
@@ -43,6 +44,8 @@ class MonitorState(msgspec.Struct):
     """Polled vibration figures and groups of slow channels"""
     reasons: ReasonsState = msgspec.field(default_factory=ReasonsState)
     """Why the open alerts may be believed, and what their pictures are drawn from"""
+    realised: RealisedState = msgspec.field(default_factory=RealisedState)
+    """What became of the false-alarm budget; a state without it has hours and no alerts to go with them, so the counting begins now"""
     lives: dict[str, Clock] = {}
     """Of each tool position: what it has cut, what was typed of it, how long earlier ones lasted"""
     recurring: RecurringState = msgspec.field(default_factory=RecurringState)

@@ -14,10 +14,12 @@ import msgspec
 
 from agent.commands import CommandResult
 from agent.model import Alert, Checklist, Coverage, Cut, Event, Snapshot, Word
+from agent.notices import Notice
 from agent.outbox import Message
 from agent.publish.topics import Topics
 from agent.publish.words import CONTROLLER_MODE, EXECUTION, condition, condition_class, word
-from agent.settings import Language
+from agent.realised import Realised
+from agent.settings import Language, ToolOptions
 from agent.texts import NamedTool, Texts
 from drivers.model import Quality
 
@@ -51,6 +53,11 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """batches of measurements that the compute thread could not take, since the state was first written"""
     alerts: int = 0
     """that are not cleared"""
+    realised: Realised | None = None
+    """What became of the false-alarm budget; None: not known yet"""
+    notices: tuple[Notice, ...] = ()
+    tools: tuple[ToolOptions, ...] = ()
+    """[[tool]] of the machine file, for the texts of the notices"""
 
     def differs(self, other: Status) -> bool:
         """Whether it tells something else, drift and times aside."""
@@ -59,7 +66,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     def _told(self) -> tuple[object, ...]:
         cover = self.coverage
         short = None if cover is None else (cover.word, cover.reason, cover.n, cover.of)
-        return short, self.sources, self.units, self.store, self.dropped, self.alerts
+        known = self.realised
+        judged = None if known is None else (known.raised, known.judged_false, known.judged_right, known.verdict)
+        return short, self.sources, self.units, self.store, self.dropped, self.alerts, judged, self.notices
 
 
 def time_text(seconds: float) -> str:
@@ -85,6 +94,8 @@ def status(said: Status, at: float, machine: str, version: str, session: int, te
             "n": coverage.n,
             "of": coverage.of,
             "alerts": said.alerts,
+            "false_alarms": _false_alarms(said.realised) if said.realised is not None else None,
+            "notices": [_notice(notice, said.tools, texts) for notice in said.notices],
             "sources": said.sources,
             "store": said.store,
             "dropped": said.dropped,
@@ -95,6 +106,23 @@ def status(said: Status, at: float, machine: str, version: str, session: int, te
             "text": {language: " – ".join(filter(None, catalogue.coverage(coverage))) for language, catalogue in texts.items()},
         }
     )
+
+
+def _false_alarms(known: Realised) -> dict[str, object]:
+    """Rates are per 160 h of automatic running."""
+    return {
+        "verdict": known.verdict,
+        "hours": round(known.hours, 1),
+        "raised": known.raised,
+        "judged_false": known.judged_false,
+        "judged_right": known.judged_right,
+        "unanswered": known.unanswered,
+        "budget": figure(known.budget),
+        "rate": figure(known.rate),
+        "low": figure(known.low),
+        "high": figure(known.high),
+        "most": {"kind": known.kind, "where": known.where, "times": known.times} if known.times else None,
+    }
 
 
 def offline(reason: str, at: float | None, connected: float, machine: str, version: str, session: int, texts: Catalogues) -> bytes:
@@ -146,6 +174,10 @@ def telemetry(snapshot: Snapshot, topics: Topics) -> Message:
     several = len(snapshot.spindles) > 1
     for tool in snapshot.tools:
         out[f"{tool.spindle}.T{tool.tool}.wear" if several else f"T{tool.tool}.wear"] = figure(tool.wear)
+    for notice in snapshot.notices:
+        if notice.kind == "feed_changed":
+            prefix = f"{notice.operation.partition('/')[0]}." if several else ""
+            out[f"{prefix}T{notice.tool}.feed_ratio"] = figure(notice.value)
     for name, value in snapshot.values.items():
         out.setdefault(name, figure(value) if isinstance(value, (int, float)) else value)
     return Message(topic=topics.telemetry, payload=_encode(out), qos=1, kind="telemetry", time=snapshot.time, expiry=TELEMETRY_KEPT)
@@ -268,6 +300,22 @@ def cut(cut: Cut, topics: Topics) -> Message:
         "axis_load": {name: figure(value) for name, value in features.axis_load.items()},
     }
     return Message(topic=topics.cut, payload=_encode(body), kind="cut", time=cut.time, expiry=CUT_KEPT)
+
+
+def _notice(notice: Notice, tools: Sequence[NamedTool], texts: Catalogues) -> dict[str, object]:
+    said = {language: catalogue.notice(notice, tools) for language, catalogue in texts.items()}
+    return {
+        "kind": notice.kind,
+        "since": time_text(notice.since),
+        "program": notice.program or None,
+        "operation": notice.operation or None,
+        "tool": notice.tool or None,
+        "section": notice.section or None,
+        "value": figure(notice.value),
+        "n": notice.n,
+        "answer": notice.answer,
+        "text": {language: {"title": text.title, "text": text.text} for language, text in said.items()},
+    }
 
 
 def result(answer: CommandResult, at: float, texts: Catalogues) -> bytes:

@@ -11,13 +11,17 @@ from typing import Any, Protocol
 from agent.explained import Explanation
 from agent.mistakes import Mistake
 from agent.model import Alert, Coverage, Scalar
+from agent.notices import Notice
 from agent.paths import DataPaths
+from agent.realised import Realised
 from agent.settings import Language
 from agent.texts.alerts import AlertText, alert_text, evidence_rows
 from agent.texts.explanation import ExplanationText, explanation_text
+from agent.texts.notices import NoticeText, notice_text
+from agent.texts.realised import RealisedText, realised_text
 from agent.texts.typeset import FINE, FIRM, NOTHING, fill, known, number, placeholders, typeset
 
-__all__ = ["LANGUAGES", "AlertText", "ExplanationText", "NamedTool", "Texts"]
+__all__ = ["LANGUAGES", "AlertText", "ExplanationText", "NamedTool", "NoticeText", "RealisedText", "Texts"]
 
 LANGUAGES: tuple[Language, ...] = ("fr", "en")
 
@@ -157,6 +161,14 @@ class Texts:
     def explanation(self, alert: Alert, known: Explanation, zone: str) -> ExplanationText:
         """Why an alert may be believed and where it may err. `zone`: the machine's time zone."""
         return explanation_text(self, alert, known, zone)
+
+    def realised(self, known: Realised) -> RealisedText:
+        """What became of the false-alarm budget."""
+        return realised_text(self, known)
+
+    def notice(self, notice: Notice, tools: Sequence[NamedTool] = ()) -> NoticeText:
+        """What is so at this moment and asks for no alert. `tools`: [[tool]] of the machine file, for their names."""
+        return notice_text(self, notice, tools)
 
     def branch(self, prefix: str) -> dict[str, Any]:
         """All texts below `prefix` as nested dicts, typeset, placeholders left in; a list of alternatives gives its first."""

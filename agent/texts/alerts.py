@@ -24,6 +24,8 @@ _NUMBERED = (
     "tools",
     "signals",
     "signals_rising",
+    "lives",
+    "parts",
 )
 
 

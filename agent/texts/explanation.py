@@ -90,8 +90,8 @@ def _rows(texts: Texts, alert: Alert, known: Explanation, zone: str) -> list[tup
 
 
 def _chance(texts: Texts, alert: Alert, known: Explanation) -> list[str]:
-    if known.basis == "state":
-        return [texts.say("explain.chance.state")]
+    if known.basis in ("state", "due"):
+        return [texts.say(f"explain.chance.{known.basis}")]
     if known.per_month >= 1.0:
         budget = texts.say("explain.budget", n=_rounded(known.per_month))
     else:

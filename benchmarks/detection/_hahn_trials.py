@@ -156,8 +156,10 @@ def _cover(parts: Parts, cuts: Sequence[Cut], began: float, covers: dict[int, Co
 
 def _promises(parts: Parts, learned: Monitor, covers: dict[int, Counter[str]]) -> dict[int, tuple[bool, float]]:
     out = {}
-    for i in range(len(parts.cuts)):
-        out[i] = (False, 0.0)
+    spindles = [spindle.name for spindle in learned.settings.spindle]
+    for i, cut in enumerate(parts.cuts):
+        # A missing tool takes all its cuts with it: it may be told by them together, whatever the pass calls each.
+        out[i] = (learned.watch.told_by_visit(spindles[cut.spindle], "", str(cut.tool)), 0.0)
         for key, count in covers[i].items():
             promise = learned.watch.promise(learned.watch.state.baselines[key])
             if count >= 5 and promise is not None and promise.missing:

@@ -1,20 +1,20 @@
-"""Every tool left out in turn, with all that is chosen for it chosen on the others alone.
+"""Every tool left out in turn: its wear by the curve of the others (`agent.detect.wear_curve`), and when each rule would have warned.
 
-What is chosen (which signals beside the clock; at which share of the limit, or at which `wear_limit`, a warning is given) is chosen on the
-tools left in, each of them left out in turn once more (nested). A signal comes in only if the clock alone is worse by more than one
-standard error (Breiman et al., Classification and Regression Trees, 1984, section 3.4.3).
+What is chosen (how far each signal is believed; for the rules beside it, at which share of the limit, or at which `wear_limit`, a warning
+is given) is chosen on the tools left in, each of them left out in turn once more (nested). The warning by chance has nothing to choose.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 
+from agent.detect.wear_curve import DUE, Curve
 from benchmarks.detection._wear import Array, Followed, Tool, follow
-from benchmarks.detection._wear_curves import Fit, average, signal
+from benchmarks.detection._wear_curves import Clock, Clocks, curve
 
 SHARES = (0.6, 0.7, 0.8, 0.9, 1.0)
 """Of the limit, at which an estimate may warn; chosen on the tools that are left in."""
@@ -22,48 +22,30 @@ WANTED = (0.1, 0.15, 0.25, 0.4, 0.7)
 """`wear_limit` of [monitoring], of which one is chosen on the tools that are left in."""
 EARLY = 0.5
 """A warning below this share of the limit is a false one, on a tool that crosses later too."""
-
-
-def chosen(candidates: Sequence[tuple[str, Fit]], tools: Sequence[Tool], followed: Mapping[str, Followed]) -> tuple[str, Fit]:
-    """The first (simplest) that is not worse than the best by one standard error, by the tools given, each left out in turn.
-
-    The error is that of the difference between the two on the same tools. With one tool, none of whom can be left out, the first.
-    """
-    if len(tools) < 2:
-        return candidates[0]
-    errors = np.array(
-        [[_error(fit(_but(tools, tool), followed)(tool, followed[tool.name]), tool) for tool in tools] for _, fit in candidates]
-    )
-    errors = np.nan_to_num(errors, nan=np.inf)
-    best = errors[int(np.argmin(errors.mean(axis=1)))]
-    for candidate, own in zip(candidates, errors, strict=True):
-        worse = own - best
-        if np.isfinite(worse).all() and worse.mean() <= worse.std(ddof=1) / math.sqrt(len(tools)):
-            return candidate
-    return candidates[0]
-
-
-def _error(predicted: Array, tool: Tool) -> float:
-    good = np.isfinite(tool.wear)
-    return float(np.mean((predicted - tool.wear)[good] ** 2))
-
-
-def _but(tools: Sequence[Tool], left: Tool) -> list[Tool]:
-    return [tool for tool in tools if tool.name != left.name]
+SIDE = 0.1
+"""Of the interval of the time at which the limit is reached, on either side."""
 
 
 @dataclass(frozen=True)
 class Held:
-    """A tool that was left out: its wear, the estimates of both, when each warned (index of the cut, None: never), what was chosen."""
+    """A tool that was left out.
+
+    Attributes
+    ----------
+    clock, fused: wear by the others' curve over the cutting clock, and with the signals.
+    warns: index of the cut after which each rule warned, by its name (None: never).
+    interval: cutting time between which the curve without signals has the limit, on the clock of the estimate.
+    choice: what was believed of the signals.
+    """
 
     tool: Tool
     clock: Array
     fused: Array
-    clock_warns: int | None
-    fused_warns: int | None
-    pass_warns: int | None
-    tuned_warns: int | None
+    warns: Mapping[str, int | None]
+    interval: tuple[float, float]
+    time: Array
     choice: str
+    followed: Followed
 
 
 def crossing(tool: Tool, limit: float) -> int | None:
@@ -76,48 +58,60 @@ def leave_one_out(
     tools: Sequence[Tool],
     followed: Mapping[str, Followed],
     limit: float,
-    clock: Fit,
+    clocks: Clocks,
     progress: Callable[[float], None],
 ) -> list[Held]:
-    """Every tool in turn, with all choices made on the others. `clock`: the form of the curve over the cutting clock."""
+    """Every tool in turn, with all choices made on the others. `clocks`: how what was cut is counted."""
     at_limit = {}
     for k, tool in enumerate(tools):
         progress(0.5 * k / len(tools))
-        at_limit[tool.name] = {wanted: _raised(follow(tool, wanted)) for wanted in WANTED}
+        at_limit[tool.name] = {wanted: raised(follow(tool, wanted)) for wanted in WANTED}
     out = []
     for k, tool in enumerate(tools):
         progress(0.5 + 0.5 * k / len(tools))
         rest = _but(tools, tool)
-        names = sorted(set.intersection(*(set(followed[one.name].levels) for one in rest)))
-        with_signals = [("clock", clock)]
-        with_signals += [(f"clock + {name}", average([clock, signal(name)])) for name in names]
-        if len(names) > 1:
-            with_signals.append(("clock + all", average([clock, *(signal(name) for name in names)])))
-        choice, fused = chosen(with_signals, rest, followed)
-        of = followed[tool.name]
-        own, mixed = clock(rest, followed)(tool, of), fused(rest, followed)(tool, of)
+        clock = clocks(rest)
+        of, t = followed[tool.name], clock(tool)
+        alone, both = curve(rest, {}, clock, limit), curve(rest, followed, clock, limit)
+        own, mixed = alone.expected(t, {}), both.expected(t, of.levels)
         wanted = best(WANTED, [(one, at_limit[one.name]) for one in rest], limit)
-        out.append(
-            Held(
-                tool,
-                own,
-                mixed,
-                _first(own, limit * share_of(clock, rest, followed, limit)),
-                _first(mixed, limit * share_of(fused, rest, followed, limit)),
-                _raised(of),
-                at_limit[tool.name][wanted],
-                choice,
-            )
-        )
+        warns = {
+            "chance": due(both, clock, tool, of, limit),
+            "chance_clock": due(alone, clock, tool, None, limit),
+            "share": first(mixed, limit * share_of(rest, followed, clocks, limit)),
+            "share_clock": first(own, limit * share_of(rest, {}, clocks, limit)),
+            "pass": raised(of),
+            "tuned": at_limit[tool.name][wanted],
+        }
+        told = ", ".join(f"{name} {excess.weight:.2f}" for name, excess in both.excess.items()) or "none"
+        ends = (alone.reached(SIDE, limit), alone.reached(1.0 - SIDE, limit))
+        out.append(Held(tool, own, mixed, warns, ends, t, told, of))
     return out
 
 
-def share_of(fit: Fit, tools: Sequence[Tool], followed: Mapping[str, Followed], limit: float) -> float:
-    """Share of the limit at which to warn, by the tools given, each left out in turn."""
+def due(of: Curve, clock: Clock, tool: Tool, followed: Followed | None, limit: float) -> int | None:
+    """Index of the cut after which the chance that the limit is reached by the end of the next one is at `DUE`; None: never.
+
+    The next one takes as long as this one did. followed: None: the clock alone.
+    """
+    t = clock(tool)
+    following = t + np.diff(t, prepend=0.0)
+    says = of.corrections(t, followed.levels if followed is not None else {})
+    return first(np.array([of.chance(*at) for at in zip(following.tolist(), repeat(limit), says.tolist())]), DUE)
+
+
+def share_of(tools: Sequence[Tool], followed: Mapping[str, Followed], clocks: Clocks, limit: float) -> float:
+    """Share of the limit at which to warn, by the tools given, each left out in turn. followed: empty: by the clock alone."""
     if len(tools) < 2:
         return SHARES[-1]
-    made = [(tool, fit(_but(tools, tool), followed)(tool, followed[tool.name])) for tool in tools]
-    return best(SHARES, [(tool, {share: _first(said, share * limit) for share in SHARES}) for tool, said in made], limit)
+    made = []
+    for tool in tools:
+        rest = _but(tools, tool)
+        clock = clocks(rest)
+        levels = followed[tool.name].levels if followed else {}
+        said = curve(rest, followed, clock, limit).expected(clock(tool), levels)
+        made.append((tool, {share: first(said, share * limit) for share in SHARES}))
+    return best(SHARES, made, limit)
 
 
 def best(choices: Sequence[float], warns: Sequence[tuple[Tool, Mapping[float, int | None]]], limit: float) -> float:
@@ -130,7 +124,8 @@ def best(choices: Sequence[float], warns: Sequence[tuple[Tool, Mapping[float, in
     return max(choices, key=lambda choice: (worth(choice), choice))
 
 
-def _raised(followed: Followed) -> int | None:
+def raised(followed: Followed) -> int | None:
+    """Index of the cut after which the pass called the tool worn; None: never."""
     return followed.alerts[0][0] if followed.alerts else None
 
 
@@ -146,6 +141,11 @@ def judged(tool: Tool, warns: int | None, limit: float) -> str:
     return "silent" if over is None else "missed"
 
 
-def _first(values: Array, limit: float) -> int | None:
+def first(values: Array, limit: float) -> int | None:
+    """Index of the first value at the limit or above; None: none."""
     over = np.flatnonzero(values >= limit)
     return int(over[0]) if len(over) else None
+
+
+def _but(tools: Sequence[Tool], left: Tool) -> list[Tool]:
+    return [tool for tool in tools if tool.name != left.name]

@@ -8,12 +8,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from agent.detect.clock import Life, Measure
-from agent.detect.life import LEVEL, by_lives, carried, crossing
-from benchmarks.detection import _left_out, _wear, _wear_curves
+from agent.detect.life import LEVEL, carried, crossing, learned
+from agent.detect.wear_curve import DUE
+from benchmarks.detection import _left_out, _wear_curves
 from benchmarks.detection._wear import Tool
 from benchmarks.detection.table import Row, wilson
 
 FIXED = "defaults of the product: nothing was fitted on this set"
+
+ONE_LIFE = f"lives within the interval of one earlier tool's ({LEVEL:.0%} claimed) that was changed worn and never measured"
 
 
 def rows(name: str, tools: Sequence[Tool], limit: float, unit: str, clock: str = "seconds", every: int = 1) -> list[Row]:
@@ -28,17 +31,16 @@ def rows(name: str, tools: Sequence[Tool], limit: float, unit: str, clock: str =
         _next(name, typed, limit, unit),
         _interval(name, tools, typed, limit, unit, clock),
         *_warned(name, tools, typed, limit, unit, clock),
-        _lives(name, tools, limit),
+        *_one_life(name, tools, limit, unit, clock),
     ]
 
 
-def after_one(name: str, tools: Sequence[Tool], fit: _wear_curves.Fit, unit: str, clock: str) -> Row:
+def after_one(name: str, tools: Sequence[Tool], clocks: _wear_curves.Clocks, limit: float, unit: str, clock: str) -> Row:
     """One measure, at a third of the other tools' median time, then none: what was measured, and the gain of the others from there.
 
-    `fit`: the curve of a tool from those left in.
+    `clocks`: how what was cut is counted for the curve of a tool from those left in.
     """
     errors, plain, without = [], [], []
-    nothing = _wear.Followed({}, (), 0)
     used = 0
     for tool in tools:
         rest = [one for one in tools if one.name != tool.name]
@@ -48,7 +50,8 @@ def after_one(name: str, tools: Sequence[Tool], fit: _wear_curves.Fit, unit: str
         if len(known) < 2:
             continue
         k, later = int(known[0]), known[1:]
-        curve = fit(rest, {})(tool, nothing)
+        of = clocks(rest)
+        curve = _wear_curves.curve(rest, {}, of, limit).expected(of(tool), {})
         errors.extend((wear[k] + np.maximum(curve[later] - curve[k], 0.0) - wear[later]).tolist())
         plain.extend((wear[k] - wear[later]).tolist())
         without.extend((curve[later] - wear[later]).tolist())
@@ -170,24 +173,36 @@ def _typed_at(measures: Sequence[Measure], wear: float) -> int | None:
     return next((one.cuts - 1 for one in measures if one.vb >= wear), None)
 
 
-def _lives(name: str, tools: Sequence[Tool], limit: float) -> Row:
-    ended = {tool.name: over + 1 for tool in tools if (over := _left_out.crossing(tool, limit)) is not None}
-    held = given = 0
-    level = math.nan
-    for tool, parts in ended.items():
-        lives = [Life(cuts=n, parts=n, seconds=float(n), reason="worn", ended=0.0) for other, n in ended.items() if other != tool]
-        said = by_lives(lives, 0)
-        if said is not None:
-            given += 1
-            level = said.level
-            held += said.low <= parts <= said.high
-    low, high = wilson(held, given)
-    return Row(
-        set=name, name="interval_lives", figure="lives that lay within the interval of the other tools' lives",
-        value=held / given if given else None, low=low if given else None, high=high if given else None,
-        n=f"{given} tools" if given else f"{len(ended)} tools that cross: at least 4 are needed", fixed=FIXED, through="cuts",
-        note=f"claimed: {level:.0%} (order statistics), in cuts" if given else "",
-    )  # fmt: skip
+def _one_life(name: str, tools: Sequence[Tool], limit: float, unit: str, clock: str) -> list[Row]:
+    """What one earlier tool of the same work is worth that was 'changed: worn' and never measured: its life for another's."""
+    ended = [(tool, over) for tool in tools if (over := _left_out.crossing(tool, limit)) is not None]
+    held, warned, false, asked = [], 0, 0, 0
+    for earlier, end in ended:
+        t = float(earlier.clock(clock)[end])
+        curve = learned([Life(end + 1, end + 1, t, "worn", 0.0)], limit)
+        assert curve is not None
+        low, high, due = (curve.reached(share, limit) for share in (0.5 * (1.0 - LEVEL), 0.5 * (1.0 + LEVEL), DUE))
+        for tool in tools:
+            if tool.name == earlier.name or (tool.group, tool.conditions) != (earlier.group, earlier.conditions):
+                continue
+            asked += 1
+            now = tool.clock(clock)
+            said = _left_out.judged(tool, _left_out.first(now + np.diff(now, prepend=0.0), due), limit)
+            warned, false = warned + (said == "warned"), false + (said == "false")
+            over = _left_out.crossing(tool, limit)
+            if over is not None:
+                held.append(low <= now[over] and (now[over - 1] if over else 0.0) <= high)
+    n = f"{len(held)} pairs of tools that cross {limit:g} {unit} in the same work; pairs share tools"
+    if not held:
+        return [Row(set=name, name="interval_one_life", figure=ONE_LIFE, value=None, n=n, fixed=FIXED, through="cuts")]
+    bounds = wilson(sum(held), len(held))
+    told = f"a change said to be due at {DUE:.0%}: in time on {warned} of {len(held)} that cross, false on {false} of {asked} pairs"
+    return [
+        Row(
+            set=name, name="interval_one_life", figure=ONE_LIFE, value=sum(held) / len(held), low=bounds[0], high=bounds[1], n=n,
+            fixed=FIXED, through="cuts", note=told,
+        )
+    ]  # fmt: skip
 
 
 def _rmse(errors: Sequence[float]) -> float:

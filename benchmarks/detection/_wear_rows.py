@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from benchmarks.detection._left_out import Held, crossing, judged
+from benchmarks.detection._left_out import SIDE, Held, crossing, judged
 from benchmarks.detection._wear import Array, Followed, Tool
 from benchmarks.detection.table import Row, wilson
 
@@ -14,50 +14,92 @@ DRAWS = 1000
 """Of whole tools, for the bounds."""
 
 
+INTERVAL = f"lives within the interval of the others' curve ({1.0 - 2.0 * SIDE:.0%} claimed, from the clock alone, before the first cut)"
+RULES = (
+    (
+        "chance",
+        "when so many of such tools would be worn after the next cut: 1 in 5",
+        "chance_clock",
+        "the cutting clock alone, the same rule",
+    ),
+    (
+        "estimate",
+        "by the estimate at a share of the limit, chosen on the others",
+        "share_clock",
+        "the cutting clock alone, its share tuned alike",
+    ),
+    ("pass", "by the wear alert of the pass, defaults", "", ""),
+    ("tuned", "by the wear alert of the pass, its wear_limit chosen on the others", "", ""),
+)
+"""Key of the row, its words, the rule beside it and its words."""
+
+
 def rows(name: str, held: Sequence[Held], limit: float, unit: str, source: str, lead: str, published: str = "") -> list[Row]:
     """Rows of a set that was measured so. `lead`: the clock in which leads are told, and its unit: 'seconds' of 's' say ('cuts': cuts)."""
-    n = f"{len(held)} tools, {sum(len(one.tool.steps) for one in held)} cuts"
-    fixed = f"{source}; choices nested on the tools left in"
+    n = f"{len(held)} tools, {sum(len(one.tool.steps) for one in held)} rows"
+    fixed = f"{source}; weights and shares nested on the tools left in"
     out = []
 
     def row(key: str, figure: str, value: float | None, other: float | None = None, **more: object) -> None:
-        beside = "the cutting clock alone" if other is not None else ""
-        data = {"n": n, "fixed": fixed, "published": published, **more}
-        out.append(Row(set=name, name=key, figure=figure, value=value, baseline=beside, baseline_value=other, through="cuts", **data))  # type: ignore[arg-type]
+        data = {"n": n, "fixed": fixed, "published": published, "baseline": "the cutting clock alone" if other is not None else "", **more}
+        out.append(Row(set=name, name=key, figure=figure, value=value, baseline_value=other, through="cuts", **data))  # type: ignore[arg-type]
 
     rmse, low, high = _bounded(held, lambda those: _rmse(those, "fused"))
-    picks = ", ".join(f"{one.tool.name}: {one.choice}" for one in held)
+    _, least, most = _bounded(held, lambda those: _rmse(those, "fused") - _rmse(those, "clock"))
+    believed = "; ".join(f"{one.tool.name}: {one.choice}" for one in held)
     each = float(np.mean([_rmse([one], "fused") for one in held]))
-    note = f"mean of the tools' own RMSE {each:.3g}; chosen: {picks}"
+    apart = f"less the clock's: {least:+.3g} to {most:+.3g}; " if least is not None and most is not None else ""
+    note = f"{apart}mean of the tools' own RMSE {each:.3g}; believed of each signal: {believed}"
     row("rmse", "flank wear of a tool left out, RMSE", rmse, _rmse(held, "clock"), unit=unit, low=low, high=high, note=note)
     area, low, high = _bounded(held, lambda those: _auc(those, "fused", limit))
     row("auc", f"worn ({limit:g} {unit} and more) told from not, AUC", area, _auc(held, "clock", limit), low=low, high=high)
+    for key, what, beside, words in RULES:
+        out.extend(_warned(name, held, limit, unit, lead, fixed, ("share" if key == "estimate" else key, key, what, beside, words)))
+    out.append(_interval(name, held, limit, unit, fixed))
+    return out
+
+
+def _warned(
+    name: str, held: Sequence[Held], limit: float, unit: str, lead: str, fixed: str, rule: tuple[str, str, str, str, str]
+) -> list[Row]:
+    """Tools warned in time and false words of one rule. rule: its key in `Held.warns`, that of the rows, words, and the rule beside it."""
+    of, key, what, beside, words = rule
     crossed = [one for one in held if crossing(one.tool, limit) is not None]
-    others = [one for one in held if crossing(one.tool, limit) is None]
-    for key, what, of, beside in (
-        ("estimate", "by the estimate", "fused_warns", "clock_warns"),
-        ("pass", "by the wear alert of the pass, defaults", "pass_warns", None),
-        ("tuned", "by the wear alert of the pass, its wear_limit chosen on the others", "tuned_warns", None),
+    said = [judged(one.tool, one.warns[of], limit) for one in held]
+    other = [judged(one.tool, one.warns[beside], limit) for one in held] if beside else []
+    leads = [_lead(one, one.warns[of], limit, lead) for one, word in zip(held, said, strict=True) if word == "warned"]
+    ahead = f"ahead: {', '.join(f'{value:.3g}' for value in sorted(leads))} {lead}" if leads else ""
+    able = f"it could judge {sum(one.followed.judged for one in held)} of {sum(one.followed.cuts for one in held)} whole cuts"
+    apart = f"{len(held) - len(crossed)} tools never cross; a warning below half the limit counts as false on the {len(crossed)} others"
+    out = []
+    for word, figure, n, note in (
+        ("warned", "tools that crossed, warned before", len(crossed), "; ".join(x for x in (ahead, "" if beside else able) if x)),
+        ("false", "false warnings", len(held), apart),
     ):
-        said = [judged(one.tool, getattr(one, of), limit) for one in crossed]
-        base = [judged(one.tool, getattr(one, beside), limit) for one in crossed] if beside else None
-        low, high = wilson(said.count("warned"), len(crossed))
-        leads = [_lead(one, getattr(one, of), limit, lead) for one, what_said in zip(crossed, said, strict=True) if what_said == "warned"]
-        note = f"ahead: {', '.join(f'{value:.3g}' for value in sorted(leads))} {lead}" if leads else ""
-        row(
-            f"warned_{key}", f"tools that crossed, warned before, {what}",
-            float(said.count("warned")), None if base is None else float(base.count("warned")),
-            n=f"{len(crossed)} tools that cross {limit:g} {unit}", low=low * len(crossed), high=high * len(crossed), note=note,
-        )  # fmt: skip
-        false = [judged(one.tool, getattr(one, of), limit) for one in held].count("false")
-        base_false = [judged(one.tool, getattr(one, beside), limit) for one in held].count("false") if beside else None
-        low, high = wilson(false, len(held))
-        apart = f"{len(others)} tools never cross; a warning below half the limit counts as false on the {len(crossed)} others"
-        row(
-            f"false_{key}", f"false warnings, {what}", float(false), None if base_false is None else float(base_false),
-            n=f"{len(held)} tools", low=low * len(held), high=high * len(held), note=apart,
+        low, high = wilson(said.count(word), n)
+        out.append(
+            Row(
+                set=name, name=f"{word}_{key}", figure=f"{figure}, {what}", value=float(said.count(word)), low=low * n, high=high * n,
+                n=f"{n} tools" + (f" that cross {limit:g} {unit}" if word == "warned" else ""), fixed=fixed, note=note, through="cuts",
+                baseline=words, baseline_value=float(other.count(word)) if beside else None,
+            )
         )  # fmt: skip
     return out
+
+
+def _interval(name: str, held: Sequence[Held], limit: float, unit: str, fixed: str) -> Row:
+    """How often the interval of the clock's curve, known before the first cut, held the moment at which the limit was reached."""
+    crossed = [(one, over) for one in held if (over := crossing(one.tool, limit)) is not None]
+    hits = [one.interval[0] <= one.time[over] and (one.time[over - 1] if over else 0.0) <= one.interval[1] for one, over in crossed]
+    if not hits:
+        return Row(set=name, name="interval_chance", figure=INTERVAL, value=None, n="no tool crosses", fixed=fixed, through="cuts")
+    low, high = wilson(sum(hits), len(hits))
+    widths = [(one.interval[1] - one.interval[0]) / float(one.time[over]) for one, over in crossed]
+    return Row(
+        set=name, name="interval_chance", figure=INTERVAL, value=sum(hits) / len(hits), low=low, high=high, fixed=fixed, through="cuts",
+        n=f"{len(hits)} tools that cross {limit:g} {unit}",
+        note=f"median width {np.median(widths):.2g} of the whole life; tools that never cross are not in it",
+    )  # fmt: skip
 
 
 def blind_row(name: str, followed: Mapping[str, Followed], tools: Sequence[Tool], signals: Sequence[str]) -> Row:
@@ -67,7 +109,7 @@ def blind_row(name: str, followed: Mapping[str, Followed], tools: Sequence[Tool]
     told = "; ".join(f"no {s}: {', '.join(names)}" for s, names in missing.items() if names)
     return Row(
         set=name, name="not_monitorable", figure="cuts that the pass called NOT MONITORABLE", value=float(blind),
-        n=f"{sum(len(t.steps) for t in tools)} cuts", fixed="defaults of the product", through="cuts",
+        n=f"{sum(one.cuts for one in followed.values())} whole cuts", fixed="defaults of the product", through="cuts",
         note=told or "every signal was there on every tool at least once; the table has no readings, so contrast to noise cannot be judged",
     )  # fmt: skip
 

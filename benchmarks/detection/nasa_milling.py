@@ -32,9 +32,11 @@ def measure(folder: Path, progress: Progress) -> list[Row]:
     typed = _life.rows("nasa_milling", tools, LIMIT, "mm", clock="minutes")
     if len(tools) < 2:
         return [_wear_rows.too_few("nasa_milling", tools), *typed, blind]
-    held = _left_out.leave_one_out(tools, followed, LIMIT, _wear_curves.taylor("minutes"), lambda share: progress(share, "leave one out"))
+    held = _left_out.leave_one_out(
+        tools, followed, LIMIT, _wear_curves.same_data("minutes"), lambda share: progress(share, "leave one out")
+    )
     out = _wear_rows.rows("nasa_milling", held, LIMIT, "mm", "each case left out in turn", "minutes", PUBLISHED)
-    return [*out, _life.after_one("nasa_milling", tools, _wear_curves.taylor("minutes"), "mm", "minutes"), *typed, blind]
+    return [*out, _life.after_one("nasa_milling", tools, _wear_curves.same_data("minutes"), LIMIT, "mm", "minutes"), *typed, blind]
 
 
 def read(path: Path) -> list[Tool]:

@@ -38,7 +38,7 @@ def _of_tables(folder: Path, progress: Progress) -> list[Row]:
     blind = _wear_rows.blind_row("nuaa_milling", followed, tools, SIGNALS)
     if len(tools) < 2:
         return [_wear_rows.too_few("nuaa_milling", tools), blind]
-    held = _left_out.leave_one_out(tools, followed, LIMIT, _wear_curves.power("seconds"), lambda share: progress(share, "leave one out"))
+    held = _left_out.leave_one_out(tools, followed, LIMIT, _wear_curves.plain("seconds"), lambda share: progress(share, "leave one out"))
     out = _wear_rows.rows("nuaa_milling", held, LIMIT, "mm", "each tool left out in turn", "cuts")
     return [*out, *_life.rows("nuaa_milling", tools, LIMIT, "mm"), _dead(tools, followed), blind]
 

@@ -31,9 +31,9 @@ def measure(folder: Path, progress: Progress) -> list[Row]:
     typed = _life.rows("phm2010_milling", tools, LIMIT, "um", clock="cuts", every=EVERY)
     if len(tools) < 2:
         return [_wear_rows.too_few("phm2010_milling", tools), *typed, blind]
-    held = _left_out.leave_one_out(tools, followed, LIMIT, _wear_curves.power("cuts"), lambda share: progress(share, "leave one out"))
+    held = _left_out.leave_one_out(tools, followed, LIMIT, _wear_curves.plain("cuts"), lambda share: progress(share, "leave one out"))
     out = _wear_rows.rows("phm2010_milling", held, LIMIT, "um", "each cutter left out in turn", "cuts", PUBLISHED)
-    return [*out, _life.after_one("phm2010_milling", tools, _wear_curves.power("cuts"), "um", "cuts"), *typed, blind]
+    return [*out, _life.after_one("phm2010_milling", tools, _wear_curves.plain("cuts"), LIMIT, "um", "cuts"), *typed, blind]
 
 
 def read(path: Path) -> list[Tool]:

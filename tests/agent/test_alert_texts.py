@@ -100,6 +100,17 @@ def test_the_same_in_english() -> None:
     assert text.others == "The 6 other tools do not move: neither the material nor the coolant."
 
 
+def test_a_change_that_is_due_by_what_earlier_tools_lasted() -> None:
+    text = said("wear", due=True, chance_pct=21.4, lives=1, parts=1210, part=5)
+    assert text.title == "Outil T4 à changer"
+    assert text.text == (
+        "Après la prochaine pièce, 21 % des outils comme celui-ci seraient usés (outils précédents ici : 1) ; celui-ci a fait 1 210 pièces."
+    )
+    assert text.todo == "Contrôler l'arête : la changer, ou indiquer « encore bon »."
+    assert "Outils précédents ici : 1" in text.evidence
+    assert said("wear", "en", due=True).text == "As long as earlier tools lasted here: a change is due."
+
+
 @pytest.mark.parametrize(
     ("flat", "total", "others"),
     [

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Iterable
 
 import msgspec
 import pytest
 
-from agent.commands import Measure, StillGood, ToolChanged
+from agent.commands import FalseAlarm, Measure, StillGood, ToolChanged
 from agent.maintenance import plan
 from agent.model import Alert, Event, Indicator, ToolView
 from agent.monitor import Monitor
@@ -150,3 +151,63 @@ def _later(readings: Readings, seconds: float) -> Readings:
     values = readings.values.copy()
     values[:, readings.channels.index("part")] += 1000.0 * round(seconds)
     return dataclasses.replace(readings, time=readings.time + seconds, values=values)
+
+
+def lasted(lives: list[int], then: int) -> tuple[Monitor, list[Event]]:
+    """Tool 2 was changed worn after so many parts each time, and has made so many since; what was told of the last one."""
+    monitor, _ = run(1)
+    monitor.do(ToolChanged(tool="2"), START + 8.0)
+    at = 20.0
+    for parts in lives:
+        cut(monitor, parts, at)
+        at += 8.0 * parts + 20.0
+        monitor.do(ToolChanged(tool="2", reason="worn"), START + at - 10.0)
+    return monitor, cut(monitor, then, at)
+
+
+def cut(monitor: Monitor, parts: int, at: float) -> list[Event]:
+    told = [event for piece in pieces(_later(rows(parts), at), itertools.repeat(40)) for event in monitor.feed(piece)]
+    return told + monitor.finish()
+
+
+def wears(told: Iterable[Event]) -> list[Alert]:
+    """The recordings here have holes, of which alerts tell as well."""
+    return [event for event in told if isinstance(event, Alert) and event.kind == "wear"]
+
+
+def test_by_what_earlier_tools_lasted_the_page_says_what_is_left_and_a_change_is_due_before_they_were_worn() -> None:
+    monitor, told = lasted([12, 14, 13], 4)
+    view = shown(monitor)
+    assert (view.basis, view.basis_n, view.basis_level) == ("lives", 3, 0.8)
+    assert view.parts_low is not None
+    assert view.parts_high is not None
+    assert view.parts_low < 9 < view.parts_high
+    assert not wears(told)
+    monitor, told = lasted([12, 14, 13], 14)
+    (alert,) = wears(told)
+    assert (alert.severity, alert.tool, alert.transition) == ("advice", "2", "raised")
+    assert alert.evidence["due"] is True
+    assert alert.evidence["lives"] == 3
+    assert 7 <= alert.evidence["parts"] <= 12  # type: ignore[operator]
+    assert alert.evidence["chance_pct"] >= 20.0  # type: ignore[operator]
+    assert alert.checklist
+    (known,) = monitor.desk.reasons.of([alert])
+    assert (known.basis, known.against, known.n) == ("due", "earlier_tools", 3)
+
+
+def test_still_good_acknowledges_it_too_over_a_restart() -> None:
+    monitor, _ = lasted([12, 14, 13], 11)
+    again = Monitor(settings(), PLAN)
+    again.restore(monitor.state())
+    assert [alert.evidence["due"] for alert in wears(again.desk.alerts.open)] == [True]
+    again.do(StillGood(tool="2", by="AB"), START + 600.0)
+    assert [alert.state for alert in wears(again.desk.alerts.open)] == ["acknowledged"]
+
+
+def test_who_calls_it_false_moves_no_limit_of_a_signal() -> None:
+    monitor, _ = lasted([12, 14, 13], 11)
+    (alert,) = wears(monitor.desk.alerts.open)
+    result, _ = monitor.do(FalseAlarm(alert=alert.id), START + 600.0)
+    assert result.accepted
+    assert not monitor.watch.tuning.trail
+    assert not wears(cut(monitor, 3, 620.0)), "nor is it told again of this edge"

@@ -23,6 +23,7 @@ from agent.publish import payloads
 from agent.publish.payloads import Status
 from agent.publish.topics import Topics, level
 from agent.publish.words import CONTROLLER_MODE, EXECUTION, condition, condition_class, word
+from agent.realised import Realised
 from agent.settings import MachineOptions, ToolOptions
 from agent.texts import Texts
 from drivers.model import Quality
@@ -153,6 +154,10 @@ def test_a_status_differs_by_what_it_tells_and_not_by_its_time() -> None:
     assert Status(coverage=cover, sources={"bus": "lost"}).differs(status)
     assert Status(coverage=cover, sources={"bus": "ok"}, store="disk_full").differs(status)
     assert Status(coverage=cover, sources={"bus": "ok"}, dropped=1).differs(status)
+    known = Status(coverage=cover, sources={"bus": "ok"}, realised=Realised(hours=1.0, raised=1))
+    assert known.differs(status)
+    assert not msgspec.structs.replace(known, realised=Realised(hours=2.0, raised=1)).differs(known), "hours pass all the time"
+    assert msgspec.structs.replace(known, realised=Realised(hours=1.0, raised=1, judged_false=1)).differs(known)
 
 
 def test_a_status_tells_what_the_calculations_could_not_take() -> None:

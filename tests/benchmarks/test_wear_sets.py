@@ -54,6 +54,7 @@ def vicomtech(folder: Path, tools: int) -> None:
             rows.append(
                 {"tool": k, "Vb": wear, "TV50.S_MEAN": 500.0, "CV3.Z_RMS": 13.0 * math.exp(wear / 1000.0), "CV3.X_RMS": ""}
                 | {"Ax1_RMS": 5.0, "Ay1_RMS": 4.0, "Az1_RMS": 3.0}
+                | {"CON.A.SREAL.S": 8e6 if second < 30 else 9e6, "CON.G.FREAL": 2.2e3 if second < 30 else 2.5e3}
             )
     written(folder / "features_1s.csv.gz", rows)
 
@@ -114,6 +115,40 @@ def test_a_dead_accelerometer_that_comes_back_raises_no_wear(tmp_path: Path) -> 
     row = {row.name: row for row in nuaa_milling.measure(tmp_path, nothing)}["dead_sensor"]
     assert row.value == 0.0
     assert row.n == "10 dead layers (W0: 8, W1: 1, W2: 1)", "the seven of W0 and the empty one of each"
+
+
+def test_a_pass_ends_where_the_control_would_say_so(tmp_path: Path) -> None:
+    def row(speed: float, held: float, feed: float = 2.8e-4) -> dict[str, object]:
+        other = {"Ax1_RMS": 5.0, "Ay1_RMS": 4.0, "Az1_RMS": 3.0, "CV3.Z_RMS": 13.0, "TV50.S_MEAN": 500.0, "Vb": 1.0, "tool": 7}
+        return {"CON.A.SREAL.S": speed, "CON.G.FREAL": feed * speed, "CV3.X_RMS": held, **other}
+
+    rows = [row(8e6, 5.0), row(8.01e6, 5.1), row(8e6, 2.0), row(9e6, 2.0), row(9e6, 2.1, feed=3e-3), row(9e6, 2.1), row(9e6, 2.0, feed=0.0)]
+    written(tmp_path / "features_1s.csv.gz", rows)
+    (tool,) = vicomtech_turning.read(tmp_path / "features_1s.csv.gz")
+    assert [step.cut for step in tool.steps] == [0, 0, 1, 2, 2], "rapid and standing rows are left out"
+
+
+def test_the_alert_judges_whole_cuts_and_the_levels_follow_the_rows() -> None:
+    steps = [
+        Step(clocks={"seconds": 1.0}, wear=float(i), spindle=5.0 + (i % 10) * 0.5, axis={"z": 2.0}, vibration=3.0 + i % 2, cut=i // 10)
+        for i in range(60)
+    ]
+    of = _wear.follow(Tool("t", steps))
+    assert of.cuts == 6
+    assert of.judged == 4, "three cuts are the anchor, the third has a ratio to it"
+    assert len(of.levels["z"]) == 60
+    assert not of.alerts, "within each cut the load climbs by 90 %, and no cut differs from another"
+    together = _wear.whole(Tool("t", steps), range(9, 60, 10)).steps
+    assert together[1].clocks == {"seconds": 10.0}
+    assert together[1].wear == 19.0
+    assert together[1].spindle == pytest.approx(7.25)
+    assert together[1].vibration == pytest.approx(math.sqrt(12.5))
+
+
+def test_vibration_that_calls_a_tool_worn_is_named() -> None:
+    steps = [Step(clocks={"seconds": 10.0}, wear=0.01 * k, vibration=2.0 * math.exp(0.03 * k)) for k in range(40)]
+    of = _wear.follow(Tool("t", steps))
+    assert {signal for _, signal in of.alerts} == {"vibration"}
 
 
 def made(wear: Sequence[float], axis: Sequence[float] | None = None) -> Tool:

@@ -28,6 +28,9 @@ CATALOGUE: dict[Language, dict[str, Any]] = {
                 "todo": "Arrêter et regarder l'outil.",
             },
         },
+        "notice": {
+            "feed_changed": {"title": "Avance modifiée, {tool}", "text": "Même travail en un autre temps : avance à {feed} environ."}
+        },
         "tree": {"tool_wear": "Usure d'un outil"},
         "step": {
             "tool_wear": {"look": "Regarder l'arête.", "change": "Changer la plaquette."},
@@ -56,6 +59,7 @@ CATALOGUE: dict[Language, dict[str, Any]] = {
             "wear": {"title": "Tool wear {tool}", "text": "+{change_pct:0} % since the new tool.", "todo": "Change the insert."},
             "breakage": {"title": "Tool broken {tool}", "text": "The load falls by {fall_pct:0} %.", "todo": "Stop and look at the tool."},
         },
+        "notice": {"feed_changed": {"title": "Feed changed, {tool}", "text": "The same work in another time: feed at about {feed}."}},
         "tree": {"tool_wear": "Wear of a tool"},
         "step": {
             "tool_wear": {"look": "Look at the edge.", "change": "Change the insert."},

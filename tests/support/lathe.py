@@ -35,6 +35,8 @@ class Faults:
     batch: tuple[int, float] | None = None
     """part from which on all tools take so many times the load"""
     override: range | None = None
+    feed: dict[int, tuple[range, float]] = field(default_factory=dict)
+    """tool: (parts in which its feed is another, how many times as high), and nothing tells it"""
     lost: tuple[float, float] | None = None
     """s from the start between which the load cannot be read"""
 
@@ -84,7 +86,9 @@ def rows(parts: int, faults: Faults | None = None, seed: int = 1, spread: float 
                 scale *= 1.0 + faults.wear[number][1] * (k - faults.wear[number][0])
             if faults.batch and k >= faults.batch[0]:
                 scale *= faults.batch[1]
-            u = (inside - start) / duration
+            feed = faults.feed[number][1] if number in faults.feed and k in faults.feed[number][0] else 1.0
+            scale *= feed
+            u = (inside - start) / (duration / feed)
             here = (part == k) & (u >= 0.0) & (u < 1.0)
             shape = np.minimum(1.0, np.minimum(u, 1.0 - u) / 0.1)
             cut = scale * level * shape

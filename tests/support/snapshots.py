@@ -28,12 +28,26 @@ from agent.model import (
     VibrationView,
     Word,
 )
+from agent.notices import Notice
+from agent.realised import Realised
 from agent.settings import ChannelOptions, MachineOptions, MachineSettings, ToolOptions
 from tests.support import explanations
 
 GRID = 0.05
 NAMES = {"1": ("chariotage", "turning"), "2": ("gorge", "groove"), "4": ("ébauche", "roughing"), "7": ("taraud", "tap")}
 HOSTILE = "<img src=x onerror=\"window.hacked='yes'\">"
+
+
+EARLY = Realised(hours=96.4, raised=3, judged_right=1, unanswered=2, budget=1.0, rate=0.0, high=12.0, needed=288.6)
+"""Too early to tell, and two alerts that nobody answered"""
+KEPT = Realised(
+    hours=812.0, raised=9, judged_false=3, judged_right=6, budget=1.0, rate=0.59, low=0.12, high=1.73, verdict="kept",
+    kind="drift", where="S1/4711/r1/T4/3", times=2,
+)  # fmt: skip
+ABOVE = Realised(
+    hours=214.0, raised=14, judged_false=7, judged_right=4, unanswered=3, budget=1.0, rate=5.23, low=2.1, high=13.75, verdict="above",
+    kind="missing", where="S1/4711/r1/T2/2", times=5,
+)  # fmt: skip
 
 
 def settings(language: str = "fr") -> MachineSettings:
@@ -187,6 +201,7 @@ def snapshot(
     at_tool: str = "4",
     program: str = "4711",
     machine: str = "tour-03",
+    realised: Realised = EARLY,
 ) -> Snapshot:
     """Monitoring, T4 in its cut, nothing to report; whatever is given replaces its part."""
     shown = tuple(tools) if tools is not None else demo_tools()
@@ -215,6 +230,7 @@ def snapshot(
         counters=Counters(parts=138, cuts=414, cutting_time=612.0, rows=81234, dropped=0),
         explanations=tuple(explained(one, now, (pictures or {}).get(one.id)) for one in alerts),
         operations=explanations.operations(shown),
+        realised=realised,
     )
 
 
@@ -315,7 +331,9 @@ def worn(now: float, lists: Sequence[Checklist] = ()) -> Snapshot:
     """T4 has reached its limit."""
     one = alert(now, "wear")
     view = cut(now, at=1.05, rise=14.0)
-    return snapshot(now, alerts=[one], checklists=lists, tools=demo_tools(one.id, 0.18), spindles=[spindle(now, load=44.8, view=view)])
+    return snapshot(
+        now, alerts=[one], checklists=lists, tools=demo_tools(one.id, 0.18), spindles=[spindle(now, load=44.8, view=view)], realised=KEPT
+    )
 
 
 def broken(now: float, lists: Sequence[Checklist] = ()) -> Snapshot:
@@ -326,7 +344,7 @@ def broken(now: float, lists: Sequence[Checklist] = ()) -> Snapshot:
     view = cut(now, tool="2", at=None, breaks_at=1.05)
     pictures = {urgent.id: explanations.cut_picture(view, at=1.05, spoke=1.3)}
     spindles = [spindle(now, load=5.1, view=view)]
-    return snapshot(now, alerts=alerts, checklists=lists, tools=tools, spindles=spindles, at_tool="2", pictures=pictures)
+    return snapshot(now, alerts=alerts, checklists=lists, tools=tools, spindles=spindles, at_tool="2", pictures=pictures, realised=ABOVE)
 
 
 def absent(now: float) -> Snapshot:
@@ -397,6 +415,13 @@ def held(now: float) -> Snapshot:
     """Feed override at 80 %."""
     base = snapshot(now, word=coverage(now, Word.HOLD, "feed_override"))
     return msgspec.structs.replace(base, context=msgspec.structs.replace(base.context, feed_override=80.0))
+
+
+def feed_changed(now: float) -> Snapshot:
+    """T4 cuts at about 80 % of its feed, and nothing told it."""
+    turret = [tool("1"), tool("4", word=Word.HOLD, reason="feed_changed")]
+    note = Notice(kind="feed_changed", since=now - 90.0, program="4711", operation="S1/4711/r1/T4/3", tool="4", section="3", value=0.8, n=3)
+    return msgspec.structs.replace(snapshot(now, tools=turret), notices=(note,))
 
 
 def leftover(now: float) -> Snapshot:

@@ -91,6 +91,7 @@ export function toolState(tool, words) {
   // The clock and what was typed hold where no signal does.
   if (tool.word === "NOT_MONITORABLE") return { main: words.t("tool.not_monitorable"), more: counted ? partsLeft(tool, words) : "" };
   if (tool.word === "LEARNING") return { main: words.t("tool.learning", { n: tool.n, of: tool.of }), more: counted ? partsLeft(tool, words) : more };
+  if (tool.word === "HOLD") return { main: words.t(words.has(`tool.held.${tool.reason}`) ? `tool.held.${tool.reason}` : "tool.held.other"), more };
   if (tool.wear === null) return counted ? { main: partsLeft(tool, words), more } : { main: words.t("tool.no_wear"), more };
   const wear = words.t("tool.wear", { wear: words.percent(tool.wear, true) });
   return counted ? { main: partsLeft(tool, words), more: wear } : { main: wear, more };

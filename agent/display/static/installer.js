@@ -1,6 +1,7 @@
 // For who wires and tunes: every channel with its quality and age, every link, the broker, the store, the clock, the versions; and how
 // well each operation is watched.
 
+import { Budget } from "./budget.js";
 import { h, mark, prose, refill } from "./dom.js";
 import { Operations } from "./operations.js";
 import { Pager, rowsIn } from "./pager.js";
@@ -29,16 +30,20 @@ export class Installer {
       h("section", { class: "panel list", "aria-label": words.t("installer.links") }, this._lines, this._linePager.node),
     );
     this._operations = new Operations(app);
+    this._budget = new Budget(app);
     const views = [
       { name: "wires", text: words.t("installer.tab.wires"), node: wires },
       { name: "operations", text: words.t("installer.tab.operations"), node: this._operations.node },
+      { name: "budget", text: words.t("installer.tab.budget"), node: this._budget.node },
     ];
     this._tabs = new Tabs(words.t("nav.installer"), views, () => app.render());
     this.node = h("main", { class: "installer" }, this._tabs.bar, ...views.map((view) => view.node));
   }
 
   update() {
+    this._tabs.warn("budget", this._app.snapshot?.realised.verdict === "above");
     if (this._tabs.shown === "operations") this._operations.update();
+    else if (this._tabs.shown === "budget") this._budget.update();
     else this._updateWires();
   }
 

@@ -2,6 +2,7 @@
 
 import { button, h, mark, prose, put, refill, show } from "./dom.js";
 import { nearness, nextTool, openChecklists, toolLabel, toolName, toolState } from "./facts.js";
+import { Notes } from "./notes.js";
 import { progress, shape } from "./shapes.js";
 import { countersLine, worstVibration } from "./strip.js";
 
@@ -14,6 +15,7 @@ export class Next {
     this._means = h("p", { class: "means" });
     this._helpsText = h("span");
     this._helps = h("p", { class: "helps" }, h("strong", {}, words.t("alert.todo")), " ", this._helpsText);
+    this._notes = new Notes(app);
     this._tool = row(words.t("next.tool"));
     this._vibration = row(words.t("next.vibration"));
     this._vibration.bar.classList.add("usual");
@@ -23,6 +25,7 @@ export class Next {
       "article",
       { class: "panel next" },
       h("div", { class: "next-head" }, this._shape, h("div", {}, this._title, this._means, this._helps)),
+      this._notes.node,
       this._tool.node,
       this._vibration.node,
       this._counters.node,
@@ -43,8 +46,13 @@ export class Next {
     const helps = said ? said.helps : words.t("next.LOST.helps");
     show(this._helps, Boolean(helps) && word !== "MONITORING" && word !== "OFF");
     refill(this._helpsText, helps, () => prose(helps));
+    // A notice takes the room of what can wait.
+    const noted = this._notes.update(snapshot);
+    show(this._tool.node, !noted);
+    show(this._counters.node, !noted);
     this._updateTool(nextTool(snapshot));
     this._updateVibration(snapshot);
+    if (noted) show(this._vibration.node, false);
     put(this._counters.value, countersLine(snapshot, words));
     show(this._counters.bar, false);
     const open = openChecklists(snapshot).length;

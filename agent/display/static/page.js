@@ -84,6 +84,17 @@ class App {
     if (await this._sure("ask.undo_tuning", {})) await this.send({ command: "undo_tuning", tuning: tuning.id });
   }
 
+  async programChanged({ program }, title, text) {
+    const { words } = this;
+    const answers = ["no", "yes"].map((value) => ({ label: words.t(`notes.${value}`), value, primary: value === "yes" }));
+    const answer = await this.ask.choose(`${title} ${text}`, answers, words.t("notes.later"));
+    if (answer !== null) await this.send({ command: "program_changed", program, answer });
+  }
+
+  async undoProgram({ program }) {
+    if (await this._sure("ask.undo_program", {})) await this.send({ command: "undo_program", program });
+  }
+
   async toolChanged(tool, spindle) {
     const { words } = this;
     const reasons = REASONS.map((value) => ({ label: words.t(`reason.${value}`), value, primary: value === REASONS[0] }));

@@ -1,20 +1,25 @@
 // Below an alert: the spindle in one line, and how many alerts wait behind the first.
 
 import { button, h, put, show } from "./dom.js";
+import { Notes } from "./notes.js";
 
 export class Strip {
   constructor(app) {
     this._app = app;
     this._vibration = h("p", { "data-value": true });
     this._counters = h("p", { "data-value": true });
+    this._notes = new Notes(app, true);
     this._others = button("", () => app.go("history"), { class: "others" });
-    this.node = h("div", { class: "panel strip" }, h("div", { class: "strip-text" }, this._vibration, this._counters), this._others);
+    this.node = h("div", { class: "panel strip" }, h("div", { class: "strip-text" }, this._vibration, this._counters, this._notes.node), this._others);
   }
 
   update(snapshot, others) {
     const { words, said } = this._app;
     show(this._others, others > 0);
     put(this._others, words.t("alert.others", { n: others }));
+    const noted = this._notes.update(snapshot);
+    show(this._vibration, !noted);
+    show(this._counters, !noted);
     put(this._vibration, vibrationLine(snapshot, said, words));
     put(this._counters, countersLine(snapshot, words));
   }

@@ -20,6 +20,11 @@ export class Tabs {
     this._turn();
   }
 
+  /** Whether the view behind this button has something that asks for a look. */
+  warn(name, warns) {
+    mark(this._buttons[this._views.findIndex((view) => view.name === name)], "data-warns", warns);
+  }
+
   /** Back to the first. */
   begin() {
     this.shown = this._views[0].name;

@@ -24,6 +24,13 @@ def test_too_little_is_known(dof: int) -> None:
     assert budget.tail_factor(dof, 1e-6) == math.inf
 
 
+@given(st.integers(0, 250), st.sampled_from([0.01, 0.05, 0.2]))
+def test_poisson_bounds_are_those_of_the_chi_square_quantiles(count: int, outside: float) -> None:
+    low, high = budget.poisson_bounds(count, outside)
+    assert low == pytest.approx(float(stats.chi2.ppf(outside / 2, 2 * count) / 2) if count else 0.0, rel=1e-6)
+    assert high == pytest.approx(float(stats.chi2.ppf(1 - outside / 2, 2 * count + 2) / 2), rel=1e-6)
+
+
 def test_fewer_cuts_give_wider_limits() -> None:
     factors = [budget.prediction_factor(n, n - 1, 2.5e-6) for n in range(3, 60)]
     assert all(a > b for a, b in itertools.pairwise(factors))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 import pytest
 
-from agent.detect.clock import LIVES, MEASURES, MOST, Clock, Clocks, worn_out
-from agent.model import Cut, CutFeatures, Operation
+from agent.detect.clock import KEPT, LIVES, MEASURES, MOST, SIGNALS, Clock, Clocks
+from agent.model import Cut, CutFeatures, Indicator, Operation
 
 
 def cut(tool: str = "4", *, program: str = "1", seconds: float = 2.0, held: str = "", phase: str = "closed", time: float = 10.0) -> Cut:
@@ -64,13 +66,48 @@ def test_a_change_typed_twice_is_one() -> None:
     assert len(of(clocks).lives) == 1
 
 
-def test_what_was_changed_by_plan_does_not_say_how_long_it_lasts() -> None:
+def ratio(value: float, name: str = "work_ratio", channel: str = "", operation: str = "S1/1/r1/T4/-") -> Indicator:
+    return Indicator(time=1.0, channel=channel, operation=operation, tool="4", name=name, value=value)
+
+
+def test_levels_of_the_signals_go_into_the_measure_and_the_life() -> None:
     clocks = made(1)
     clocks.changed("4", "", "", 0.0)
-    for reason in ("worn", "planned", "broken", ""):
-        made(2, clocks)
-        clocks.changed("4", "", reason, 10.0)  # type: ignore[arg-type]
-    assert [life.reason for life in worn_out(of(clocks).lives)] == ["worn", "broken", ""]
+    made(1, clocks)
+    for value in (1.0, 1.2, 1.1):
+        clocks.hear(cut(), [ratio(value), ratio(2.0, "axis_load_ratio", "z"), ratio(3.0, "wild")])
+    clocks.hear(cut(program="2"), [ratio(1.0, operation="S1/2/r1/T4/-"), ratio(0.0, "vibration_ratio")])
+    clocks.measure("4", "", 0.1, 5.0)
+    levels = dict(of(clocks).measures[0].levels)
+    assert set(levels) == {"work_ratio", "z"}
+    assert levels["z"] == pytest.approx(math.log(2.0))
+    assert levels["work_ratio"] == pytest.approx(0.25 * (math.log(1.2) + math.log(1.1))), "the median of two operations"
+    clocks.changed("4", "", "worn", 6.0)
+    (life,) = of(clocks).lives
+    assert life.levels == levels
+    assert [one.vb for one in life.measures] == [0.1]
+    assert of(clocks).levels == {}
+
+
+def test_of_many_measures_a_life_keeps_some_from_the_first_to_the_last() -> None:
+    clocks = made(1)
+    clocks.changed("4", "", "", 0.0)
+    for k in range(30):
+        made(1, clocks)
+        clocks.measure("4", "", 0.01 * k, float(k))
+    clocks.changed("4", "", "worn", 50.0)
+    kept = [one.vb for one in of(clocks).lives[0].measures]
+    assert len(kept) == KEPT
+    assert (kept[0], kept[-1]) == (0.0, 0.29)
+    assert kept == sorted(kept)
+
+
+def test_so_many_signals_of_a_tool_and_no_more() -> None:
+    clocks = made(1)
+    clocks.hear(cut(), [ratio(1.1, operation=f"S1/{k}/r1/T4/-") for k in range(SIGNALS + 5)])
+    assert len(of(clocks).levels) == SIGNALS
+    clocks.hear(cut(tool="9"), [ratio(1.1)])
+    assert clocks.of("9", "S1") is None
 
 
 def test_a_measure_typed_again_before_the_next_cut_replaces_the_first() -> None:

@@ -166,7 +166,8 @@ def test_an_alert_shows_what_was_seen_what_speaks_for_it_and_what_it_could_be_in
 def test_a_limit_that_was_widened_is_said_and_can_be_put_back(server: PageServer, page: Page) -> None:
     show(server, page, "overloaded")
     page.tap(".card .primary")
-    page.wait("document.querySelector('.tuning').checkVisibility()")
+    # The picture comes last and moves what stands below it: a finger waits for it too.
+    page.wait(f"document.querySelector('.tuning').checkVisibility() && {DRAWN}")
     assert "20 % plus large" in page.text(".tuning")
     ask_back(page, ".tuning button")
     page.tap("dialog .primary")
@@ -186,6 +187,21 @@ def test_the_installer_sees_what_each_operation_can_see(server: PageServer, page
     assert not page.eval("Boolean(document.querySelector('[data-column=widened]'))")
     page.tap(".operations tbody tr:nth-child(2)")
     page.wait("document.querySelector('.why-line').textContent.startsWith('T2')")
+    assert page.problems() == []
+
+
+def test_the_installer_sees_what_became_of_the_budget(server: PageServer, page: Page) -> None:
+    show(server, page, "monitoring")
+    page.tap("nav [data-place=installer]")
+    page.tap("[data-tab=budget]")
+    page.wait("document.querySelector('.budget h2')?.textContent === 'Trop tôt pour juger'")
+    assert "2 alertes sont restées sans réponse" in page.text(".sentences")
+    assert not page.eval("document.querySelector('[data-tab=budget]').hasAttribute('data-warns')")
+    server.show("broken")
+    page.wait("document.querySelector('.budget h2').textContent === 'Au-dessus du budget'")
+    assert "outil absent, outil T2, programme 4711, passe 2 (5 fois sur 7)" in page.text(".sentences").replace("\u00a0", " ")
+    assert "À faire" in page.text(".sentences")
+    assert page.eval("document.querySelector('[data-tab=budget]').hasAttribute('data-warns')")
     assert page.problems() == []
 
 
@@ -263,7 +279,7 @@ def test_what_is_left_and_what_it_rests_on(server: PageServer, page: Page) -> No
     page.wait("document.querySelector('.picked h2').textContent.startsWith('T7')")
     assert "reste 40–95 pièces" in page.text(".tool-grid .tool:nth-child(4)")
     facts = page.text(".picked .evidence")
-    assert "5 outils précédents" in facts
+    assert "les outils précédents : 5" in facts
     pick_tool(page, 2)
     page.wait("document.querySelector('.picked h2').textContent.startsWith('T2')")
     assert "Reste" not in page.text(".picked .evidence")
@@ -416,6 +432,11 @@ def test_one_screen_for_gloves_and_old_glasses(browser: Browser, size: str, lang
                     found[f"{state}, wires"] = complaints(page)
                     page.tap("[data-tab=operations]")
                     page.wait("document.querySelector('.operations tbody tr')")
+                    found[f"{state}, operations"] = complaints(page)
+                    page.tap("[data-tab=budget]")
+                    page.wait("document.querySelector('.budget .sentences p')")
+                    if page.eval("(b => b.scrollHeight > b.clientHeight + 1)(document.querySelector('.budget .why-box'))"):
+                        found[f"{state}, budget"] = ["what became of the budget is cut off"]
                 found[f"{state}, {place}"] = complaints(page)
         for state in ("absent", "overloaded", "vibrating", "together", "worn", "broken"):
             show(server, page, state)

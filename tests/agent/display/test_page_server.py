@@ -417,6 +417,20 @@ def test_a_picture_is_drawn_whatever_size_is_asked_for(texts: dict[str, Texts], 
     with_house(texts, test, snapshots.broken(CLOCK.wall()))
 
 
+@pytest.mark.parametrize(
+    ("state", "verdict", "word"), [("monitoring", "early", "Trop tôt pour juger"), ("broken", "above", "Au-dessus du budget")]
+)
+def test_what_became_of_the_budget_has_figures_and_words(texts: dict[str, Texts], state: str, verdict: str, word: str) -> None:
+    def test(house: House) -> None:
+        status, told, _ = house.ask("GET", "/api/budget?lang=fr")
+        assert (status, told["realised"]["verdict"], told["said"]["verdict"]) == (200, verdict, word)
+        _, english, _ = house.ask("GET", "/api/budget?lang=en")
+        assert len(english["said"]["rows"]) == len(told["said"]["rows"])
+
+    with_house(texts, test, getattr(snapshots, state)(CLOCK.wall()))
+    with_house(texts, lambda house: pytest.fail("no snapshot") if house.ask("GET", "/api/budget")[0] != 503 else None)
+
+
 def test_the_table_of_operations_has_figures_and_words(texts: dict[str, Texts]) -> None:
     def test(house: House) -> None:
         status, lines, _ = house.ask("GET", "/api/operations?lang=fr")

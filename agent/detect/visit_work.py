@@ -1,0 +1,204 @@
+"""Missing tools by the work of a whole visit: what was cut while the tool was in the spindle, whatever its single cuts are called.
+
+A visit is the time over which the control names one program, one tool and one part; the n-th of its tool in the part. When its tool
+leaves, its work is held against the latest visits of the same name (`agent.detect.course`). Nothing is said of a visit that was held, not
+seen whole, or that turned for another time than usual: something else went on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+
+from agent.detect import course as visit
+from agent.detect.course import Course, Laid, Standing
+from agent.detect.finding import about
+from agent.model import Evidence, Finding, Operation
+from agent.segment import Frame
+
+SHORTEST = 1.0
+"""s of turning below which a tool only passed through."""
+LONGEST = 1.5
+"""s between two readings, or three of their periods, beyond which nobody knows what the spindle did."""
+BELIEVED, FEWEST = 0.95, 4
+"""Of the readings; readings of a visit."""
+MOST_ROWS = 100_000
+"""Rows of a visit; one that is longer is no visit (a spindle left turning)."""
+SURE = 3
+"""Visits in a row after which it must have been sure to be told, for it to be promised: what repeats well by chance does not."""
+NORMAL = 0.75
+"""Of the usual work: below it a visit is no example of what comes (as `Watch` takes a cut after a missing one)."""
+ODD = 3
+"""Visits in a row that are no example: the program was changed, and learning begins again."""
+GONE = 2
+"""Visits in a row told to be missing: the same."""
+MOST = 400
+"""Visits that are remembered; the one that did not come for the longest time makes room."""
+
+
+@dataclass(slots=True)
+class _Open:
+    program: str
+    tool: str
+    part: int
+    number: int
+    sound: bool
+    told: bool = False
+    frames: list[Frame] = field(default_factory=list)
+    rows: int = 0
+
+
+class VisitWork:
+    """Follows the tools of a machine whose control tells its parts, and leaves it to the load when a cut is.
+
+    Parameters
+    ----------
+    on: whether there is anything to do: such a machine.
+    chance: that one evaluation may be a false alarm, now.
+    tuned: the finding at the limit as the operator's verdicts left it; None where it does not pass that.
+    """
+
+    def __init__(
+        self,
+        *,
+        on: bool,
+        chance: Callable[[], float],
+        tuned: Callable[[Finding], Finding | None],
+    ) -> None:
+        self._on = on
+        self._chance = chance
+        self._tuned = tuned
+        self.courses: dict[str, Course] = {}
+        """By spindle, program, tool and number of the visit; survives a restart"""
+        self._standings: dict[str, Standing] = {}
+        self._open: dict[str, _Open] = {}
+        self._numbers: dict[tuple[str, str], int] = {}
+
+    def on_tool(self, spindle: str, frame: Frame) -> list[Finding]:
+        """Before the rows of a frame are looked at: the tool, or the part, may be another."""
+        if not self._on:
+            return []
+        now = self._open.get(spindle)
+        if now is not None and (now.program, now.tool, now.part) == (frame.program, frame.tool, frame.part):
+            now.sound = now.sound and not frame.held
+            return []
+        number = 0
+        if now is not None and now.part != frame.part:
+            self._numbers = {key: n for key, n in self._numbers.items() if key[0] != spindle}
+        if now is None or now.tool != frame.tool:
+            # One that stays in over the end of a part was not called in the next.
+            number = self._numbers[spindle, frame.tool] = self._numbers.get((spindle, frame.tool), 0) + 1
+        self._open[spindle] = _Open(frame.program, frame.tool, frame.part, number, now is not None and not frame.held)
+        return self._ended(spindle, now, float(frame.time[0])) if now is not None and now.tool and now.number else []
+
+    def take(self, spindle: str, frame: Frame) -> None:
+        """Rows of a spindle, as far as they may be believed."""
+        now = self._open.get(spindle)
+        if now is None or not now.sound:
+            return
+        now.frames.append(frame)
+        now.rows += len(frame.time)
+        if now.rows > MOST_ROWS:
+            now.sound, now.frames = False, []
+
+    def told(self, spindle: str, tool: str) -> None:
+        """Something else told that this tool is broken or missing: its visit need not say so again."""
+        now = self._open.get(spindle)
+        if now is not None and now.tool == tool:
+            now.told = True
+
+    def doubt(self) -> None:
+        """Something was missed: the visits that go on now say nothing."""
+        for now in self._open.values():
+            now.sound, now.frames = False, []
+
+    def standing(self, spindle: str, program: str, tool: str) -> Standing | None:
+        """What can be promised of a tool by its first visit of a part; None: not known yet."""
+        numbers = (int(key.rpartition("|")[2]) for key in self.courses if key.startswith(f"{spindle}|{program}|{tool}|"))
+        first = min(numbers, default=0)
+        return self._standing(f"{spindle}|{program}|{tool}|{first}") if first else None
+
+    def restore(self, courses: dict[str, Course], anew: Collection[str]) -> None:
+        """Take back what was saved; nothing of the spindles in `anew`."""
+        for key in [key for key in courses if key.partition("|")[0] in anew]:
+            del courses[key]
+        self.courses = courses
+        self._standings.clear()
+
+    def _ended(self, spindle: str, now: _Open, time: float) -> list[Finding]:
+        key = f"{spindle}|{now.program}|{now.tool}|{now.number}"
+        known = self.courses.get(key)
+        laid = _laid_out(now, known)
+        if laid is None:
+            return []
+        if known is None:
+            while len(self.courses) >= MOST:
+                self._forget(min(self.courses, key=lambda one: self.courses[one].used))
+            self.courses[key] = msgspec.structs.replace(visit.begun(laid), used=time)
+            return []
+        known.used = time
+        place = Operation(spindle=spindle, program=now.program, revision=1, tool=now.tool, section="")
+        share = visit.share(visit.pattern(known), known, laid) if visit.alike(known, laid) else math.nan
+        said = self._judge(key, known, share, place, time, now.part)
+        if said is not None:
+            known.told += 1
+            if known.told >= GONE:
+                self._forget(key)
+            return [] if now.told else [said]
+        # Where there is no work to compare, any course of like length is one more to learn from.
+        if not visit.alike(known, laid) or share < NORMAL:
+            known.odd += 1
+            if known.odd >= ODD:
+                self._forget(key)
+            return []
+        known.odd = 0
+        visit.keep(known, laid)
+        standing = self._standings[key] = visit.standing(known, visit.pattern(known), self._chance())
+        known.sure = known.sure + 1 if standing.limit > 0.0 else 0
+        if not known.told:
+            return []
+        known.told = 0
+        return [about(place, time, "missing", share, 0.0, {}, severity="advice", finished=True)]
+
+    def _judge(self, key: str, known: Course, share: float, place: Operation, time: float, part: int) -> Finding | None:
+        standing = self._standing(key)
+        if not standing.limit > 0.0 or not share < standing.limit:
+            return None
+        share = max(share, 0.0)
+        evidence: Evidence = {"work_pct": 100.0 * share, "n_baseline": len(known.seconds), "absent": False, "part": part}
+        return self._tuned(about(place, time, "missing", share, standing.limit, evidence))
+
+    def _standing(self, key: str) -> Standing:
+        """As it was after the latest visit that was learned from."""
+        known = self.courses[key]
+        standing = self._standings.get(key)
+        if standing is None:
+            standing = self._standings[key] = visit.standing(known, visit.pattern(known), self._chance())
+        if standing.limit > 0.0 and known.sure < SURE:
+            return dataclasses.replace(standing, limit=0.0, reason="too_few_cuts")
+        return standing
+
+    def _forget(self, key: str) -> None:
+        del self.courses[key]
+        self._standings.pop(key, None)
+
+
+def _laid_out(now: _Open, like: Course | None) -> Laid | None:
+    """The rows of a visit; None where they cannot be believed, or it hardly turned."""
+    if not now.sound or not now.frames:
+        return None
+    time = np.concatenate([frame.time for frame in now.frames])
+    ok = np.concatenate([frame.ok for frame in now.frames])
+    if len(time) < FEWEST or ok.mean() < BELIEVED:
+        return None
+    steps = np.diff(time[ok])
+    if steps.max() > max(LONGEST, 3.0 * float(np.median(steps))):
+        return None
+    load, speed = (np.concatenate([getattr(frame, name) for frame in now.frames]) for name in ("load", "speed"))
+    laid = visit.laid_out(time[ok], load[ok], speed[ok], like)
+    return laid if laid.seconds >= SHORTEST else None
