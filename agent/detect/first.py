@@ -22,7 +22,7 @@ CONTRAST = 10.0
 """Mean load above idle so far, in standard deviations of the noise: twice what a known operation asks."""
 STAYS, LONGER = 5.0, 0.1
 """s, and share of the time before, for which the load must stay away. Fixed on tools W1, W2 and W4 of data/nuaa_milling, whose pockets are
-at idle for 3.6 s at the most; on the lathe of data/hahn_lathe a tool is in air between two cuts for 0.6 s at the most."""
+near idle for 3.5 s on end at the most; on the lathe of data/hahn_lathe a tool is in air between two cuts for 0.6 s at the most."""
 
 
 def asked(baseline: Baseline) -> bool:
