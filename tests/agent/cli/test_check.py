@@ -159,8 +159,9 @@ def watch_of(folder: Path, text: str, capsys: pytest.CaptureFixture[str]) -> dic
     [
         ("", "", set()),
         ("every = 0.05", "every = 0.5", {"breakage"}),
-        ("every = 0.05", "every = 5", {"breakage", "wear", "missing"}),
-        ('role = "spindle.load"', 'role = "other"', {"wear", "missing", "breakage", "overload", "condition"}),
+        ("every = 0.05", "every = 5", {"breakage", "wear", "missing", "first"}),
+        ('role = "spindle.load"', 'role = "other"', {"wear", "missing", "breakage", "overload", "condition", "first"}),
+        ('role = "section"', 'role = "other"', {"first"}),
         ('role = "tool"', 'role = "other"', {"tool"}),
         ('role = "part"', 'role = "other"', {"part"}),
     ],
