@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -100,6 +101,7 @@ def test_any_number_of_tools_is_measured_or_said_not_to_be(
     assert len(by_name) == len(rows), "names are unique"
     assert {row.through for row in rows} == {"cuts"}
     assert all(row.value is None or math.isfinite(row.value) for row in rows)
+    assert all(msgspec.json.encode(row) for row in rows), "`--json` can write it"
     assert by_name["not_monitorable"].n
     scored = tools - (measure is vicomtech_turning.measure)  # its first tool is worn at the start
     if scored < 2:
