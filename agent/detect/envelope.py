@@ -55,6 +55,8 @@ class _Above:
     """Of the band it was made of"""
     usual: Floats
     edge: Floats
+    told: float
+    """Load above idle up to which no place is too high"""
 
 
 class Envelope:
@@ -163,9 +165,7 @@ class Envelope:
     def highest(self, baseline: Baseline) -> float:
         """Load above idle, unit of the load, up to which no place of the cut is judged as too high; inf where nothing is judged."""
         above = self._side(baseline)
-        if above is None:
-            return math.inf
-        return TOLD * float(np.min(np.maximum(above.edge - baseline.idle, (1.0 + MORE) * (above.usual - baseline.idle))))
+        return math.inf if above is None else above.told
 
     def untold(self, cut: str) -> None:
         """Looks at this cut at which its load was neither low nor high."""
@@ -183,7 +183,9 @@ class Envelope:
         low, high = np.array(baseline.low), np.array(baseline.high)
         middle = 0.5 * (low + high)
         reach = math.ceil(max(AROUND, SHIFT * baseline.expected_duration) / baseline.grid)
-        made = _Above(baseline.low, _near(middle, reach), _near(middle + 0.5 * (high - low) * factor / BAND, reach))
+        usual, edge = _near(middle, reach), _near(middle + 0.5 * (high - low) * factor / BAND, reach)
+        told = TOLD * float(np.min(np.maximum(edge - baseline.idle, (1.0 + MORE) * (usual - baseline.idle))))
+        made = _Above(baseline.low, usual, edge, told)
         if len(self._above) >= MOST:
             self._above.clear()
         self._above[baseline.key] = made
