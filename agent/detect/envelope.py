@@ -1,17 +1,14 @@
-"""A growing cut against the band of good cuts at the same place: below it for a while, the tool or its edge is gone; above it for a while,
-it meets what no good cut met: a hard spot, a wrong blank, a stuck chip.
+"""A growing cut against the band of good cuts at the same place: below it for a while, the tool or its edge is gone.
 
 Position by position as the tool-monitoring systems of the trade do it (undercut limit with a delay, field.md 1.1), for cuts whose load
 falls and rises by itself, where a fall alone says nothing. The band of an operation (`Baseline`, median and 1.4826 MAD at each position) is
 widened to what the budget asks; besides, at least half of the usual load above idle must be gone, so that a small change is left to wear
-and drift, and it must stay away. Above, it must be half more than the usual load near this place: `overload` has one limit for the whole
-cut, which its lighter stretches never reach.
+and drift, and it must stay away. The side above: `above`.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -36,27 +33,9 @@ NEVER = 0.3
 """Share of the work that good cuts have done by now, below which the load has never come: a missing tool, not one that broke."""
 AROUND = 0.2
 """s by which a cut may be early or late: of the band within this the lowest value counts."""
-MORE = 0.5
-"""Share of the usual load by which it must lie above it: as much as `overload.FLOOR`, far from what wear and a harder lot do."""
-SHIFT = 0.1
-"""Share of the usual length by which the steps of a cut may come earlier or later, at another feed or from another blank: of the band
-within this, and `AROUND`, the highest value counts."""
-MOST = 400
-"""Bands whose side above is kept ready."""
-TOLD = 0.9
-"""Of the lowest limit above: idle differs a little from cut to cut, and a look that is not told cannot be judged."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Above:
-    """Side above of one band: at each point the highest load of good cuts nearby and the band's widened edge, idle included."""
-
-    low: tuple[float, ...]
-    """Of the band it was made of"""
-    usual: Floats
-    edge: Floats
-    told: float
-    """Load above idle up to which no place is too high"""
+ROUNDING = 1e-6
+"""Places by which a moment may be put off by rounding."""
+NOWHERE = np.zeros(0)
 
 
 class Envelope:
@@ -70,8 +49,7 @@ class Envelope:
     def __init__(self, p: float) -> None:
         self._p = p
         self._low: dict[str, tuple[int, float]] = {}
-        self._high: dict[str, tuple[int, float]] = {}
-        self._above: dict[str, _Above] = {}
+        self._usual: dict[str, tuple[tuple[float, ...], Floats]] = {}
 
     def look(self, cut: Cut, baseline: Baseline, noise: float) -> Finding | None:
         """One look at a growing cut; a closed one is forgotten."""
@@ -124,72 +102,19 @@ class Envelope:
             cut=cut.id,
         )
 
-    def high(self, cut: Cut, baseline: Baseline, noise: float) -> Finding | None:
-        """The same look, for the side above."""
-        above = self._side(baseline) if not cut.held else None
-        f = cut.features
-        n = round((cut.time - cut.opened) / baseline.grid) if above is not None else 0
-        if above is None or not 0 <= n < len(above.usual):
-            self._high.pop(cut.id, None)
-            return None
-        usual = float(above.usual[n]) - f.idle
-        limit = max(float(above.edge[n]) - f.idle, (1.0 + MORE) * usual, usual + CONTRAST * noise)
-        if not f.level > limit:
-            self._high.pop(cut.id, None)
-            return None
-        looks, since = self._high.get(cut.id, (0, cut.time))
-        self._high[cut.id] = looks + 1, since
-        seconds = cut.time - since
-        if looks + 1 < LOOKS or seconds < LASTS * baseline.expected_duration:
-            return None
-        return about(
-            cut.operation,
-            cut.time,
-            "overload",
-            f.level,
-            limit,
-            {
-                "band": True,
-                "over_pct": 100.0 * (f.level / usual - 1.0) if usual > 0.0 else math.nan,
-                "above_s": seconds,
-                "at_s": cut.time - cut.opened,
-                "peak": f.level + f.idle,
-                "limit": limit + f.idle,
-                "n_baseline": baseline.banded,
-                "part": cut.part,
-            },
-            severity="warning",
-            cut=cut.id,
-        )
-
-    def highest(self, baseline: Baseline) -> float:
-        """Load above idle, unit of the load, up to which no place of the cut is judged as too high; inf where nothing is judged."""
-        above = self._side(baseline)
-        return math.inf if above is None else above.told
+    def usual(self, baseline: Baseline) -> Floats:
+        """(places,) what `places` says of the band of an operation, worked out once a band; empty: nothing is judged."""
+        if baseline.banded < FEWEST or baseline.grid <= 0.0:
+            return NOWHERE
+        band, usual = self._usual.get(baseline.key, (None, NOWHERE))
+        if band is not baseline.low:
+            usual = places(baseline.low, baseline.high, baseline.grid)
+            self._usual[baseline.key] = baseline.low, usual
+        return usual
 
     def untold(self, cut: str) -> None:
-        """Looks at this cut at which its load was neither low nor high."""
+        """Looks at this cut at which its load was not low."""
         self._low.pop(cut, None)
-        self._high.pop(cut, None)
-
-    def _side(self, baseline: Baseline) -> _Above | None:
-        """Made anew when the band was; None where it is made of too few curves."""
-        if baseline.banded < FEWEST or baseline.grid <= 0.0:
-            return None
-        known = self._above.get(baseline.key)
-        if known is not None and known.low is baseline.low:
-            return known
-        factor = prediction_factor(baseline.banded, baseline.banded - 1, self._p)
-        low, high = np.array(baseline.low), np.array(baseline.high)
-        middle = 0.5 * (low + high)
-        reach = math.ceil(max(AROUND, SHIFT * baseline.expected_duration) / baseline.grid)
-        usual, edge = _near(middle, reach), _near(middle + 0.5 * (high - low) * factor / BAND, reach)
-        told = TOLD * float(np.min(np.maximum(edge - baseline.idle, (1.0 + MORE) * (usual - baseline.idle))))
-        made = _Above(baseline.low, usual, edge, told)
-        if len(self._above) >= MOST:
-            self._above.clear()
-        self._above[baseline.key] = made
-        return made
 
     def _limits(self, cut: Cut, baseline: Baseline, noise: float) -> tuple[float, float] | None:
         """Lower limit and usual load above idle at this place of the cut; None where nothing may be said."""
@@ -208,17 +133,29 @@ class Envelope:
         return min(float(np.min(middle - 0.5 * (highs - lows) * factor / BAND)), GONE * usual), usual
 
 
-def _near(values: Floats, reach: int) -> Floats:
-    """At each point the largest value within `reach` points."""
-    padded = np.pad(values, reach, mode="edge")
-    return np.asarray(np.max(np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1), axis=1), dtype=np.float64)
+def places(low: tuple[float, ...], high: tuple[float, ...], grid: float) -> Floats:
+    """Load, unit of the load, of which a growing cut must have less than `GONE` above idle to be low, at each place of `grid` s.
 
-
-def lowest(baseline: Baseline) -> float:
-    """Load above idle, unit of the load, from which on no place of the cut is judged as too low; -inf where nothing is judged."""
-    if baseline.banded < FEWEST:
-        return -math.inf
-    return GONE * (0.5 * float(np.max(np.add(baseline.low, baseline.high))) - baseline.idle)
+    `_limits` takes the least of the band's middle within `AROUND`: of all moments that fall into a place, the largest of these. -inf where
+    it says nothing at any of them.
+    """
+    middle = 0.5 * (np.array(low) + np.array(high))
+    n, around = len(middle), AROUND / grid
+    # All windows of moments within place k reach from k + start, or before, to k + stop, or beyond.
+    start, stop = math.floor(1.5 - around + ROUNDING), math.ceil(around - 0.5 - ROUNDING)
+    out = np.full(n, -math.inf)
+    first, last = max(-start, 0), n - stop
+    if first >= last:
+        return out
+    least = out[first:last]
+    if start > stop:
+        some = np.arange(first, last)
+        least[:] = np.maximum(middle[np.minimum(some + start, n - 1)], middle[some + stop])
+        return out
+    least[:] = middle[first + start : last + start]
+    for k in range(start + 1, stop + 1):
+        np.minimum(least, middle[first + k : last + k], out=least)
+    return out
 
 
 def _expected(cut: Cut, baseline: Baseline) -> float:

@@ -1,10 +1,11 @@
-"""A growing cut and all that judge it, in the order in which they may speak: broken, far below its band, overloaded."""
+"""A growing cut and all that judge it, in the order in which they may speak: broken, far below its band, overloaded, far above it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from agent.detect import looks
+from agent.detect.above import Above
 from agent.detect.baseline import Baseline, Prior
 from agent.detect.breakage import breakage
 from agent.detect.ceiling import Ceilings
@@ -33,13 +34,14 @@ class Growing:
         self._options = options
         self._ceilings = ceilings
         self._passes = passes
-        self._envelope = Envelope(p)
+        self._envelope, self._above = Envelope(p), Above(p)
         self._first = First()
+        self._limits = looks.Limits(options)
         self._over: dict[str, int] = {}
 
     def look(self, cut: Cut, baseline: Baseline, noise: float, prior: Prior, p: float) -> Finding | None:
         """One look at a growing cut of which nothing was said yet. `prior`: of the peak."""
-        band, high = self._envelope.look(cut, baseline, noise), self._envelope.high(cut, baseline, noise)
+        band, high = self._envelope.look(cut, baseline, noise), self._above.look(cut, baseline, noise)
         unknown = self._first.look(cut, baseline, noise) if self._options.first_cuts else None
         finding = self._passes(breakage(cut, baseline, noise) or unknown) or self._passes(band)
         if finding is not None:
@@ -51,17 +53,21 @@ class Growing:
 
     def bounds(self, baseline: Baseline, prior: Prior, p: float) -> looks.Bounds:
         """Which looks at an open cut of this operation need not be told."""
-        return looks.bounds(baseline, prior, p, self._options, min(self._ceilings.top(baseline), self._envelope.highest(baseline)))
+        top = min(self._ceilings.top(baseline), self._above.highest(baseline))
+        return self._limits.of(baseline, prior, p, self._envelope.usual(baseline), top)
 
     def untold(self, cut: str) -> None:
         """Looks at this cut, at which there was nothing to judge."""
         if cut in self._over:
             self._over[cut] = 0
-        self._envelope.untold(cut)
-        self._first.forget(cut)
+        self._forget(cut)
 
     def closed(self, cut: str) -> None:
         """A cut is over."""
         self._over.pop(cut, None)
+        self._forget(cut)
+
+    def _forget(self, cut: str) -> None:
         self._envelope.untold(cut)
+        self._above.untold(cut)
         self._first.forget(cut)

@@ -1,38 +1,68 @@
 """Which looks at a growing cut need no judge.
 
-A growing cut is looked at ten times a second. Of all those looks overload, breakage, envelope, `ceiling` and `first` judge, and all say
-nothing while the load is within these bounds: not above the lowest limit, not fallen by the least share that is asked, and not below what
-is low anywhere in the band. In the very first cut of an operation all are told. `agent.kernels.segment.advance` holds every look against
-them and tells only those beyond. Whoever judges growing cuts by anything else has to widen the bounds here, or is not asked.
+A growing cut is looked at ten times a second. Of all those looks overload, `ceiling`, breakage, envelope, `above` and `first` judge, and
+all say nothing while the load is within these bounds: not above the lowest limit, not fallen by the least share that is asked, and not
+below what is low at its place in the band. In the very first cut of an operation all are told. `agent.kernels.segment.advance` holds every
+look against them and tells only those beyond. Whoever judges growing cuts by anything else has to widen the bounds here, or is not asked.
 """
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from agent.detect import breakage, envelope, first, overload
 from agent.detect.baseline import Baseline, Prior
 from agent.settings import MonitoringOptions
+from drivers.model import Floats
 
-Bounds = tuple[float, float, float]
-"""Load above idle (unit of the load) up to which there is no overload, largest fall as a share of the load before it below which nothing
-broke, load above idle down to which nothing is missing."""
-EVERY: Bounds = (-math.inf, 0.0, -math.inf)
+Bounds = tuple[float, float, float, float, float, Floats]
+"""Load above idle (unit of the load) up to which there is no overload; largest fall as a share of the load before it below which nothing
+broke; share of the usual load above idle down to which nothing is missing, and how many times the noise that must be to say anything; s
+between two places; (places,) the usual load at each."""
+NOWHERE = np.zeros(0)
+EVERY: Bounds = (-math.inf, 0.0, 0.0, 0.0, math.inf, NOWHERE)
 """Bounds by which each look is told."""
-NONE: Bounds = (math.inf, math.inf, -math.inf)
+NONE: Bounds = (math.inf, math.inf, 0.0, 0.0, math.inf, NOWHERE)
 """... and none."""
 
 
-def bounds(baseline: Baseline, prior: Prior, p: float, options: MonitoringOptions, highest: float = math.inf) -> Bounds:
+def bounds(
+    baseline: Baseline, prior: Prior, p: float, options: MonitoringOptions, usual: Floats = NOWHERE, ceiling: float = math.inf
+) -> Bounds:
     """Of one operation.
 
-    `prior`: of the peak. `p`: chance that one evaluation may be a false alarm. `highest`: load above idle up to which
-    neither cutting data nor the band find it too high.
+    `prior`: of the peak. `p`: chance that one evaluation may be a false alarm. `usual`: as `Envelope.usual` has it. `ceiling`: load above
+    idle up to which neither cutting data nor the band find it too high.
     """
     learned = overload.limit(baseline, prior, p) if baseline.good >= options.learn_cuts else math.inf
-    top = min(learned, highest)
-    if baseline.good < breakage.FEWEST:
-        return EVERY if options.first_cuts and first.asked(baseline) else (top, math.inf, -math.inf)
-    share = max(breakage.SHARE, baseline.fall_share + breakage.BEYOND_USUAL)
-    low = envelope.lowest(baseline)
-    return top, min(share, envelope.GONE) if low > -math.inf else share, low
+    top = min(learned, ceiling)
+    grid = baseline.grid if len(usual) else math.inf
+    if options.first_cuts and first.asked(baseline):
+        return EVERY
+    share = math.inf
+    if baseline.good >= breakage.FEWEST:
+        share = max(breakage.SHARE, baseline.fall_share + breakage.BEYOND_USUAL)
+    return top, share, envelope.GONE, envelope.CONTRAST, grid, usual
+
+
+class Limits:
+    """`bounds`, worked out anew only where a cut or a part has changed what they are made of: they are asked for at every event.
+
+    Parameters
+    ----------
+    options: [monitoring].
+    """
+
+    def __init__(self, options: MonitoringOptions) -> None:
+        self._options = options
+        self._of: tuple[Baseline, Floats, tuple[int, int, Prior, float, float]] | None = None
+        self._bounds = EVERY
+
+    def of(self, baseline: Baseline, prior: Prior, p: float, usual: Floats, ceiling: float) -> Bounds:
+        """Of the operation that is cut now; see `bounds`. Every cut that closes counts in `seen`."""
+        now = (baseline.seen, baseline.good, prior, p, ceiling)
+        if self._of is None or self._of[0] is not baseline or self._of[1] is not usual or self._of[2] != now:
+            self._of, self._bounds = (baseline, usual, now), bounds(baseline, prior, p, self._options, usual, ceiling)
+        return self._bounds

