@@ -322,7 +322,7 @@ class Watch:
             finding = self._passes(breakage(cut, baseline, noise)) or self._passes(
                 missing(cut, baseline, self.priors.work, self.p, self.options.learn_cuts)
             )
-        if spoiled is None and not self._by_load and baseline.key not in self.state.distrusted:
+        if spoiled is None and baseline.key not in self.state.distrusted:
             finding = finding or self._ceilings.hardly(cut, baseline, noise)
         if finding is not None:
             self._mark(baseline.key)

@@ -103,6 +103,7 @@ def test_any_number_of_tools_is_measured_or_said_not_to_be(
     assert {row.through for row in rows if not row.name.endswith("_within")} == {"cuts"}
     assert {row.through for row in rows if row.name.endswith("_within")} <= {"detector"}
     assert all(row.value is None or math.isfinite(row.value) for row in rows)
+    assert all(msgspec.json.encode(row) for row in rows), "`--json` can write it"
     assert by_name["not_monitorable"].n
     scored = tools - (measure is vicomtech_turning.measure)  # its first tool is worn at the start
     if scored < 2:
