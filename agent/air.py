@@ -117,6 +117,10 @@ class Air:
                 return max(run.first, start), last
         return None
 
+    def runs(self, spindle: str) -> tuple[Run, ...]:
+        """Its latest stretches of air, as far as they are remembered, the latest last; it may go on."""
+        return tuple(self._spindles[spindle].runs)
+
     def speed(self, spindle: str) -> float:
         """Latest that was believed, rpm; NaN: none yet, or no speed is read."""
         return self._spindles[spindle].speed

@@ -195,10 +195,11 @@ class Baseline(msgspec.Struct):
         return math.log(cut.features.work) - anchor if anchor is not None and cut.features.work > 0.0 else None
 
     def count(self, cut: Cut) -> None:
-        """A cut has closed, good or not: the tool has made one more."""
+        """A closed cut, good or not; the run-up of a spindle does not wear its tool."""
         self.seen += 1
-        self.tool_cuts += 1
-        self.cutting_time += cut.features.duration
+        if cut.held != "run_up":
+            self.tool_cuts += 1
+            self.cutting_time += cut.features.duration
 
     def learn(self, cut: Cut, noise: float) -> None:
         """Take a good, closed cut in."""

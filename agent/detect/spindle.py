@@ -112,6 +112,7 @@ class SpindleVibration:
                 "n_baseline": known.level.n,
             },
             finished=finished,
+            chance=self._p,
         )
 
 

@@ -88,6 +88,8 @@ class SpindleSegmenter:
         self._quantum = 0.0
         """Smallest step that the load has made; 0: it has not moved"""
         self._last_load = math.nan
+        self.revision: Callable[[str], int] = lambda _: 1
+        """Of a program, as it is learned and judged now"""
         self.dark = False
         """The load was not seen for a while since this was last set to False: a cut may have come and gone."""
         self.air = np.zeros(0, dtype=bool)
@@ -117,6 +119,11 @@ class SpindleSegmenter:
         if self._open is not None:
             self._open.operation = msgspec.structs.replace(self._open.operation, tool=tool, section="1")
             self._opened_last = (self._open.id, self._open.operation.key)
+
+    def hold(self, reason: str) -> None:
+        """The open cut may be neither judged nor learned from."""
+        if self._open is not None and reason:
+            self._open.held = self._open.held or reason
 
     def untold(self) -> tuple[str, str, float] | None:
         """Cut, its operation and the time of the latest look that was not told since this was last asked; None: there was none."""
@@ -309,7 +316,8 @@ class SpindleSegmenter:
             ordinal = self._ordinal.get(frame.tool, 0) + 1
             self._ordinal[frame.tool] = ordinal
             section = str(ordinal)
-        operation = Operation(spindle=self.spindle, program=frame.program, revision=1, tool=frame.tool, section=section)
+        revision = self.revision(frame.program)
+        operation = Operation(spindle=self.spindle, program=frame.program, revision=revision, tool=frame.tool, section=section)
         opened = float(self._state[kernel.T_OPEN])
         self.cuts += 1
         held = frame.held

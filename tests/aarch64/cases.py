@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.detect import drift_state
 from tests.aarch64.inputs import arc, noise, spoiled, table, wave
 
 Told = dict[str, NDArray[Any]]
@@ -110,14 +111,16 @@ def decimate(k: Any, broken: bool) -> Told:
 def drift(k: Any, broken: bool) -> Told:
     values = table(45, 700, 6, broken=broken) / 32.0
     learn = (np.arange(values.size).reshape(values.shape) % 7 != 0).astype(np.uint8)
-    state, out = k.new(6), np.empty((len(values), k.OUTPUTS, 6))
-    k.update(state, values, learn, k.settings(2000.0, 20, 0.01), np.ones(6), out)
-    limits = np.array(k.limits(0.5, 0.1, 20.0, 0.4, 1.2, 0.3, 0.5, k.settings(4e5, 20, 0.01)))
-    rates = np.array([k.sum_rate(5.0, 0.5, 1.0, 0.0), k.wave_rate(0.5, 0.04, 1.0), k.ratio(0.8, 0.6), k.student(1e-6, 7.0)])
+    state, out = drift_state.new(6), np.empty((len(values), k.OUTPUTS, 6))
+    settings = drift_state.settings(2000.0, 20, 0.01)
+    k.update(state, values, learn, settings, np.ones(6), out)
+    limits = np.array(k.limits(0.5, 60.0, 0.3, 0.8, 0.4, 1.2, 0.3, 0.5, drift_state.settings(4e5, 20, 0.01)))
+    rates = np.array([k.sum_rate(5.0, 0.5, 1.0, 1.2, 0.0), k.wave_rate(0.5, 0.04, 1.0), k.student(1e-6, 7.0)])
+    known = np.array([k.ratio(0.8, 0.6), k.ahead(0.8, 0.6), k.bias(0.8), *k.middle(0.5, 60.0, 0.3, 0.8)])
     for c in range(6):
-        k.calibrate(state, c, k.settings(2000.0, 20, 0.01))
-    more = np.array([k.slack(state, c, k.settings(2.0, 1, 0.0, smallest=0.1)) for c in range(6)])
-    return {"state": state, "out": out, "limits": limits, "rates": rates, "more": more}
+        k.calibrate(state, c, settings)
+    more = np.array([k.slack(state, c, drift_state.settings(2.0, 1, 0.0, smallest=0.1)) for c in range(6)])
+    return {"state": state, "out": out, "limits": limits, "rates": rates, "known": known, "more": more}
 
 
 @case("agent.kernels.fft")
