@@ -58,7 +58,8 @@ class Words:
         self._known: dict[str, tuple[Baseline, list[bool], tuple[int, ...], Coverage]] = {}
 
     def of(self, baseline: Baseline, time: float) -> Coverage:
-        """Of one operation. Every cut that closes counts in `seen`; `came` is another list after each part."""
+        """Of one operation. Every cut that closes counts in `seen`; `came` is another list after each part. Whatever else `of_operation`
+        asks of a baseline, and may change in between, belongs into `counts`."""
         counts = (baseline.seen, baseline.good, baseline.blind, baseline.spoilt)
         known = self._known.get(baseline.key)
         if known is not None and known[0] is baseline and known[1] is baseline.came and known[2] == counts:

@@ -92,7 +92,7 @@ class Monitor:
             vibration=self.vibration,
         )
         for segmenter in self.segmenters.values():
-            segmenter.listened(self.watch.bounds)
+            segmenter.listened(self.warming.bounds)
             segmenter.revision = self.watch.changes.revision.number
         self._overview = Overview(self)
         first = settings.spindle[0].name

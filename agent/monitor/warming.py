@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from agent.air import Air, Run
+from agent.detect import looks
 from agent.detect.watch import Watch
 from agent.model import Cut
 
@@ -62,6 +63,8 @@ class Warming:
         self._air = air
         self._watch = watch
         self._resumed = False
+        self._open: dict[str, float] = {}
+        """By spindle: opening of the cut that is open, if it is one"""
 
     @property
     def why(self) -> str:
@@ -72,8 +75,23 @@ class Warming:
         """The look after `looked` at which it is asked; inf: never."""
         return (math.floor(looked / EVERY) + 1.0) * EVERY if self._spindles else math.inf
 
+    def bounds(self, cut: str, key: str) -> looks.Bounds:
+        """Which looks at an open cut need not be told: in a warm-up none, for it ends with the first cut; else what `Watch` says."""
+        return looks.EVERY if self._waits else self._watch.bounds(cut, key)
+
+    @property
+    def _waits(self) -> bool:
+        return self.state.since is not None or self.rested or self._resumed
+
     def on_cut(self, spindle: str, cut: Cut) -> None:
         """A cut opened, grew or closed: if it is one, the spindle does not warm up."""
+        if cut.phase == "opened":
+            self._open[spindle] = cut.opened if cut.held not in NO_CUT else math.inf
+        elif cut.phase == "closed":
+            self._open.pop(spindle, None)
+        elif not self._waits:
+            # It does not matter which looks at a growing cut are told.
+            return
         if cut.phase != "opened" and cut.held not in NO_CUT and cut.features.duration >= SHORTEST:
             self.state.cuts[spindle] = cut.time
             self.state.since, self.rested, self._resumed = None, False, False
@@ -83,7 +101,7 @@ class Warming:
         """At a look: in a warm-up nothing is missing."""
         if not self._spindles or now % EVERY != 0.0:
             return
-        last = [self._last(spindle) for spindle in self._spindles]
+        last = [self._last(spindle, now) for spindle in self._spindles]
         self.rested = self.rested or max(last) < now - RESTED
         self._watch.changes.rested = self.rested
         if self._resumed and max(last) == max(self.state.cuts.values(), default=-math.inf):
@@ -101,13 +119,17 @@ class Warming:
         """Take back what `saved` gave: what turns then goes on warming up."""
         self.state, self._resumed = state, state.since is not None
 
-    def _last(self, spindle: str) -> float:
+    def _last(self, spindle: str, now: float) -> float:
         """Time at which it last turned or cut, as far as was seen."""
         runs = self._air.runs(spindle)
-        return max(runs[-1].last if runs else -math.inf, self.state.cuts.get(spindle, -math.inf))
+        return max(runs[-1].last if runs else -math.inf, self._cut(spindle, now))
+
+    def _cut(self, spindle: str, now: float) -> float:
+        """Time at which it last cut: now, while a cut is open."""
+        return now if now - self._open.get(spindle, math.inf) >= SHORTEST else self.state.cuts.get(spindle, -math.inf)
 
     def _began(self, spindle: str, now: float) -> float | None:
-        cut = self.state.cuts.get(spindle, -math.inf)
+        cut = self._cut(spindle, now)
         runs = _latest([run for run in self._air.runs(spindle) if run.last > cut])
         if not runs or now - runs[-1].last > STANDS:
             return None
