@@ -105,8 +105,10 @@ def _row(judged: list[Judged], ratio: float) -> Row:
     return Row(
         set="nuaa_milling", name=f"feed_{name}", figure=figure,
         value=100.0 * held / n if n else None, unit="%", low=100.0 * low,
-        high=100.0 * high, n=f"{n} layers of {len({one.tool for one in here})} tools, from the 11th of each", fixed=FIXED, through="detector",
-        baseline="length off by more than x %, x chosen on the other tools", baseline_value=100.0 * plain / n if n else None,
+        high=100.0 * high, n=f"{n} layers of {len({one.tool for one in here})} tools, from the 11th of each",
+        fixed=FIXED, through="detector",
+        baseline="length off by more than x %, x chosen on the other tools",
+        baseline_value=100.0 * plain / n if n else None,
         note=f"median length off {100.0 * float(np.median([one.off for one in here])):.0f} %" if n else "no tool has so many layers",
     )  # fmt: skip
 
