@@ -31,6 +31,7 @@ from agent.monitor.desk import Desk
 from agent.monitor.doubt import Doubt
 from agent.monitor.holds import holds
 from agent.monitor.lives import ToolLives
+from agent.monitor.names import named
 from agent.monitor.orders import obey
 from agent.monitor.overview import Overview
 from agent.monitor.realised import Tally
@@ -305,7 +306,11 @@ class Monitor:
         frame = self.health.believed(name, frame)
         for cut in segmenter.walk(frame):
             self._between(segmenter)
-            cut = self._known(segmenter, cut)
+            if self.recurring is not None:
+                cut = named(cut, segmenter, self.recurring)
+                if self.recurring.doubt:
+                    self.recurring.doubt = False
+                    self.watch.begin_again()
             key = cut.operation.key
             indicators: list[Indicator] = []
             if cut.phase == "opened":
@@ -347,23 +352,6 @@ class Monitor:
                 self.recurring.break_off()
             self.watch.begin_again()
 
-    def _known(self, segmenter: SpindleSegmenter, cut: Cut) -> Cut:
-        """The cut by the name that its place and shape give it, where the control names nothing."""
-        if self.recurring is None:
-            return cut
-        if cut.phase == "opened":
-            tool = self.recurring.opened(cut)
-            if tool:
-                segmenter.called(tool)
-                cut = segmenter.current() or cut
-                cut = msgspec.structs.replace(cut, phase="opened", curve=())
-        elif cut.phase == "closed":
-            cut = self.recurring.closed(cut)
-        if self.recurring.doubt:
-            self.recurring.doubt = False
-            self.watch.begin_again()
-        return cut
-
     def _follow_tool(self, time: float) -> list[Event]:
         said, context = self.context.now, self.context
         return self.desk.take(
@@ -383,7 +371,7 @@ class Monitor:
         return self.desk.take([*found, *self.lives.on_part(self.watch.state.worn, part)])
 
     def _cover(self, now: float) -> list[Event]:
-        operations = [coverage.of_operation(baseline, self._settings.monitoring, now) for baseline in self.watch.current()]
+        operations = [self.watch.outlook.cover(baseline, now) for baseline in self.watch.current()]
         machine = coverage.of_machine(
             operations,
             off=self.off,

@@ -32,7 +32,7 @@ from benchmarks.detection.table import Progress, Row, wilson
 RATE = 100
 """Hz."""
 FEEDS = (0.7, 0.85, 1.15, 1.3)
-TESTS, HEALTHY = 8, 24
+TESTS, HEALTHY = 8, 16
 """Test parts of each feed, and healthy ones."""
 LENGTHS = (0.01, 0.02, 0.03, 0.05, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7)
 HELD = (feed.HELD, restart.HELD, revision.HELD)
