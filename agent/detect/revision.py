@@ -101,7 +101,7 @@ class Revision:
         return asked is not None and asked.kind == "order"
 
     def opened(self, program: str, key: str) -> str:
-        """A cut opens: why it is held, if its operation is in question (`HELD`), never came (`NEW`) or comes oftener than ever (`AGAIN`)."""
+        """A cut opens: why it is held, if its operation is in question (`HELD`), never came (`NEW`) or comes again (`AGAIN`)."""
         self._now.append(key)
         asked = self.state.asked.get(program)
         if asked is not None:
