@@ -284,7 +284,7 @@ class Monitor:
             out.extend(self.desk.take(self.sensors.look(self._looked, self._held, off=self.off, undecided=undecided, named=named)))
             if self.sensors.lost():
                 self.watch.begin_again()
-            self.warming.look(self._looked)
+            self.warming.look(self._looked, cutting=cutting)
             out.extend(self.desk.take(self.watch.overdue.on_look(self._looked, self.context.part)))
             out.extend(self.desk.tick(self._looked))
             out.extend(self._cover(self._looked))
@@ -299,6 +299,7 @@ class Monitor:
     def _frame(self, name: str, frame: Frame) -> list[Event]:
         out: list[Event] = []
         segmenter = self.segmenters[name]
+        self.warming.on_tool(name, frame)
         out.extend(self.desk.take(self.watch.overdue.on_tool(name, frame)))
         frame = self.health.believed(name, frame)
         for cut in segmenter.walk(frame):
@@ -323,7 +324,7 @@ class Monitor:
                     seconds = self.counters.cutting_time + cut.features.duration
                     self.counters = msgspec.structs.replace(self.counters, cuts=self.counters.cuts + 1, cutting_time=seconds)
             self.health.on_cut(cut)
-            self.warming.on_cut(name, cut)
+            self.warming.on_cut(cut)
             self.desk.reasons.see(cut)
             out.append(cut)
             out.extend(self.desk.take(indicators))

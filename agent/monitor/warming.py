@@ -1,8 +1,9 @@
 """A warm-up: the spindle turns for a while and cuts nothing. Nothing is judged by it, nothing is missing, and it is said.
 
 Warm-up programs step through speeds, half a minute or more at each (500, 1000, 2000 rpm for 30 s, then 4000 for 60 s: field.md 2.9), with
-no part in the machine. So it is one when, since the last cut, the spindle has turned steadily in air for `LONG`, and at least twice as long
-as it ever does between the call of a tool and its cut; or at `SPEEDS` speeds. It ends with the next cut, or when the spindle stands.
+no part in the machine. So it is one when, since the last cut of any spindle and the last call of a tool, a spindle has turned steadily in
+air for `LONG`, and at least twice as long as it ever does between the call of a tool and its cut; or at `SPEEDS` speeds. (A tool is called:
+cuts may be there that do not stand out.) It ends with the next cut, with the next tool, or when the spindle stands.
 
 It is asked at every multiple of `EVERY` only, so that it does not matter which looks are left out (`agent.monitor.calm`).
 """
@@ -18,6 +19,7 @@ from agent.air import Air, Run
 from agent.detect import looks
 from agent.detect.watch import Watch
 from agent.model import Cut
+from agent.segment import Frame
 
 EVERY = 10.0
 """s between two times at which it is asked."""
@@ -43,8 +45,10 @@ class WarmingState(msgspec.Struct):
 
     since: float | None = None
     """Time from which on the machine has been warming up; None: it does not"""
-    cuts: dict[str, float] = {}
-    """By spindle: time of its latest cut"""
+    cut: float = -math.inf
+    """Time of the latest cut of any spindle"""
+    tools: dict[str, tuple[str, float]] = {}
+    """By spindle: the tool that is in, and since when"""
 
 
 class Warming:
@@ -63,8 +67,6 @@ class Warming:
         self._air = air
         self._watch = watch
         self._resumed = False
-        self._open: dict[str, float] = {}
-        """By spindle: opening of the cut that is open, if it is one"""
 
     @property
     def why(self) -> str:
@@ -83,28 +85,31 @@ class Warming:
     def _waits(self) -> bool:
         return self.state.since is not None or self.rested or self._resumed
 
-    def on_cut(self, spindle: str, cut: Cut) -> None:
+    def on_tool(self, spindle: str, frame: Frame) -> None:
+        """Rows of a spindle: which tool is in."""
+        if self.state.tools.get(spindle, ("",))[0] != frame.tool:
+            self.state.tools[spindle] = frame.tool, float(frame.time[0])
+
+    def on_cut(self, cut: Cut) -> None:
         """A cut opened, grew or closed: if it is one, the spindle does not warm up."""
-        if cut.phase == "opened":
-            self._open[spindle] = cut.opened if cut.held not in NO_CUT else math.inf
-        elif cut.phase == "closed":
-            self._open.pop(spindle, None)
-        elif not self._waits:
+        if cut.phase == "grown" and not self._waits:
             # It does not matter which looks at a growing cut are told.
             return
         if cut.phase != "opened" and cut.held not in NO_CUT and cut.features.duration >= SHORTEST:
-            self.state.cuts[spindle] = cut.time
+            self.state.cut = cut.time
             self.state.since, self.rested, self._resumed = None, False, False
             self._watch.changes.rested = False
 
-    def look(self, now: float) -> None:
-        """At a look: in a warm-up nothing is missing."""
+    def look(self, now: float, *, cutting: bool) -> None:
+        """At a look: in a warm-up nothing is missing. `cutting`: a cut is open."""
         if not self._spindles or now % EVERY != 0.0:
             return
-        last = [self._last(spindle, now) for spindle in self._spindles]
+        if cutting:
+            self.state.cut = now
+        last = [self._last(spindle) for spindle in self._spindles]
         self.rested = self.rested or max(last) < now - RESTED
         self._watch.changes.rested = self.rested
-        if self._resumed and max(last) == max(self.state.cuts.values(), default=-math.inf):
+        if self._resumed and max(last) == self.state.cut:
             return
         begins = [since for spindle in self._spindles if (since := self._began(spindle, now)) is not None]
         before, self.state.since = self.state.since, min(begins, default=None)
@@ -119,27 +124,23 @@ class Warming:
         """Take back what `saved` gave: what turns then goes on warming up."""
         self.state, self._resumed = state, state.since is not None
 
-    def _last(self, spindle: str, now: float) -> float:
+    def _last(self, spindle: str) -> float:
         """Time at which it last turned or cut, as far as was seen."""
         runs = self._air.runs(spindle)
-        return max(runs[-1].last if runs else -math.inf, self._cut(spindle, now))
-
-    def _cut(self, spindle: str, now: float) -> float:
-        """Time at which it last cut: now, while a cut is open."""
-        return now if now - self._open.get(spindle, math.inf) >= SHORTEST else self.state.cuts.get(spindle, -math.inf)
+        return max(runs[-1].last if runs else -math.inf, self.state.cut)
 
     def _began(self, spindle: str, now: float) -> float | None:
-        cut = self._cut(spindle, now)
-        runs = _latest([run for run in self._air.runs(spindle) if run.last > cut])
+        after = max(self.state.cut, self.state.tools.get(spindle, ("", -math.inf))[1])
+        runs = _latest([run for run in self._air.runs(spindle) if run.last > after])
         if not runs or now - runs[-1].last > STANDS:
             return None
         if self._resumed and self.state.since is not None:
             return self.state.since
-        total = sum(run.last - max(run.first, cut) for run in runs)
+        total = sum(run.last - max(run.first, after) for run in runs)
         usual = max((wait.air for waits in self._watch.overdue.awaited.waits.values() for wait in waits), default=0.0)
         if total < max(LONG, USUAL * usual) and _speeds(runs) < SPEEDS:
             return None
-        return max(runs[0].first, cut)
+        return max(runs[0].first, after)
 
 
 def _latest(runs: Sequence[Run]) -> Sequence[Run]:

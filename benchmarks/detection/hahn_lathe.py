@@ -20,6 +20,7 @@ import numpy as np
 
 from agent.machine_file import load
 from agent.maintenance import plan
+from benchmarks.detection._hahn_feed import feed_rows
 from benchmarks.detection._hahn_history import history_rows
 from benchmarks.detection._hahn_parts import Parts
 from benchmarks.detection._hahn_trials import Trial, Tried, try_rate, with_parts
@@ -44,7 +45,8 @@ def measure(folder: Path, progress: Progress) -> list[Row]:
         progress(0.9 * i / len(RATES), f"{rate} Hz")
         tried = try_rate(parts, settings, work, rate, progress, 0.9 * i / len(RATES), 0.9 / len(RATES))
         rows.extend(_rows(parts, tried, rate))
-    progress(0.9, "history")
+    rows.extend(feed_rows(parts, settings, work, lambda share, what: progress(0.9 + 0.08 * share, what)))
+    progress(0.98, "history")
     rows.extend(history_rows(folder / "cuts_features.csv.gz"))
     progress(1.0, "")
     return rows
