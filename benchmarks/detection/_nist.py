@@ -83,7 +83,7 @@ class Log:
         return np.where(last >= 0, values[np.maximum(last, 0)], np.nan) if len(times) else np.full(len(time), np.nan)
 
     def steady(self, spindle: str) -> NDArray[np.bool_]:
-        """(n,) whether a row is far enough from a change of speed for its load not to be of it; without a tool a spindle speeds up as well."""
+        """(n,) whether a row is far enough from a change of speed for its load not to be of it; without a tool a spindle has it as well."""
         if SPEEDS[spindle] not in self.channels:
             return np.ones(len(self.time), dtype=bool)
         speed, known = self.held(SPEEDS[spindle])
