@@ -3,18 +3,18 @@
 SCORE: y_i = x_i - PHI x_(i-1) (L. C. Alwan and H. V. Roberts, J. Business and Economic Statistics 6 (1988) 87-95) against the mean and the
     standard deviation s of those learned before it: t = (y - mean) / (s sqrt(1 + 1/n)), and SCORE the normal value of the same probability
     (the Q-statistic of D. M. Hawkins, The Statistician 36 (1987) 299-315; by D. L. Wallace's approximation, Ann. Math. Statist. 30 (1959)
-    1124). Every value is learned, also while a sum is high: so scores stay independent however short the baseline is, and the first cuts
-    alarm no more often than the later ones. What it costs is that a shift is learned too (`visible`).
+    1124). Every value is learned, also while a sum is high: so scores stay independent however short the baseline is. The price: a shift
+    is learned too (`agent.detect.drift.visible`).
 PHI: least squares of neighbours after a straight line over the present tool's cuts was taken out (a rise by wear is not
-    autocorrelation), its bias -(2 + 4 phi) / n given back (M. G. Kendall, Biometrika 41 (1954) 403; with a trend: D. W. K. Andrews and
-    H.-Y. Chen, JBES 12 (1994) 187), joined with the machine's other operations as arcsin(phi), whose variance hardly depends on phi
+    autocorrelation), its bias given back (M. G. Kendall, Biometrika 41 (1954) 403; with a trend: D. W. K. Andrews and H.-Y. Chen, JBES 12
+    (1994) 187), joined with the machine's other operations as arcsin(phi), whose variance hardly depends on phi
     (G. M. Jenkins, Biometrika 41 (1954) 261); 0 to `DEEPEST`: beyond it a step would be whitened away.
 DOWN: E. S. Page's sum (Biometrika 41, 1954, 100-115) of -SCORE less the slack. WAVE: EWMA of -SCORE (S. W. Roberts, Technometrics 1 (1959)
     239-250), only where the baseline is longer than its memory.
 LIMIT of DOWN: run length of Siegmund (Sequential Analysis, 1985, eq. 2.57) for steps whose long-run variance is R times their variance:
-    rate(h) = 2 k^2 / (R (e^x - x - 1)), x = 2 k (h + 1.166) / R. R is what whitening with the wrong coefficient leaves. The true one is
-    uncertain: the rate is averaged over the distribution of its arcsin, so that the rate over all teach-ins, not that of a lucky one, is
-    the budgeted one. This is what widens the limit of a short baseline.
+    rate(h) = 2 k^2 / (R (e^x - x - 1)), x = 2 k (h + `ahead`) / R. R is what whitening with the wrong coefficient leaves. The true one is
+    uncertain: the rate is averaged over the coefficients that may have given the estimate, so that the rate over all teach-ins, not that of
+    a lucky one, is the budgeted one. This is what widens the limit of a short baseline.
 WIDTH of WAVE: rate at which a Gaussian series with correlation 1 - w at one step passes a level u upwards, w u phi(u) nu(u sqrt(2 w)) with
     nu(x) = exp(-0.583 x) (Siegmund 1985, ch. X and eq. 4.38), averaged in the same way.
 R and the tail of DOWN are also taken from this channel's own history where there is enough of it, and only to widen: R from the variance of
@@ -37,7 +37,6 @@ import math
 import numba
 import numpy as np
 from numba import types
-from numpy.typing import NDArray
 
 from drivers import jit
 
@@ -65,25 +64,24 @@ OUTPUTS = 5
 value, at most 0; SINCE: for how many values. EVENT: told by 1 DOWN, 2 WAVE, 3 GROSS, 0 nothing; then all begin again."""
 
 PRIOR_MEAN = 0.3
-PRIOR_SPREAD = 0.36
-"""arcsin(phi) of an operation of which nothing is known, and its variance: phi from -0.3 to 0.8 within one standard deviation. Wide on
-purpose: where the machine's other operations are known, `PRIOR` comes from them."""
+PRIOR_SPREAD = 0.82
+"""arcsin(phi) of an operation of which nothing is known, and its variance: that of Jeffreys' prior, uniform in arcsin, pi^2 / 12. Where
+the machine's other operations are known, `PRIOR` comes from them."""
 DEEPEST = 0.6
 """The largest coefficient used: a step of size d leaves (1 - phi) d (detection.md 4: at 0.9 the delay is 80 to 140 values)."""
 BLOCK = 16.0
 LASTS = 5.0
 """Values that a fall has lasted before it is told, and that are beyond GROSS in a row."""
-WITHIN = 35.0
-"""Where even the largest score would not be told within so many values, the sum is not judged: the baseline does not support T. (A shift is
-learned as it lasts: n ln(1 + m / n) is left after m.)"""
+WITHIN, STRONGEST = 35.0, 2.0
+"""Where a shift of so many scores (two standard deviations of independent values) would not be told within so many values, the sum is not
+judged: the baseline does not support T, and budget spent there buys nothing. (A shift is learned as it lasts: n ln(1 + m / n) is left.)"""
 SHARES = (0.7, 0.25, 0.05)
 FOOT = 2.0
 SHORT = 10.0
-"""arcsin of the coefficient has a standard error of (1 + SHORT / n) / sqrt(n): with its bias and the line taken out, the error of 20, 30,
-60 and 100 pairs at phi 0.6 was 1.40, 1.30, 1.16 and 1.09 times 1 / sqrt(n) (200,000 draws of the coefficient alone, no chart)."""
-HEAVY = 5.0
-"""Degrees of freedom of the distribution of arcsin(phi): an eighth of those of the spread, at least these. With 30 and with 100 pairs at
-phi 0.9 one estimate in a thousand was 4.2 of these standard errors too low, as in Student's distribution with 10 (the same draws)."""
+"""arcsin of the coefficient has a standard error of (1 + SHORT / n) / sqrt(n), roughly: its weight beside the other operations."""
+SCATTER, HEAVY = 25.0, 5.0
+"""The estimate's variance is (1 - phi^2 + SCATTER phi^2 / n) / n, its tails are Student's with n / 12 degrees of freedom, at least HEAVY:
+fitted, as was `bias`, to 20,000 draws of the coefficient alone, no chart, n 20 to 1,000 and phi 0 to 0.98 (docs/decisions/0014)."""
 GROWTH = 0.25
 """Limits are made anew when so much was learned again. s, too, stands between: a shift that has just begun must not widen its own limit."""
 SUSPECT = 0.25
@@ -93,7 +91,7 @@ hide itself. They hold for whatever comes after they were made, so that waiting 
 _NEAREST = 0.98
 _HUGE = 1e70
 _MEMORY = 400.0
-_OVERSHOOT = 1.166
+_OVERSHOOT, _LAG = 1.166, 2.5
 _STEPS = 21
 _REACH = 6.0
 _SLACK_OF_HISTORY = 1.28
@@ -113,12 +111,22 @@ def ratio(phi, used):  # type: ignore[no-untyped-def]
     return max(step * step * (1.0 - phi * phi) / (1.0 + used * used - 2.0 * used * phi), 1.0)
 
 
-@numba.njit([types.float64(types.float64, types.float64, types.float64, types.float64)], **jit.options())
-def sum_rate(h, k, r, tail):  # type: ignore[no-untyped-def]
-    """Alarms a value of the one-sided sum at limit h; `tail`: excess kurtosis of a score (second term of Cramer's exponent)."""
+@numba.njit([types.float64(types.float64, types.float64)], **jit.options())
+def ahead(phi, used):  # type: ignore[no-untyped-def]
+    """By how many scores the limit is farther away than it looks. Independent steps pass it, and 0, by 0.583 of theirs. What is left
+    correlated is a walk of independent steps less (phi - used) / ((1 - phi) sd) times the value: that is behind by 1.1 to 1.46 of its
+    standard deviation at each end (1.46: the Milne problem). 2.5 for both: measured 2.2 to 3.1, the same at every limit (decision 14)."""
+    away = max(phi - used, 0.0) / ((1.0 - phi) * math.sqrt(1.0 + used * used - 2.0 * used * phi))
+    return _OVERSHOOT * math.sqrt(ratio(phi, used)) + _LAG * away
+
+
+@numba.njit([types.float64(types.float64, types.float64, types.float64, types.float64, types.float64)], **jit.options())
+def sum_rate(h, k, r, over, tail):  # type: ignore[no-untyped-def]
+    """Alarms a value of the one-sided sum at limit h; `over`: of `ahead`; `tail`: excess kurtosis of a score (second term of Cramer's
+    exponent)."""
     theta = 2.0 * k / r
     theta /= 1.0 + tail * theta * theta / 12.0
-    x = min(theta * (h + _OVERSHOOT), 700.0)
+    x = min(theta * (h + over), 700.0)
     return 2.0 * k * k / r / max(math.exp(x) - x - 1.0, 1e-300)
 
 
@@ -131,35 +139,73 @@ def wave_rate(width, w, r):  # type: ignore[no-untyped-def]
     return min(w * u * math.exp(-0.5 * u * u) / math.sqrt(2.0 * math.pi) * math.exp(-0.583 * u * math.sqrt(2.0 * w)), w)
 
 
-@numba.njit([types.UniTuple(_F, 2)(_F, _F, _F, _F, _F, _F, _F, _SETTINGS)], **jit.options())  # type: ignore[no-untyped-call]
-def limits(z, error, freedom, used, least, tail, k, settings):  # type: ignore[no-untyped-def]
+@numba.njit([types.float64(types.float64)], **jit.options())
+def bias(phi):  # type: ignore[no-untyped-def]
+    """How far too low n values tell the coefficient about a line, times n: Kendall's, and what it lacks near 1 (see `SCATTER`)."""
+    return 2.0 + 4.0 * phi + 2.0 * max(phi, 0.0) ** 6
+
+
+@numba.njit([types.UniTuple(_F, 3)(_F, _F, _F, _F)], **jit.options())  # type: ignore[no-untyped-call]
+def middle(seen, freedom, prior, variance):  # type: ignore[no-untyped-def]
+    """The arcsin of the coefficient that least squares saw as `seen` with so many degrees of freedom, its weight (1 / variance, 0: it tells
+    nothing), and arcsin joined with the prior."""
+    if freedom < 4.0:
+        return 0.0, 0.0, prior
+    own = seen
+    for _ in range(3):
+        own = max(min(seen + bias(own) / freedom, _NEAREST), -_NEAREST)
+    told = freedom / ((1.0 + SHORT / freedom) * (1.0 + SHORT / freedom))
+    return math.asin(own), told, (prior / variance + told * math.asin(own)) / (1.0 / variance + told)
+
+
+@numba.njit([types.UniTuple(_F, 2)(_F, _F, _F, _F, _F, _F, _F, _F, _SETTINGS)], **jit.options())  # type: ignore[no-untyped-call]
+def limits(seen, freedom, prior, variance, used, least, tail, k, settings):  # type: ignore[no-untyped-def]
     """LIMIT and WIDTH.
 
     Parameters
     ----------
-    z, error, freedom: arcsin of the coefficient, its standard error and degrees of freedom. used: coefficient of the whitening.
-    least: the smallest R, measured. tail: excess kurtosis. k: slack.
+    seen, freedom: coefficient by least squares and its degrees of freedom. prior, variance: arcsin of the coefficient before that.
+    used: coefficient of the whitening. least: the smallest R, measured. tail: excess kurtosis. k: slack.
     """
-    rs, shares = np.empty(_STEPS), np.empty(_STEPS)
+    _, told, z = middle(seen, freedom, prior, variance)
+    error, heavy, w = 1.0 / math.sqrt(1.0 / variance + told), max(HEAVY, freedom / 12.0), settings[WEIGHT]
+    rs, overs, waves, scales, shares = np.empty(_STEPS), np.empty(_STEPS), np.empty(_STEPS), np.ones(_STEPS), np.zeros(_STEPS)
     for i in range(_STEPS):
-        at = _REACH * (2.0 * i / (_STEPS - 1.0) - 1.0)
-        rs[i] = max(ratio(min(math.sin(min(z + error * at, 0.5 * math.pi)), _NEAREST), used), least)
-        shares[i] = math.pow(1.0 + at * at / freedom, -0.5 * (freedom + 1.0))
+        at = z + error * _REACH * (2.0 * i / (_STEPS - 1.0) - 1.0)
+        phi = min(math.sin(min(max(at, -0.5 * math.pi), 0.5 * math.pi)), _NEAREST)
+        r = ratio(phi, used)
+        rs[i], overs[i] = max(r, least), ahead(phi, used)
+        waves[i] = max(1.0 + (r - 1.0) * (1.0 - w) * (1.0 - phi) / (1.0 - phi * (1.0 - w)), least)
+        if abs(at) <= 0.5 * math.pi or i == 0:
+            shares[i] = math.exp(-0.5 * (at - prior) * (at - prior) / variance)
+            if told > 0.0:
+                # The line over the cuts took out so much of what is left correlated: s is too small by it.
+                scales[i] = math.sqrt(max(1.0 - 2.0 * (r - 1.0) / freedom, 0.1))
+                deviation = math.sqrt((1.0 - phi * phi + SCATTER * phi * phi / freedom) / freedom)
+                off = (seen - phi + bias(phi) / freedom) / deviation
+                shares[i] *= math.pow(1.0 + off * off / heavy, -0.5 * (heavy + 1.0)) / deviation
     shares /= shares.sum()
     found = (0.0, 0.0)
     for chart in range(2):
-        low, high = 0.0, 2000.0 if chart == 0 else 20.0
-        for _ in range(50):
-            middle = 0.5 * (low + high)
+        # The log of the rate falls with the limit: doubled until it is passed, then false position, the end that stays halved (Illinois: M.
+        # Dowell and P. Jarratt, BIT 11 (1971) 168-174).
+        low, high, over, under, side, at = 0.0, 2000.0 if chart == 0 else 20.0, 0.0, 0.0, 0, 0.0
+        most = high
+        for _ in range(200):
             rate = 0.0
             for i in range(_STEPS):
-                one = sum_rate(middle, k, rs[i], tail) if chart == 0 else wave_rate(middle, settings[WEIGHT], rs[i])
+                fair = scales[i]
+                one = sum_rate(at * fair, k * fair, rs[i], overs[i], tail) if chart == 0 else wave_rate(at * fair, w, waves[i])
                 rate += shares[i] * min(one, 1.0)
-            if rate * settings[RUN_LENGTH] > SHARES[chart]:
-                low = middle
+            off = math.log(max(rate, 1e-300) * settings[RUN_LENGTH] / SHARES[chart])
+            if abs(off) < 1e-10 or (off > 0.0 and at >= most) or (off < 0.0 and at <= 0.0):
+                break
+            if off > 0.0:
+                low, over, under, side = at, off, under * (0.5 if side == 1 else 1.0), 1
             else:
-                high = middle
-        found = (high, 0.0) if chart == 0 else (found[0], high)
+                high, under, over, side = at, off, over * (0.5 if side == -1 else 1.0), -1
+            at = low + (high - low) * over / (over - under) if under < 0.0 else min(max(2.0 * at, 0.002 * most), most)
+        found = (at, 0.0) if chart == 0 else (found[0], at)
     return found
 
 
@@ -202,16 +248,11 @@ def slack(state, c, settings):  # type: ignore[no-untyped-def]
 def calibrate(state, c, settings):  # type: ignore[no-untyped-def]
     """PHI, RATIO, LIMIT and WIDTH of one channel from what it has learned."""
     freedom, bb, bn, nn = _sums(state, c)
-    weight, z = 1.0 / state[PRIOR_VARIANCE, c], state[PRIOR, c]
-    if freedom >= 4.0 and bb > 0.0:
-        own = min(max(bn / bb, -0.95), 0.95)
-        own = max(min(own + (2.0 + 4.0 * own) / (freedom + 2.0), _NEAREST), -_NEAREST)
-        told = freedom / ((1.0 + SHORT / freedom) * (1.0 + SHORT / freedom))
-        state[OWN, c] = math.asin(own)
-        state[TOLD, c] = told
-        z = (weight * z + told * math.asin(own)) / (weight + told)
-        weight += told
-    error = 1.0 / math.sqrt(weight)
+    seen = min(max(bn / bb, -0.95), 1.0) if bb > 0.0 else 0.0
+    own, told, z = middle(seen, freedom if bb > 0.0 else 0.0, state[PRIOR, c], state[PRIOR_VARIANCE, c])
+    if told > 0.0:
+        state[OWN, c], state[TOLD, c] = own, told
+    error = 1.0 / math.sqrt(1.0 / state[PRIOR_VARIANCE, c] + told)
     phi = min(max(math.sin(min(z, 0.5 * math.pi)), 0.0), DEEPEST)
     least = 1.0
     if state[BLOCKS, c] >= 8.0:
@@ -224,21 +265,29 @@ def calibrate(state, c, settings):  # type: ignore[no-untyped-def]
     state[SPREAD, c] = max(math.sqrt(max(square, 0.0)), settings[FLOOR])
     state[FREEDOM, c] = freedom
     k = slack(state, c, settings)
-    limit, width = limits(z, error, max(HEAVY, freedom / 8.0), phi, least, tail, k, settings)
+    known = freedom if told > 0.0 else 0.0
+    limit, width = limits(seen, known, state[PRIOR, c], state[PRIOR_VARIANCE, c], phi, least, tail, k, settings)
     if state[PEAKS, c] >= 20.0:
         # Peaks fall off by e in each 1 / theta: where they do so more slowly than R says, so far the limit is stretched.
         slower = state[EXCESS, c] * (1.0 - _SLACK_OF_HISTORY / math.sqrt(min(state[PEAKS, c], _MEMORY))) * 2.0 * k / state[RATIO, c]
         limit *= max(slower, 1.0)
     n = state[N, c] + state[OLD_N, c]
-    strongest = max(settings[CLIP], 2.0 * k + 0.5)
+    strongest = max(STRONGEST, 2.0 * k + 0.5)
     blind = limit + k * WITHIN > strongest * (n * math.log1p(WITHIN / n) + phi / (1.0 - phi))
     state[LIMIT, c] = np.inf if blind else limit
+    # A limit that comes down must not find the sum beyond it already.
+    state[DOWN, c] = min(state[DOWN, c], SUSPECT * state[LIMIT, c])
     # The coefficient may be one standard error larger than it looks; a value varies by s² / (1 + phi² - 2 phi own).
     near = min(max(math.sin(min(z + error, 0.5 * math.pi)), 0.0), _NEAREST)
     values = freedom * (1.0 - near) / (1.0 + near)
     own = min(max(math.sin(min(z, 0.5 * math.pi)), 0.0), _NEAREST)
     deviation = state[SPREAD, c] / math.sqrt(1.0 + phi * phi - 2.0 * phi * own)
-    state[GROSS, c] = student(SHARES[2] / settings[RUN_LENGTH], values - 1.0) * deviation * math.sqrt(1.0 + 1.0 / max(values, 1.0))
+    gross = student(SHARES[2] / settings[RUN_LENGTH], values - 1.0) * math.sqrt(1.0 + 1.0 / max(values, 1.0))
+    # One odd value dies away as the coefficient says, and must not look like `LASTS`: P(t > x) is 3 / x^4 of Student's t with 4 degrees of
+    # freedom, whose variance is 2. What is left of it after four more values is most at a coefficient of 0.894.
+    near = min(near, 0.894)
+    odd = math.pow(3.0 * settings[RUN_LENGTH] / SHARES[2], 0.25) * math.sqrt(0.5 * (1.0 - near * near)) * near ** (LASTS - 1.0)
+    state[GROSS, c] = max(gross, odd) * deviation
     # A baseline shorter than the memory of the wave, in independent values, tells nothing of it.
     state[WIDTH, c] = width if freedom * settings[WEIGHT] > state[RATIO, c] + 1e-6 else np.inf
     state[NEXT, c] = state[N, c] + max(1.0, math.floor(GROWTH * (state[N, c] + state[OLD_N, c])))
@@ -348,51 +397,3 @@ def update(state, values, learn, settings, wider, out):  # type: ignore[no-untyp
             state[NN, c] += now * (value - state[NOW, c])
             if n >= state[NEXT, c] and (state[DOWN, c] <= SUSPECT * state[LIMIT, c] or n >= state[NEXT, c] + WAIT):
                 calibrate(state, c, settings)
-
-
-def new(channels: int) -> NDArray[np.float64]:
-    """State of charts that know nothing yet."""
-    state = np.zeros((FIELDS, channels))
-    state[LAST] = np.nan
-    state[[LIMIT, WIDTH, GROSS]] = np.inf
-    state[RATIO] = 1.0
-    state[PRIOR] = PRIOR_MEAN
-    state[PRIOR_VARIANCE] = PRIOR_SPREAD
-    return state
-
-
-def restart(state: NDArray[np.float64], c: int) -> None:
-    """The charts of a channel begin at 0; what was learned stays."""
-    state[[DOWN, RUN, WAVE, PEAK, COUNT, DEEP], c] = 0.0
-
-
-def renew(state: NDArray[np.float64], c: int) -> None:
-    """A new tool: the mean begins again; coefficient, spread and limits stay, for they are the machine's and not the tool's."""
-    n, tt = state[N, c], state[TT, c]
-    if n >= 3.0 and tt > 0.0:
-        tb, tn = state[TB, c], state[TN, c]
-        state[OLD_N, c] += n - 2.0
-        state[OLD_BB, c] += state[BB, c] - tb * tb / tt
-        state[OLD_BN, c] += state[BN, c] - tb * tn / tt
-        state[OLD_NN, c] += state[NN, c] - tn * tn / tt
-    state[N : NN + 1, c] = 0.0
-    state[NEXT, c] = math.floor(GROWTH * state[OLD_N, c])
-    state[LAST, c] = np.nan
-    restart(state, c)
-
-
-def settings(
-    run_length: float, fewest: int, floor: float, *, smallest: float = 0.0, slack: float = 0.5, weight: float = 0.04, clip: float = 3.0
-) -> NDArray[np.float64]:
-    """What the kernels want.
-
-    Parameters
-    ----------
-    run_length: T, mean number of values between two false alarms of a channel. fewest: values before a channel is judged.
-    floor, smallest: the smallest standard deviation of a whitened value believed, the smallest fall told, unit of the value.
-    slack: k, in scores: at least half of the shift that is to be found fastest. clip: the largest score that counts.
-    weight: w of the wave: its memory is 1 / w values. All above 0, the run length above 1 and the weight below it: else ValueError.
-    """
-    if not (run_length > 1.0 and 0.0 < weight < 1.0 and slack > 0.0):
-        raise ValueError("a run length is above 1, a weight within 0 to 1, a slack above 0")
-    return np.array([run_length, fewest, floor, slack, weight, clip, smallest], dtype=np.float64)

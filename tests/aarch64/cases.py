@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.detect import drift_state
 from tests.aarch64.inputs import arc, noise, spoiled, table, wave
 
 Told = dict[str, NDArray[Any]]
@@ -110,14 +111,16 @@ def decimate(k: Any, broken: bool) -> Told:
 def drift(k: Any, broken: bool) -> Told:
     values = table(45, 700, 6, broken=broken) / 32.0
     learn = (np.arange(values.size).reshape(values.shape) % 7 != 0).astype(np.uint8)
-    state, out = k.new(6), np.empty((len(values), k.OUTPUTS, 6))
-    k.update(state, values, learn, k.settings(2000.0, 20, 0.01), np.ones(6), out)
-    limits = np.array(k.limits(0.5, 0.1, 20.0, 0.4, 1.2, 0.3, 0.5, k.settings(4e5, 20, 0.01)))
-    rates = np.array([k.sum_rate(5.0, 0.5, 1.0, 0.0), k.wave_rate(0.5, 0.04, 1.0), k.ratio(0.8, 0.6), k.student(1e-6, 7.0)])
+    state, out = drift_state.new(6), np.empty((len(values), k.OUTPUTS, 6))
+    settings = drift_state.settings(2000.0, 20, 0.01)
+    k.update(state, values, learn, settings, np.ones(6), out)
+    limits = np.array(k.limits(0.5, 60.0, 0.3, 0.8, 0.4, 1.2, 0.3, 0.5, drift_state.settings(4e5, 20, 0.01)))
+    rates = np.array([k.sum_rate(5.0, 0.5, 1.0, 1.2, 0.0), k.wave_rate(0.5, 0.04, 1.0), k.student(1e-6, 7.0)])
+    known = np.array([k.ratio(0.8, 0.6), k.ahead(0.8, 0.6), k.bias(0.8), *k.middle(0.5, 60.0, 0.3, 0.8)])
     for c in range(6):
-        k.calibrate(state, c, k.settings(2000.0, 20, 0.01))
-    more = np.array([k.slack(state, c, k.settings(2.0, 1, 0.0, smallest=0.1)) for c in range(6)])
-    return {"state": state, "out": out, "limits": limits, "rates": rates, "more": more}
+        k.calibrate(state, c, settings)
+    more = np.array([k.slack(state, c, drift_state.settings(2.0, 1, 0.0, smallest=0.1)) for c in range(6)])
+    return {"state": state, "out": out, "limits": limits, "rates": rates, "known": known, "more": more}
 
 
 @case("agent.kernels.fft")
@@ -129,6 +132,15 @@ def fft(k: Any, broken: bool) -> Told:
             rows[0, 7], rows[1] = np.nan, 1.0
         told[f"powers_{n}"] = k.Powers(3, n).of(rows).copy()
     return told
+
+
+@case("agent.kernels.dtw")
+def dtw(k: Any, broken: bool) -> Told:
+    a, b = arc(70, 300), arc(80, 300) + 0.2 * noise(57, 80)
+    if broken:
+        a[7] = np.inf
+    work = np.empty((2, 80))
+    return {"distances": np.array([k.dtw(a, b, 10, work), k.dtw(a, b, 0, work), k.dtw(b, b[::2].copy(), 9, work)])}
 
 
 @case("agent.kernels.health")
@@ -170,10 +182,11 @@ def segment(k: Any, broken: bool) -> Told:
         state, idle = k.new_state()
         air, looks = np.zeros(rows, np.bool_), k.every_look()
         if has_speed:
-            looks[k.TOP], looks[k.SHARE], looks[k.LOW] = 24.9, 0.5, 20.0
+            looks[: k.GRID + 1] = 24.9, 0.5, 0.8, 5.0, 0.1
+        usual = np.where(np.arange(40) < 30, 40.0, -np.inf)
         events, start = [], 0
         while start < rows:
-            start, event = k.advance(at * 0.02, load, ok, speed, start, gate, has_speed, 30.0, 0.02, state, idle, air, looks)
+            start, event = k.advance(at * 0.02, load, ok, speed, start, gate, has_speed, 30.0, 0.02, state, idle, air, looks, usual)
             events.append((start, event))
         name = f"{gate}_{has_speed}"
         told |= {f"events_{name}": np.array(events), f"state_{name}": state, f"idle_{name}": idle, f"air_{name}": air}
@@ -199,7 +212,7 @@ def signature(k: Any, broken: bool) -> Told:
     if broken:
         a, b = a[np.isfinite(a)], b[np.isfinite(b)]
     work, beside = np.empty((80, 80)), np.empty(len(b))
-    distances = [k.dtw(a, b, 10, work), k.align(a, b, 10, work, beside), k.dtw(a, b, 0, work), k.dtw(np.full(3, np.nan), b, 5, work)]
+    distance = k.align(a, b, 10, work, beside)
     growing = k.opened()
     k.grow(growing, np.arange(80) * 0.05, np.ascontiguousarray(fresh[:, 1]), 3.0, 0.2)
     limits = np.array([[0.0, 1e3], [-np.inf, 1.0], [0.0, np.nan], [-1.0, 0.0]])
@@ -213,7 +226,7 @@ def signature(k: Any, broken: bool) -> Told:
         "state": state,
         "outside": outside,
     }
-    return told | {"beside": beside, "distances": np.array(distances), "growing": growing}
+    return told | {"beside": beside, "distance": np.array([distance]), "growing": growing}
 
 
 @case("agent.kernels.spectrum")

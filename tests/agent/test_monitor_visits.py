@@ -66,7 +66,7 @@ def test_a_missing_tool_is_told_as_its_visit_ends_and_nothing_else_is() -> None:
     alerts = [event for event in events if isinstance(event, Alert) and event.transition == "raised"]
     assert [(alert.kind, alert.tool) for alert in alerts] == [("missing", "2")]
     assert abs(alerts[0].raised - over) <= EVERY
-    promise = monitor.watch.promise(monitor.watch.state.baselines["S1/P7/r1/T2/~1"])
+    promise = monitor.watch.outlook.promise(monitor.watch.state.baselines["S1/P7/r1/T2/~1"])
     assert promise is not None
     assert promise.missing
     assert monitor.coverage is not None

@@ -18,6 +18,17 @@ def left_over(phi: float, used: float) -> float:
     return max(total / spread, 1.0)
 
 
+def behind(phi: float, used: float) -> float:
+    """Scores by which the limit is farther away: of a step, and of the value's share in the sum that is no walk, at each end."""
+    spread = math.sqrt(1 + used**2 - 2 * used * phi)
+    share = ((1 - used) * phi / (1 - phi) - used) / spread
+    return 2 * 0.583 * math.sqrt(left_over(phi, used)) + 2 * 1.25 * max(share, 0.0)
+
+
+def too_low(phi: float) -> float:
+    return 2 + 4 * phi + (2 * phi**6 if phi > 0 else 0)
+
+
 class Chart:
     """One channel; settings by the kernel's names."""
 
@@ -142,10 +153,12 @@ class Chart:
     def _calibrate(self) -> None:
         freedom, square, product = self._left(None)
         mean, variance = self.prior
-        middle, weight = mean, 1 / variance
-        if freedom >= 4 and square > FLAT:
-            own = min(max(product / square, -0.95), 0.95)
-            own = max(min(own + (2 + 4 * own) / (freedom + 2), 0.98), -0.98)
+        middle, weight, seen = mean, 1 / variance, 0.0
+        estimated = freedom >= 4 and square > FLAT
+        if estimated:
+            own = seen = min(max(product / square, -0.95), 1.0)
+            for _ in range(3):
+                own = max(min(seen + too_low(own) / freedom, 0.98), -0.98)
             mine = freedom / (1 + 10 / freedom) ** 2
             middle = (mean / variance + mine * math.asin(own)) / (1 / variance + mine)
             weight += mine
@@ -159,28 +172,42 @@ class Chart:
         self.ratio = max(left_over(min(coefficient, 0.98), self.phi), measured)
         self.freedom = freedom
         self.s = max(math.sqrt(self._left(self.phi)[1] / freedom) if freedom >= 1 else 0.0, self.floor)
-        k, heavy = self._slack(), max(5.0, freedom / 8)
-        at = np.linspace(-6, 6, 21)
-        shares = (1 + at**2 / heavy) ** (-(heavy + 1) / 2)
-        shares /= shares.sum()
-        ratios = [max(left_over(min(math.sin(min(middle + error * a, math.pi / 2)), 0.98), self.phi), measured) for a in at]
+        k, heavy = self._slack(), max(5.0, freedom / 12)
+        nodes = []
+        for number, at in enumerate(middle + error * np.linspace(-6, 6, 21)):
+            if number and abs(at) > math.pi / 2:
+                continue
+            phi = min(math.sin(max(at, -math.pi / 2)), 0.98)
+            share = math.exp(-((at - mean) ** 2) / (2 * variance))
+            r, fair = left_over(phi, self.phi), 1.0
+            if estimated:
+                deviation = math.sqrt((1 - phi**2 + 25 * phi**2 / freedom) / freedom)
+                share *= stats.t.pdf((seen - phi + too_low(phi) / freedom) / deviation, heavy) / deviation
+                fair = math.sqrt(max(1 - 2 * (r - 1) / freedom, 0.1))
+            # The first autocorrelation of AR(1)-like scores with this long-run variance, and what the wave sees of their sum.
+            first = (r - 1) * (1 - phi) / 2
+            waved = 1 + 2 * first * (1 - self.w) / (1 - phi * (1 - self.w))
+            nodes.append((share, max(r, measured), behind(phi, self.phi), max(waved, measured), fair))
+        total = sum(node[0] for node in nodes)
 
         def sums(h: float) -> float:
             rate = 0.0
-            for share, r in zip(shares, ratios, strict=True):
-                theta = 2 * k / r
+            for share, r, over, _, fair in nodes:
+                theta = 2 * k * fair / r
                 theta /= 1 + tail * theta**2 / 12
-                x = min(theta * (h + 1.166), 700.0)
-                rate += share * min(2 * k * k / r / max(math.exp(x) - x - 1, 1e-300), 1.0)
+                x = min(theta * (h * fair + over), 700.0)
+                rate += share / total * min(2 * (k * fair) ** 2 / r / max(math.exp(x) - x - 1, 1e-300), 1.0)
             return math.log(rate * self.length / 0.7)
 
         def waves(u: float) -> float:
             rate = 0.0
-            for share, r in zip(shares, ratios, strict=True):
-                level = u / math.sqrt(r * self.w / (2 - self.w))
+            for share, _, _, r, fair in nodes:
+                level = u * fair / math.sqrt(r * self.w / (2 - self.w))
                 density = math.exp(-(level**2) / 2) / math.sqrt(2 * math.pi)
-                rate += share * (
-                    self.w if level < 1 else min(self.w * level * density * math.exp(-0.583 * level * math.sqrt(2 * self.w)), self.w)
+                rate += (
+                    share
+                    / total
+                    * (self.w if level < 1 else min(self.w * level * density * math.exp(-0.583 * level * math.sqrt(2 * self.w)), self.w))
                 )
             return math.log(max(rate, 1e-300) * self.length / 0.25)
 
@@ -190,8 +217,9 @@ class Chart:
             self.limit *= max(excess * (1 - 1.28 / math.sqrt(len(self.peaks))) * 2 * k / self.ratio, 1.0)
         width = optimize.bisect(waves, 0.0, 20.0, xtol=1e-11) if waves(20.0) < 0 else 20.0
         n = len(self.lives[-1]) + self._old()
-        if self.limit + 35 * k > max(self.clip, 2 * k + 0.5) * (n * math.log(1 + 35 / n) + self.phi / (1 - self.phi)):
+        if self.limit + 35 * k > max(2.0, 2 * k + 0.5) * (n * math.log(1 + 35 / n) + self.phi / (1 - self.phi)):
             self.limit = math.inf
+        self.down = min(self.down, 0.25 * self.limit)
         near = min(max(math.sin(min(middle + error, math.pi / 2)), 0.0), 0.98)
         values = freedom * (1 - near) / (1 + near)
         true = min(max(coefficient, 0.0), 0.98)
@@ -199,6 +227,8 @@ class Chart:
         deviation = math.sqrt(self.s**2 / (1 + self.phi**2 - 2 * self.phi * true))
         z = float(stats.norm.isf(0.05 / self.length)) * (8 * (values - 1) + 3) / (8 * (values - 1) + 1)
         far = math.sqrt((values - 1) * math.expm1(min(z * z / (values - 1), 600.0))) if values >= 2 else math.inf
-        self.gross = far * deviation * math.sqrt(1 + 1 / max(values, 1.0))
+        near = min(near, 0.894)
+        odd = (3 * self.length / 0.05) ** 0.25 / math.sqrt(2) * math.sqrt(1 - near**2) * near**4
+        self.gross = max(far * math.sqrt(1 + 1 / max(values, 1.0)), odd) * deviation
         self.width = width if freedom * self.w > self.ratio + 1e-6 else math.inf
         self.next = len(self.lives[-1]) + max(1, math.floor(0.25 * (len(self.lives[-1]) + self._old())))
