@@ -36,7 +36,8 @@ UNSTEADY = 0.08
 """Relative change of speed from one reading to the next: constant surface speed stays below at one reading a second
 (`agent.kernels.segment.SLOW_UNSTEADY`)."""
 SETTLE = 1.5
-"""Periods after such a change for which the load is not counted: the reading may be of the run-up still."""
+"""Periods after such a change for which the load is not counted: the reading may be of the run-up still. The reading before it is not
+counted either: the load of a drive moves before the speed that is reported (`agent.kernels.segment.LEARN_DELAY`)."""
 HOLDS = 3.0
 """Periods for which a value stands without a word; rows are filled in while the spindle turns (`agent.segment.fill`)."""
 FEWEST = 4
@@ -103,7 +104,7 @@ class VisitSegmenter(SpindleSegmenter):
         name, now = (frame.program, frame.tool, frame.part), float(frame.time[0])
         if name != self._name:
             if self._here:
-                self._stand(now)
+                self._stand(now, self._speed_of(frame)[:1])
                 yield from self._ended(now)
             named = math.isinf(frame.gap) and frame.gate == 1 and bool(frame.tool) and not frame.section
             here = named and self._latest >= SLOW
@@ -155,23 +156,33 @@ class VisitSegmenter(SpindleSegmenter):
             self._why = self._why or frame.held
         if not frame.ok.all():
             self._why = self._why or "lost"
-        time, load = frame.time, frame.load
-        self._stand(float(time[0]))
-        speed = np.abs(np.where(frame.ok & self._has_speed, frame.speed, self._speed))
-        before = np.concatenate([[self._speed], speed[:-1]])
-        changed = np.where(np.abs(speed - before) > UNSTEADY * np.maximum(speed, 1.0), time, self._steady_since)
-        since = np.maximum.accumulate(changed)
+        time, load, speed = frame.time, frame.load, self._speed_of(frame)
+        self._stand(float(time[0]), speed[:1])
+        changed = self._changed(speed)
+        since = np.maximum.accumulate(np.where(changed, time, self._steady_since))
         self._speed, self._steady_since = float(speed[-1]), float(since[-1])
         turns = speed >= self._minimum_speed if self._has_speed else np.ones(len(time), dtype=bool)
         counts = frame.ok & turns & (time >= since + SETTLE * self._pace) & (not stopped)
-        kept = counts[:-1]
+        kept = counts[:-1] & ~changed[1:]
         if kept.any():
             stood = np.minimum(np.diff(time), HOLDS * self._pace)
             self._keep(np.vstack([load[:-1][kept], stood[kept], _band(speed[:-1][kept])]))
         self._stands = (float(time[-1]), float(load[-1])) if counts[-1] else None
 
-    def _stand(self, now: float) -> None:
-        """The latest row stood until now."""
+    def _speed_of(self, frame: Frame) -> Floats:
+        """(n,) rpm, of either sign; where it is not believed, as it was."""
+        return np.abs(np.where(frame.ok & self._has_speed, frame.speed, self._speed))
+
+    def _changed(self, speed: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """(n,) whether it is another speed than at the row before."""
+        before = np.concatenate([[self._speed], speed[:-1]])
+        changed: np.ndarray[tuple[int], np.dtype[np.bool_]] = np.abs(speed - before) > UNSTEADY * np.maximum(np.maximum(speed, before), 1.0)
+        return changed
+
+    def _stand(self, now: float, speed: Floats) -> None:
+        """The latest row stood until now, when the spindle turns at `speed` (1,)."""
+        if self._stands is not None and self._changed(speed)[0]:
+            self._stands = None
         if self._stands is not None:
             time, load = self._stands
             stood = min(max(now - time, 0.0), HOLDS * self._pace)

@@ -83,13 +83,15 @@ class Log:
         return np.where(last >= 0, values[np.maximum(last, 0)], np.nan) if len(times) else np.full(len(time), np.nan)
 
     def steady(self, spindle: str) -> NDArray[np.bool_]:
-        """(n,) whether a row is far enough from the latest change of speed for its load not to be of the run-up; a missing tool has one."""
+        """(n,) whether a row is far enough from a change of speed for its load not to be of it; without a tool a spindle has it as well."""
         if SPEEDS[spindle] not in self.channels:
             return np.ones(len(self.time), dtype=bool)
         speed, known = self.held(SPEEDS[spindle])
         speed = np.abs(np.where(known == Quality.GOOD, speed, 0.0))
         changed = np.abs(np.diff(speed, prepend=0.0)) > UNSTEADY * np.maximum(speed, 1.0)
-        return self.time - np.maximum.accumulate(np.where(changed, self.time, -np.inf)) >= STEADY
+        settled = self.time - np.maximum.accumulate(np.where(changed, self.time, -np.inf)) >= STEADY
+        # The load of a drive moves before the speed that is reported.
+        return settled & ~np.append(changed[1:], False)
 
     def active(self) -> NDArray[np.float64]:
         """(n,) s from each row to the next during which a program ran (`execution` ACTIVE)."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from agent.detect.coverage import of_operation
 from agent.maintenance import plan
 from agent.model import Alert, Coverage, Cut, Finding, Word
 from agent.monitor import Monitor
@@ -35,7 +34,6 @@ def listen(log: Log) -> Told:
     """One pass."""
     monitor = Monitor(settings(log), plan(DataPaths.find(None)))
     told, words, promised = Told(), dict[str, Word](), dict[str, bool]()
-    options = monitor.settings.monitoring
 
     def hear(events: Iterable[object]) -> None:
         for event in events:
@@ -45,7 +43,7 @@ def listen(log: Log) -> Told:
                 told.words.append(words.get(key, Word.LEARNING))
                 told.promised.append(promised.get(key, False))
                 if (baseline := monitor.watch.state.baselines.get(key)) is not None:
-                    words[key] = of_operation(baseline, options, event.time).word
+                    words[key] = monitor.watch.outlook.cover(baseline, event.time).word
                     promised[key] = (promise := monitor.watch.outlook.promise(baseline)) is not None and promise.missing
             elif isinstance(event, Finding) and not event.finished:
                 told.findings.append(event)

@@ -170,9 +170,10 @@ def test_a_fault_counts_as_found_only_where_the_first_pass_was_silent() -> None:
     assert not adapter.was_told(one, adapter.Told(), adapter.Told(findings=[finding(499.0), finding(505.0, "2"), finding(5000.0)]))
 
 
+@pytest.mark.timeout(300)
 @NEEDS_DATA
-def test_three_real_days_give_every_row(tmp_path: Path) -> None:
-    for day in ("20160511", "20160512", "20160513"):
+def test_two_real_days_give_every_row(tmp_path: Path) -> None:
+    for day in ("20160510", "20160513"):
         name = f"Mazak03_{day}.csv.gz"
         (tmp_path / name).symlink_to(DATA / adapter.SET / name)
     rows = adapter.measure(tmp_path, lambda _share, _what: None)

@@ -97,6 +97,16 @@ def test_a_run_up_is_not_counted() -> None:
     assert found.features.peak < 10.0
 
 
+def test_the_load_that_brakes_before_the_speed_is_told_is_not_counted() -> None:
+    begins = [frame(np.arange(60.0), np.zeros(60), tool="0")]
+    turns = frame(60.0 + np.arange(20.0), [*[1.0] * 19, 80.0], tool="1")
+    stands = frame([80.0, 81.0], [0.0, 0.0], tool="1", speed=0.0)
+    for frames in ([turns, stands, frame([82.0], [0.0], tool="0")], [turns, frame([80.0], [0.0], tool="0", speed=0.0)]):
+        (found,) = cuts([*begins, *frames])
+        assert found.features.peak < 10.0
+        assert found.features.samples == 19
+
+
 @pytest.mark.parametrize(("held", "judged"), [("feed_override", False), ("lost", False), ("feed_hold", True), ("part_interrupted", True)])
 def test_what_may_not_be_judged_holds_the_visit_and_a_stop_counts_as_no_time(held: str, judged: bool) -> None:
     begins = frame(np.arange(60.0), np.zeros(60), tool="0")
