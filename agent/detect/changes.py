@@ -67,11 +67,12 @@ class Changes:
         why = self.revision.opened(program, cut.operation.key) if self._named else ""
         if why == revision.AGAIN:
             self._skipped(cut.opened)
-        held = self.restart.opened() or (why if why == revision.HELD else "")
+        held = self.restart.opened() or (revision.HELD if why in (revision.HELD, revision.NEW) else "")
         self._unfit = {one: why for one, why in self._unfit.items() if not one.startswith(f"{cut.operation.spindle}-")}
         if held:
             self._unfit[cut.id] = held
-        if held or self.revision.reorders(program):
+        # A cut that never came is held alone: what else this part should have is expected as ever.
+        if (held and why != revision.NEW) or self.revision.reorders(program):
             self._order.whole = False
 
     def unfit(self, cut: str) -> str:

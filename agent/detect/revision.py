@@ -24,7 +24,7 @@ from agent.detect.visits import Visit
 
 HELD = "program_changed"
 """Why a cut of an operation in question is held, a key under [reason]."""
-AGAIN = "again"
+AGAIN, NEW = "again", "new"
 ALIKE = 3
 """Parts in a row, alike, after which a change lasts."""
 STAYS = 5
@@ -101,14 +101,15 @@ class Revision:
         return asked is not None and asked.kind == "order"
 
     def opened(self, program: str, key: str) -> str:
-        """A cut opens: why it is held, if its operation is in question (`HELD`) or comes oftener than it ever does (`AGAIN`)."""
+        """A cut opens: why it is held, if its operation is in question (`HELD`), never came (`NEW`) or comes oftener than ever (`AGAIN`)."""
         self._now.append(key)
         asked = self.state.asked.get(program)
         if asked is not None:
             return HELD if asked.kind == "order" and key in asked.keys else ""
         steady = self.state.steady.get(program)
-        # One that is not known at all says nothing of where the program was started.
-        return AGAIN if self._sound and steady and self._now.count(key) > steady.count(key) > 0 else ""
+        if not (self._sound and steady and self._now.count(key) > steady.count(key)):
+            return ""
+        return AGAIN if key in steady else NEW
 
     def unsee(self, key: str) -> None:
         """What opened was no cut."""

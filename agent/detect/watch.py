@@ -144,11 +144,11 @@ class Watch:
         """A part has ended: what did not come, what wears, what moved together. `whole`: nothing of it was missed by the agent."""
         known = self.state.baselines
         out: list[Finding | Indicator] = []
+        self.changes.ended(known, self._time)
         for baseline in known.values():
             watched = whole and self.order.whole and baseline.key not in self.state.bad
             if watched and baseline.program == self.order.program:
                 baseline.came = [*baseline.came, baseline.key in self.order.seen][-PARTS:]
-        self.changes.ended(known, self._time)
         out.extend(self._absent(self.order.ended(known, whole=whole), self._time, part))
         self.priors = priors(self.state.baselines.values())
         self.p = self.drift.retarget(probability(self._alarms_per_hour, self.state.pace.evaluations_per_hour()))

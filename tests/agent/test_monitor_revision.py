@@ -66,7 +66,7 @@ def test_a_new_operation_is_held_from_its_first_cut_on_and_asked_for() -> None:
     events += feed(monitor, part(block, 18, 30))
     assert raised(events) == []
     cuts = [event for event in events if isinstance(event, Cut) and event.phase == "closed" and event.operation.tool == "2"]
-    assert {cut.held for cut in cuts if cut.features.samples > 8} == {"restart", revision.HELD}
+    assert {cut.held for cut in cuts if cut.features.samples > 8} == {revision.HELD}
     assert [baseline.good for baseline in monitor.watch.state.baselines.values() if baseline.tool == "2"] == [0]
 
 
