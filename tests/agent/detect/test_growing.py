@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import msgspec
 import numpy as np
 
 from agent.maintenance import plan
@@ -54,3 +55,12 @@ def test_a_hard_spot_in_a_light_stretch_is_told_in_the_same_cut_with_its_picture
 def test_good_cuts_with_a_step_and_one_that_comes_a_little_later_raise_nothing() -> None:
     assert run(stepped(HARD + 9, None))[1] == []
     assert run(stepped(HARD + 1, (0.75, 0.85)))[1] == []
+
+
+def test_how_readings_come_in_pieces_does_not_matter() -> None:
+    def told(piece: int) -> list[bytes]:
+        monitor = Monitor(settings(), PLAN)
+        events = [e for part in pieces(stepped(HARD + 2, (0.75, 1.5)), itertools.repeat(piece)) for e in monitor.feed(part)]
+        return [msgspec.json.encode(event) for event in events + monitor.finish()]
+
+    assert told(3) == told(64) == told(10**7)
