@@ -229,14 +229,27 @@ def proof(args: argparse.Namespace) -> None:
         )
 
 
-def wear_rows(tools: int) -> None:
+def wear_rows(args: argparse.Namespace) -> None:
     """Wear in healthy cuts, and in ramps."""
+    ramps = min(5 * args.wear, 100)
     for cell, (phi, tail) in enumerate(itertools.product(PHIS, TAILS)):
-        found = worn(phi, tail, tools, cell)
-        told = [i - RAMP_FROM for i in worn(phi, tail, 5 * tools, cell, ramp=True)]
+        if (args.phi and phi not in args.phi) or (args.tails and tail not in args.tails):
+            continue
+        found = worn(phi, tail, args.wear, cell)
+        told = [i - RAMP_FROM for i in worn(phi, tail, ramps, cell, ramp=True)]
         told = [cuts for cuts in told if cuts >= 0]
-        row = {"ar": phi, "tails": tail, "tools": tools, "cuts": WEAR_CUTS, "worn": len(found), "ramps": 5 * tools}
-        print(json.dumps({**row, "told": len(told), "delay": float(np.median(told)) if told else None}), flush=True)
+        low, high = wilson(len(found), args.wear)
+        row = {
+            "ar": phi,
+            "tails": tail,
+            "tools": args.wear,
+            "cuts": WEAR_CUTS,
+            "worn": len(found),
+            "low": round(low, 3),
+            "high": round(high, 3),
+        }
+        row |= {"ramps": ramps, "told": len(told), "within_50": sum(cuts <= 50 for cuts in told)}
+        print(json.dumps({**row, "delay": float(np.median(told)) if told else None}), flush=True)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -253,7 +266,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args(argv)
     if args.wear:
-        wear_rows(args.wear)
+        wear_rows(args)
         return 0
     if args.proof:
         proof(args)
