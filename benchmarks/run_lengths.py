@@ -39,6 +39,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
+from scipy import stats
 
 from agent.budget import alarms_per_hour
 from agent.detect import wear
@@ -124,13 +125,11 @@ def each(cell: Cell, teach_ins: int, ways: int) -> dict[str, object]:
 
 
 def long(cell: Cell, teach_ins: int) -> dict[str, object]:
-    """Alarms over budget in 8 T or T cuts."""
+    """Alarms over budget in 8 T or T cuts: each has many ways to an alarm, so that Student's bounds of the mean of the teach-ins hold."""
     cuts = int(cell.length * (8 if cell.length < 1e4 else 1))
     rates = cell.taught(3, teach_ins).alarms(cuts, cell.split) * (cell.length / cuts)
-    low, high = bounds(rates)
-    return {
-        "long": round(float(rates.mean()), 3), "long_low": round(low, 3), "long_high": round(high, 3), **shares("long", rates)
-    }  # fmt: skip
+    mean, half = float(rates.mean()), float(stats.t.ppf(0.975, len(rates) - 1) * rates.std(ddof=1) / math.sqrt(len(rates)))
+    return {"long": round(mean, 3), "long_low": round(mean - half, 3), "long_high": round(mean + half, 3), **shares("long", rates)}
 
 
 def shares(name: str, rates: Vector) -> dict[str, object]:
