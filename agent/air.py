@@ -74,15 +74,19 @@ class Air:
 
     @staticmethod
     def _several(now: _Spindle, frame: Frame, air: np.ndarray[tuple[int], np.dtype[np.bool_]], dark: float) -> None:
+        if not air.any():
+            return
         begins = air.copy()
         # A run begins at the row after one that was no air, or at one that came after a gap.
         begins[1:] &= ~air[:-1] | (frame.time[1:] - frame.time[:-1] > dark)
         begins[0] &= not now.lasts or bool(frame.time[0] - now.time > dark)
-        starts = np.flatnonzero(begins).tolist()
-        if air[0] and not begins[0]:
-            now.runs[-1] = now.runs[-1]._replace(last=float(frame.time[_end(air, begins, 0)]))
-        for start in starts:
-            last = _end(air, begins, start)
+        # ... and ends at the last row before another begins, or before one that is no air.
+        ends = air.copy()
+        ends[:-1] &= begins[1:] | ~air[1:]
+        starts, lasts = begins.nonzero()[0].tolist(), ends.nonzero()[0].tolist()
+        if len(lasts) > len(starts):
+            now.runs[-1] = now.runs[-1]._replace(last=float(frame.time[lasts.pop(0)]))
+        for start, last in zip(starts, lasts, strict=True):
             now.runs.append(Run(float(frame.time[start]), float(frame.time[last]), float(frame.speed[start])))
 
     def follow(self, spindle: str, cut: Cut) -> None:
@@ -113,6 +117,10 @@ class Air:
                 return max(run.first, start), last
         return None
 
+    def runs(self, spindle: str) -> tuple[Run, ...]:
+        """Its latest stretches of air, as far as they are remembered, the latest last; it may go on."""
+        return tuple(self._spindles[spindle].runs)
+
     def speed(self, spindle: str) -> float:
         """Latest that was believed, rpm; NaN: none yet, or no speed is read."""
         return self._spindles[spindle].speed
@@ -120,9 +128,3 @@ class Air:
     def cut(self, spindle: str) -> Cut | None:
         """The cut that is open, as it was last told."""
         return self._spindles[spindle].cut
-
-
-def _end(air: np.ndarray[tuple[int], np.dtype[np.bool_]], begins: np.ndarray[tuple[int], np.dtype[np.bool_]], start: int) -> int:
-    """Last row of the run that begins (or goes on) at row `start`."""
-    ends = np.flatnonzero(~air[start + 1 :] | begins[start + 1 :])
-    return start + int(ends[0]) if len(ends) else len(air) - 1

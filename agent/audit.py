@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from agent.commands import Acknowledge, Command, CommandResult, Correct, FalseAlarm, Measure, StillGood, TickStep, ToolChanged, UndoTuning
+from agent.commands import (
+    Acknowledge,
+    Command,
+    CommandResult,
+    Correct,
+    FalseAlarm,
+    Measure,
+    ProgramChanged,
+    StillGood,
+    TickStep,
+    ToolChanged,
+    UndoProgram,
+    UndoTuning,
+)
 from agent.store import Audit
 
 
@@ -19,6 +32,10 @@ def audit(command: Command, result: CommandResult, time: float, door: str) -> Au
             action, subject = "undo_tuning", command.tuning
         case ToolChanged():
             action, subject = "tool_changed", " ".join(filter(None, (command.tool, command.reason)))
+        case ProgramChanged():
+            action, subject = "program_changed", " ".join(filter(None, (command.program, command.answer)))
+        case UndoProgram():
+            action, subject = "undo_program", command.program
         case Measure():
             action, subject = "measure", f"{command.tool} {command.vb:g} mm"
         case StillGood():

@@ -52,6 +52,24 @@ class ToolChanged(msgspec.Struct, frozen=True, kw_only=True, tag="tool_changed",
     id: str = ""
 
 
+class ProgramChanged(msgspec.Struct, frozen=True, kw_only=True, tag="program_changed", tag_field="command", forbid_unknown_fields=True):
+    """Whether this program was changed, asked or not. `yes`: its operations are learned anew, what was known is kept and can be taken back;
+    `no`, if it was asked: they stay, and cuts that differ are held. `program`: '' where the control names none."""
+
+    program: str
+    answer: Literal["yes", "no"] = "yes"
+    by: str = ""
+    id: str = ""
+
+
+class UndoProgram(msgspec.Struct, frozen=True, kw_only=True, tag="undo_program", tag_field="command", forbid_unknown_fields=True):
+    """Take back that this program was changed: what was known before is judged by again, what was learned since is forgotten."""
+
+    program: str
+    by: str = ""
+    id: str = ""
+
+
 class Measure(msgspec.Struct, frozen=True, kw_only=True, tag="measure", tag_field="command", forbid_unknown_fields=True):
     """Flank wear of the tool in this position, as somebody measured it. `vb`: mm."""
 
@@ -82,7 +100,7 @@ class TickStep(msgspec.Struct, frozen=True, kw_only=True, tag="tick_step", tag_f
     id: str = ""
 
 
-Command = Acknowledge | FalseAlarm | Correct | UndoTuning | ToolChanged | Measure | StillGood | TickStep
+Command = Acknowledge | FalseAlarm | Correct | UndoTuning | ToolChanged | ProgramChanged | UndoProgram | Measure | StillGood | TickStep
 
 
 class CommandResult(msgspec.Struct, frozen=True, kw_only=True):

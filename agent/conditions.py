@@ -208,7 +208,7 @@ class Conditions:
         figures = [Figure(name, "", unit) for name, unit, _ in (polled.channels[place] for place in places)]
         width = self._width("spindle", polled.condition.channel) if self._width is not None else 1.0
         finding = polled.condition.take(time, speed, figures, medians, width)
-        return [] if finding is None else [finding]
+        return [*polled.condition.indicator(time), *([] if finding is None else [finding])]
 
     def _grouped(self, group: _Group, rows: Rows) -> list[Finding | Indicator]:
         """Every row in which one of the channels was read, if it comes late enough after the one before."""

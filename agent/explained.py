@@ -77,7 +77,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     basis: Literal["chance", "rule", "state", "due"]
     """What its limit rests on: the budget; a fixed rule whose rate is not known; none, a state was looked at"""
     chance: float
-    """That one judgement is false at most, at a limit that rests on the budget, before the operator's word widened it"""
+    """That one judgement is false at most, at the limit that spoke, before the operator's word widened it; 0: its rate is not known"""
     width: float
     """Of the limit by the operator's word, as a multiple of what the budget gives"""
     judged_false: int
@@ -114,6 +114,12 @@ class OperationView(msgspec.Struct, frozen=True, kw_only=True):
     """s"""
     smallest_change: float | None
     """Smallest lasting rise of the work that shows, fraction"""
+    smallest_fall: float | None
+    """Smallest lasting fall of the work that shows, fraction; None: none yet"""
+    rise_cuts: int
+    """Passes in which that rise shows"""
+    fall_cuts: int
+    """... and that fall, in half of the cases"""
     wear_limit: float | None
     """Fraction"""
     undercut: float | None

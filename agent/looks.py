@@ -142,7 +142,8 @@ class Looks:
         self._looked = self._end
         values = _figures(record, self._rate)
         finding = self.condition.take(self._end, self._rpm, named(record.shape[1]), values, width)
-        out = self._said("trend", self._zoned(finding, math.exp(max(values[i] for i in _velocities(record.shape[1])))))
+        out: list[Finding | Indicator] = [*self.condition.indicator(self._end)]
+        out += self._said("trend", self._zoned(finding, math.exp(max(values[i] for i in _velocities(record.shape[1])))))
         if self._spindle.bearings and self._rate >= LOWEST_RATE and len(record) >= _whole(self._rate):
             for item in self.bearings.take(self._end, record[: _whole(self._rate)], self._rate, self._rpm, width):
                 out.extend(self._said("bearing", item) if isinstance(item, Finding) else [item])

@@ -137,6 +137,9 @@ class Finding(_Noun, frozen=True, kw_only=True):
     evidence: Evidence
     cut: str = ""
     finished: bool = False
+    chance: float | None = None
+    """That one judgement is false at most, at the limit that spoke before the operator's word widened it: its share of the budget. None:
+    the limit does not rest on the budget, and its rate is not known"""
 
 
 class Alert(_Noun, frozen=True, kw_only=True):

@@ -188,7 +188,7 @@ class MonitoringOptions(_Table, frozen=True, kw_only=True):
     learn_cuts: int = 5
     """Good cuts before gross limits are set: PROVISIONAL."""
     monitor_cuts: int = 20
-    """Good cuts before an operation counts as MONITORING."""
+    """Good cuts before slow drift is judged, and an operation may count as MONITORING."""
 
 
 class BrokerOptions(_Table, frozen=True, kw_only=True):

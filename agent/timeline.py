@@ -206,7 +206,10 @@ class Timeline:
             if self._numeric[column]:
                 continue
             values = wide[:, column]
-            worded = (values < 0) & (values == np.floor(values)) & (-values <= len(words))
+            negative = values < 0
+            if not negative.any():
+                continue
+            worded = negative & (values == np.floor(values)) & (-values <= len(words))
             if worded.any():
                 values[worded] = table[(-values[worded]).astype(np.intp)]
 

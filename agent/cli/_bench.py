@@ -13,7 +13,7 @@ import numpy as np
 
 from agent.cli import _bench_full as full
 from agent.cli import _bench_peers as peers
-from agent.kernels import adwin, charts, control, robust, segment, signature, vibration, whiten
+from agent.kernels import adwin, charts, control, dtw, robust, segment, signature, vibration, whiten
 from agent.kernels.bearing import BearingLines
 from agent.kernels.decimate import Record
 from agent.kernels.spectrum import Spectrum
@@ -119,14 +119,14 @@ def _wire() -> list[Case]:
     n = 10_000
     time = np.arange(n) * 0.1
     load = np.where(time % 20 < 12, 40.0, 8.0) + rng.normal(size=n) * 0.5
-    ok, speed, air = np.ones(n, np.bool_), np.full(n, 3000.0), np.zeros(n, np.bool_)
+    ok, speed, air, usual = np.ones(n, np.bool_), np.full(n, 3000.0), np.zeros(n, np.bool_), np.zeros(0)
 
     def walk() -> None:
         figures, table = segment.new_state()
         looks = segment.every_look()
         at = 0
         while at < n:
-            at, _ = segment.advance(time, load, ok, speed, at, 1, 1, 30.0, 0.0, figures, table, air, looks)
+            at, _ = segment.advance(time, load, ok, speed, at, 1, 1, 30.0, 0.0, figures, table, air, looks, usual)
 
     return [
         Case(
@@ -365,7 +365,7 @@ def _curves() -> list[Case]:
             "us_cut",
             lambda: signature.exceed(np.zeros((4, 4)), centre, spread, floor, curves[1], 0, 3.0, math.inf, 3, told),
         ),
-        Case("dtw", "us_cut", lambda: signature.dtw(first, second, 20, rows), 1.0, {"python": (lambda: peers.dtw(slow, usual, 20), 1.0)}),
+        Case("dtw", "us_cut", lambda: dtw.dtw(first, second, 20, rows), 1.0, {"python": (lambda: peers.dtw(slow, usual, 20), 1.0)}),
         Case(
             "grow",
             "us_cut",

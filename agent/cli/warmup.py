@@ -20,7 +20,7 @@ from agent.cli import Say
 from drivers import jit
 from drivers.clock import SystemClock
 
-APART = frozenset({"adwin", "bearing", "centre", "charts", "control", "decimate", "robust", "spectrum", "whiten"})
+APART = frozenset({"adwin", "bearing", "centre", "charts", "control", "decimate", "robust", "signature", "spectrum", "whiten"})
 """Files of agent/kernels that nothing on the pass uses: a first start does not wait for them. `bench` compiles them when it is run."""
 
 TOGETHER = frozenset({"centre", "decimate", "fft", "vibration", "spectrum", "bearing"})

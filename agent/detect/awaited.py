@@ -42,6 +42,8 @@ class Awaited:
         self.waits: dict[str, list[Wait]] = {}
         """By operation, the latest last; survives a restart"""
         self._tool: dict[str, str] = {}
+        self._present: set[tuple[str, str]] = set()
+        """Tools that were in, in this part"""
         self._air: dict[str, float] = {}
         self._visits: dict[tuple[str, str], int] = {}
         self._whole: dict[str, None] = {}
@@ -52,6 +54,7 @@ class Awaited:
         """A tool is in; called before the rows are looked at. Returns the one that has just left; '': none, or it was not watched whole."""
         before = self._tool.get(spindle, "")
         left = ""
+        self._present.add((spindle, tool))
         if tool != before:
             left = before if spindle in self._whole else ""
             self._tool[spindle] = tool
@@ -107,9 +110,14 @@ class Awaited:
         visit = self._visits.get((spindle, left), 0)
         return [key for key in keys if self._is(key, spindle, left, known) and self._known(key) and self.waits[key][-1].visit <= visit]
 
+    def came(self, spindle: str, tool: str, visit: int) -> bool:
+        """Whether this tool was called so often in the part that runs; for 0: whether it was in at all."""
+        return self._visits.get((spindle, tool), 0) >= visit if visit else (spindle, tool) in self._present
+
     def begin(self) -> None:
         """The next part begins; the tool that is in was not called in it."""
         self._visits.clear()
+        self._present = set(self._tool.items())
 
     def doubt(self) -> None:
         """Something was missed: until each spindle's next tool is called nothing is awaited."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import msgspec
 import numpy as np
 
-from agent.detect.middle import Curve, band, winsorised
+from agent.detect.middle import Curve, band, median, winsorised
 from agent.detect.neighbours import Neighbours, anchor_again
 from agent.model import Cut, EnvelopeView
 
@@ -154,7 +154,7 @@ class Baseline(msgspec.Struct):
     @property
     def new_tool(self) -> float | None:
         """log(work) of the new tool, None until three of its cuts were good."""
-        return float(np.median(self.anchor)) if len(self.anchor) >= ANCHOR_MINIMUM else None
+        return median(self.anchor) if len(self.anchor) >= ANCHOR_MINIMUM else None
 
     @property
     def repeatability(self) -> float:
@@ -195,10 +195,11 @@ class Baseline(msgspec.Struct):
         return math.log(cut.features.work) - anchor if anchor is not None and cut.features.work > 0.0 else None
 
     def count(self, cut: Cut) -> None:
-        """A cut has closed, good or not: the tool has made one more."""
+        """A closed cut, good or not; the run-up of a spindle does not wear its tool."""
         self.seen += 1
-        self.tool_cuts += 1
-        self.cutting_time += cut.features.duration
+        if cut.held != "run_up":
+            self.tool_cuts += 1
+            self.cutting_time += cut.features.duration
 
     def learn(self, cut: Cut, noise: float) -> None:
         """Take a good, closed cut in."""
@@ -303,6 +304,6 @@ def priors(baselines: Iterable[Baseline]) -> Priors:
     dof = min(PRIOR_DOF, sum(b.good - 1 for b in known))
 
     def prior(values: list[float]) -> Prior:
-        return Prior(float(np.median(values)), dof)
+        return Prior(median(values), dof)
 
     return Priors(prior([b.work.sd for b in known]), prior([b.peak.sd for b in known]), prior([b.repeatability for b in known]))

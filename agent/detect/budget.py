@@ -111,6 +111,9 @@ def t_quantile(p: float, nu: int) -> float:
             return high
     for _ in range(80):
         middle = 0.5 * (low + high)
+        if middle in (low, high):
+            # Neighbours: nothing moves any more.
+            break
         if t_tail(middle, nu) > p:
             low = middle
         else:

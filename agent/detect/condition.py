@@ -15,7 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from agent.detect.trend import FIRST, FLOOR, LIMIT, Rise, Trend, TrendState
-from agent.model import Evidence, Finding
+from agent.model import Evidence, Finding, Indicator
 
 SAME = math.log(1.04)
 """Log ratio of two speeds that are one: a drive under a belt gives way by 2 to 3 %."""
@@ -73,6 +73,7 @@ class Condition:
         self._p = p
         self._trends: list[tuple[SpeedState, Trend]] = []
         self._latest: SpeedState | None = None
+        self._score = math.nan
 
     @property
     def told(self) -> bool:
@@ -91,12 +92,18 @@ class Condition:
         if trend.state is not before:
             at.trend, at.since = trend.state, time
         at.used = time
-        self._latest = at
+        self._latest, self._score = at, rise.score
         if rise.changed == "begun":
             return self._finding(time, at, trend, rise, figures, finished=False)
         if rise.changed == "over" and not self.told:
             return self._finding(time, at, trend, rise, figures, finished=True)
         return None
+
+    def indicator(self, time: float) -> list[Indicator]:
+        """What the latest look at `time` came to, of all figures together, in widths; nothing while it is learned."""
+        if not math.isfinite(self._score):
+            return []
+        return [Indicator(time=time, channel=self.channel, operation="", tool="", name="condition_score", value=self._score)]
 
     def unmark(self) -> None:
         """What was told was false: it may be told again."""
@@ -159,6 +166,7 @@ class Condition:
             threshold=math.exp(FLOOR * rise.limit),
             evidence=evidence,
             finished=finished,
+            chance=self._p,
         )
 
 

@@ -34,6 +34,29 @@ def of_operation(baseline: Baseline, options: MonitoringOptions, time: float, he
     return Coverage(time=time, scope=scope, word=Word.MONITORING, n=baseline.good, of=options.monitor_cuts)
 
 
+class Words:
+    """`of_operation`, worked out anew only where a cut or a part has changed what is known of an operation; its time is that of then.
+
+    Parameters
+    ----------
+    options: [monitoring].
+    """
+
+    def __init__(self, options: MonitoringOptions) -> None:
+        self._options = options
+        self._known: dict[str, tuple[Baseline, list[bool], tuple[int, int, int], Coverage]] = {}
+
+    def of(self, baseline: Baseline, time: float) -> Coverage:
+        """Of one operation. Every cut that closes counts in `seen`; `came` is another list after each part."""
+        counts = (baseline.seen, baseline.good, baseline.blind)
+        known = self._known.get(baseline.key)
+        if known is not None and known[0] is baseline and known[1] is baseline.came and known[2] == counts:
+            return known[3]
+        word = of_operation(baseline, self._options, time)
+        self._known[baseline.key] = (baseline, baseline.came, counts, word)
+        return word
+
+
 def of_machine(operations: Sequence[Coverage], *, off: bool, lost: str, held: str, unwatched: str, time: float) -> Coverage:
     """The word of the header.
 

@@ -9,6 +9,7 @@ counts as not moving (`fusion.FLAT`). It is the shop's choice, not a statistical
 
 from __future__ import annotations
 
+import functools
 import math
 
 import msgspec
@@ -38,6 +39,8 @@ AMONG = 0.36
 WITHIN = int(charts.WITHIN)
 """Cuts within which a shift of `SIGMAS` must be told, or the chart counts as not supported (issue 5, Show: the real run length)."""
 SIGMAS = 2.0
+MOST = 1000
+"""Good cuts beyond which it is not promised that an operation will ever support its run length."""
 
 
 class DriftState(msgspec.Struct):
@@ -79,6 +82,12 @@ def supported(n: int, phi: float, run_length: float) -> bool:
     return visible(n, phi, run_length) <= SIGMAS
 
 
+@functools.lru_cache(maxsize=256)
+def enough(phi: float, run_length: float, least: int = 20) -> int:
+    """Good cuts, `least` or more, from which on this run length is supported; 0: not within `MOST`."""
+    return next((n for n in range(least, MOST, 5) if supported(n, phi, run_length)), 0)
+
+
 def chart_settings(run_length: float, fewest: int, smallest: float) -> NDArray[np.float64]:
     """What the charts of this file run with; `smallest`: the smallest fall that is told, as a fraction."""
     return drift_state.settings(run_length, fewest, SPREAD_FLOOR, smallest=-math.log1p(-smallest), slack=SLACK, weight=WEIGHT, clip=CLIP)
@@ -96,6 +105,7 @@ class Drift:
 
     def __init__(self, p: float, fewest: int, smallest: float = 0.05) -> None:
         self._settings = chart_settings(1.0 / p, fewest, smallest)
+        self._smallest = -math.log1p(-smallest)
         self._columns: dict[str, int] = {}
         self._state = drift_state.new(0)
         self._told: dict[str, float] = {}
@@ -103,7 +113,8 @@ class Drift:
 
     def retarget(self, p: float) -> float:
         """Another share of the budget, which is handed back: the limits follow when they are next made anew."""
-        self._settings[charts.RUN_LENGTH] = 1.0 / p
+        if self._settings[charts.RUN_LENGTH] != 1.0 / p:
+            self._settings[charts.RUN_LENGTH] = 1.0 / p
         return p
 
     def take(self, baseline: Baseline, work: float, time: float, part: int, wider: float = 1.0) -> Finding | None:
@@ -129,7 +140,15 @@ class Drift:
         change = float(out[0, charts.CHANGE, 0])
         self._told[key] = -change
         return _finding(
-            baseline, time, part, wider * float(out[0, charts.LEVEL, 0]), change, wider, int(out[0, charts.SINCE, 0]), finished=False
+            baseline,
+            time,
+            part,
+            wider * float(out[0, charts.LEVEL, 0]),
+            change,
+            wider,
+            int(out[0, charts.SINCE, 0]),
+            finished=False,
+            chance=charts.SHARES[int(out[0, charts.EVENT, 0]) - 1] / float(self._settings[charts.RUN_LENGTH]),
         )
 
     def renew(self, key: str) -> None:
@@ -144,6 +163,16 @@ class Drift:
         if column is None or not baseline.work.values or self._state[charts.N, column] < 1.0:
             return None
         return float(np.mean(baseline.work.values[-RECENT:])) - float(self._state[charts.NOW, column])
+
+    def sees(self, key: str) -> float:
+        """Smallest lasting fall, as a fraction, that this operation's chart tells within `WITHIN` cuts in half of the cases; inf: none yet.
+
+        What is told is the fall since it began, of which a part is learned meanwhile: what is left has to be `smallest_drift`.
+        """
+        column = self._columns.get(key)
+        if column is None or not math.isfinite(told := self._told_from(column)):
+            return math.inf
+        return -math.expm1(-max(told, self._smallest * WITHIN / self._left(column)))
 
     def tells(self, key: str) -> bool:
         """Whether this operation stands off by what was found, and has not come back."""
@@ -177,6 +206,22 @@ class Drift:
         self._told = {key: saved.falls.get(key, 0.0) for key in saved.told}
         self._free = []
 
+    def _told_from(self, column: int) -> float:
+        """Fall, log, at which the sum reaches the limit that it has now within `WITHIN` cuts on average; inf: none. As `visible`, with this
+        operation's own spread and what its own history added."""
+        one = self._state[:, column]
+        spread, used = float(one[charts.SPREAD]), float(one[charts.PHI])
+        if not (one[charts.N] + one[charts.OLD_N] > 0.0 and spread > 0.0 and math.isfinite(one[charts.LIMIT])):
+            return math.inf
+        k = charts.slack(self._state, column, self._settings)
+        score = (float(one[charts.LIMIT]) + k * WITHIN) / (self._left(column) + used / (1.0 - used))
+        return score * spread / (1.0 - used) if score <= max(CLIP, 2.0 * k + 0.5) else math.inf
+
+    def _left(self, column: int) -> float:
+        """Of a shift of 1 that lasts `WITHIN` cuts, the sum of what is not learned meanwhile."""
+        n = float(self._state[charts.N, column] + self._state[charts.OLD_N, column])
+        return n * math.log1p(WITHIN / n)
+
     def _others(self, column: int) -> tuple[float, float]:
         """Arcsin of the autocorrelation that the machine's other operations have, and its variance: their spread among themselves (the
         moment estimate of R. DerSimonian and N. Laird, Controlled Clinical Trials 7 (1986) 177-188), and what so few of them leave open."""
@@ -204,7 +249,16 @@ class Drift:
 
 
 def _finding(
-    baseline: Baseline, time: float, part: int, score: float, change: float, wider: float, since: int, *, finished: bool
+    baseline: Baseline,
+    time: float,
+    part: int,
+    score: float,
+    change: float,
+    wider: float,
+    since: int,
+    *,
+    finished: bool,
+    chance: float | None = None,
 ) -> Finding:
     """`score` and its threshold: the sum in limits of the budget, so 1 is what the budget allows."""
     return about(
@@ -221,4 +275,5 @@ def _finding(
         },
         severity="warning",
         finished=finished,
+        chance=chance,
     )

@@ -16,6 +16,7 @@ from agent.detect.baseline import Baseline
 from agent.detect.budget import prediction_factor
 from agent.detect.finding import about
 from agent.model import Cut, Finding
+from drivers.model import Floats
 
 BAND = 3.0
 """Robust standard deviations of the band's half-width."""
@@ -32,6 +33,9 @@ NEVER = 0.3
 """Share of the work that good cuts have done by now, below which the load has never come: a missing tool, not one that broke."""
 AROUND = 0.2
 """s by which a cut may be early or late: of the band within this the lowest value counts."""
+ROUNDING = 1e-6
+"""Places by which a moment may be put off by rounding."""
+NOWHERE = np.zeros(0)
 
 
 class Envelope:
@@ -45,6 +49,7 @@ class Envelope:
     def __init__(self, p: float) -> None:
         self._p = p
         self._low: dict[str, tuple[int, float]] = {}
+        self._usual: dict[str, tuple[tuple[float, ...], Floats]] = {}
 
     def look(self, cut: Cut, baseline: Baseline, noise: float) -> Finding | None:
         """One look at a growing cut; a closed one is forgotten."""
@@ -97,6 +102,16 @@ class Envelope:
             cut=cut.id,
         )
 
+    def usual(self, baseline: Baseline) -> Floats:
+        """(places,) what `places` says of the band of an operation, worked out once a band; empty: nothing is judged."""
+        if baseline.banded < FEWEST or baseline.grid <= 0.0:
+            return NOWHERE
+        band, usual = self._usual.get(baseline.key, (None, NOWHERE))
+        if band is not baseline.low:
+            usual = places(baseline.low, baseline.high, baseline.grid)
+            self._usual[baseline.key] = baseline.low, usual
+        return usual
+
     def untold(self, cut: str) -> None:
         """Looks at this cut at which its load was not low."""
         self._low.pop(cut, None)
@@ -118,11 +133,29 @@ class Envelope:
         return min(float(np.min(middle - 0.5 * (highs - lows) * factor / BAND)), GONE * usual), usual
 
 
-def lowest(baseline: Baseline) -> float:
-    """Load above idle, unit of the load, from which on no place of the cut is judged as too low; -inf where nothing is judged."""
-    if baseline.banded < FEWEST:
-        return -math.inf
-    return GONE * (0.5 * float(np.max(np.add(baseline.low, baseline.high))) - baseline.idle)
+def places(low: tuple[float, ...], high: tuple[float, ...], grid: float) -> Floats:
+    """Load, unit of the load, of which a growing cut must have less than `GONE` above idle to be low, at each place of `grid` s.
+
+    `_limits` takes the least of the band's middle within `AROUND`: of all moments that fall into a place, the largest of these. -inf where
+    it says nothing at any of them.
+    """
+    middle = 0.5 * (np.array(low) + np.array(high))
+    n, around = len(middle), AROUND / grid
+    # All windows of moments within place k reach from k + start, or before, to k + stop, or beyond.
+    start, stop = math.floor(1.5 - around + ROUNDING), math.ceil(around - 0.5 - ROUNDING)
+    out = np.full(n, -math.inf)
+    first, last = max(-start, 0), n - stop
+    if first >= last:
+        return out
+    least = out[first:last]
+    if start > stop:
+        some = np.arange(first, last)
+        least[:] = np.maximum(middle[np.minimum(some + start, n - 1)], middle[some + stop])
+        return out
+    least[:] = middle[first + start : last + start]
+    for k in range(start + 1, stop + 1):
+        np.minimum(least, middle[first + k : last + k], out=least)
+    return out
 
 
 def _expected(cut: Cut, baseline: Baseline) -> float:

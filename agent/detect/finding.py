@@ -37,6 +37,7 @@ def about(
     severity: Severity = "urgent",
     cut: str = "",
     finished: bool = False,
+    chance: float | None = None,
 ) -> Finding:
     """`cut`: id of the one that it was found in; '': of none. The rest as in `Finding`."""
     return Finding(
@@ -52,6 +53,7 @@ def about(
         evidence=evidence,
         cut=cut,
         finished=finished,
+        chance=chance,
     )
 
 

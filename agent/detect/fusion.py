@@ -40,6 +40,8 @@ class ToolLevel(msgspec.Struct, frozen=True):
     new_part: int
     """Part in which the tool was new"""
     n_baseline: int
+    chance: float | None = None
+    """That one judgement is false at most at this limit"""
 
 
 def decide(levels: Mapping[str, ToolLevel], time: float, part: int) -> list[Finding]:
@@ -165,4 +167,5 @@ def _wear(tool: ToolLevel, others: Sequence[ToolLevel], time: float, part: int) 
             "others_flat": sum(1 for other in others if abs(other.level) <= FLAT),
             "others_total": len(others),
         },
+        chance=tool.chance,
     )

@@ -33,6 +33,7 @@ class Growing:
         self._ceilings = ceilings
         self._passes = passes
         self._envelope = Envelope(p)
+        self._limits = looks.Limits(options)
         self._over: dict[str, int] = {}
 
     def look(self, cut: Cut, baseline: Baseline, noise: float, prior: Prior, p: float) -> Finding | None:
@@ -49,7 +50,7 @@ class Growing:
 
     def bounds(self, baseline: Baseline, prior: Prior, p: float) -> looks.Bounds:
         """Which looks at an open cut of this operation need not be told."""
-        return looks.bounds(baseline, prior, p, self._options, self._ceilings.top(baseline))
+        return self._limits.of(baseline, prior, p, self._envelope.usual(baseline), self._ceilings.top(baseline))
 
     def untold(self, cut: str) -> None:
         """Looks at this cut, at which there was nothing to judge."""

@@ -62,5 +62,6 @@ def of_tools(
             since_part=track.rise_since,
             new_part=baseline.anchor_part,
             n_baseline=len(track.anchor),
+            chance=p,
         )
     return levels

@@ -2,36 +2,66 @@
 
 A growing cut is looked at ten times a second. Of all those looks overload, breakage, envelope and, where the shop asks for it, `first`
 judge, and all say nothing while the load is within these bounds: not above the gross limit, not fallen by the least share that is asked,
-and not below what is low anywhere in the band. `agent.kernels.segment.advance` holds every look against them and tells only those beyond.
-Whoever judges growing cuts by anything else has to widen the bounds here, or is not asked.
+and not below what is low at its place in the band. `agent.kernels.segment.advance` holds every look against them and tells only those
+beyond. Whoever judges growing cuts by anything else has to widen the bounds here, or is not asked.
 """
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from agent.detect import breakage, envelope, first, overload
 from agent.detect.baseline import Baseline, Prior
 from agent.settings import MonitoringOptions
+from drivers.model import Floats
 
-Bounds = tuple[float, float, float]
-"""Load above idle (unit of the load) up to which there is no overload, largest fall as a share of the load before it below which nothing
-broke, load above idle down to which nothing is missing."""
-EVERY: Bounds = (-math.inf, 0.0, -math.inf)
+Bounds = tuple[float, float, float, float, float, Floats]
+"""Load above idle (unit of the load) up to which there is no overload; largest fall as a share of the load before it below which nothing
+broke; share of the usual load above idle down to which nothing is missing, and how many times the noise that must be to say anything; s
+between two places; (places,) the usual load at each."""
+NOWHERE = np.zeros(0)
+EVERY: Bounds = (-math.inf, 0.0, 0.0, 0.0, math.inf, NOWHERE)
 """Bounds by which each look is told."""
-NONE: Bounds = (math.inf, math.inf, -math.inf)
+NONE: Bounds = (math.inf, math.inf, 0.0, 0.0, math.inf, NOWHERE)
 """... and none."""
 
 
-def bounds(baseline: Baseline, prior: Prior, p: float, options: MonitoringOptions, ceiling: float = math.inf) -> Bounds:
+def bounds(
+    baseline: Baseline, prior: Prior, p: float, options: MonitoringOptions, usual: Floats = NOWHERE, ceiling: float = math.inf
+) -> Bounds:
     """Of one operation.
 
-    `prior`: of the peak. `p`: chance that one evaluation may be a false alarm. `ceiling`: load above idle that cutting data allow.
+    `prior`: of the peak. `p`: chance that one evaluation may be a false alarm. `usual`: as `Envelope.usual` has it. `ceiling`: load above
+    idle that cutting data allow.
     """
     learned = overload.limit(baseline, prior, p) if baseline.good >= options.learn_cuts else math.inf
     top = min(learned, ceiling)
+    grid = baseline.grid if len(usual) else math.inf
     if baseline.good < breakage.FEWEST:
-        return top, first.SHARE if options.first_cuts and not baseline.seen else math.inf, -math.inf
-    share = max(breakage.SHARE, baseline.fall_share + breakage.BEYOND_USUAL)
-    low = envelope.lowest(baseline)
-    return top, min(share, envelope.GONE) if low > -math.inf else share, low
+        share = first.SHARE if options.first_cuts and not baseline.seen else math.inf
+    else:
+        share = max(breakage.SHARE, baseline.fall_share + breakage.BEYOND_USUAL)
+    return top, share, envelope.GONE, envelope.CONTRAST, grid, usual
+
+
+class Limits:
+    """`bounds`, worked out anew only where a cut or a part has changed what they are made of: they are asked for at every event.
+
+    Parameters
+    ----------
+    options: [monitoring].
+    """
+
+    def __init__(self, options: MonitoringOptions) -> None:
+        self._options = options
+        self._of: tuple[Baseline, Floats, tuple[int, int, Prior, float, float]] | None = None
+        self._bounds = EVERY
+
+    def of(self, baseline: Baseline, prior: Prior, p: float, usual: Floats, ceiling: float) -> Bounds:
+        """Of the operation that is cut now; see `bounds`. Every cut that closes counts in `seen`."""
+        now = (baseline.seen, baseline.good, prior, p, ceiling)
+        if self._of is None or self._of[0] is not baseline or self._of[1] is not usual or self._of[2] != now:
+            self._of, self._bounds = (baseline, usual, now), bounds(baseline, prior, p, self._options, usual, ceiling)
+        return self._bounds

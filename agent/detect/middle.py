@@ -29,29 +29,50 @@ def winsorised(values: Sequence[float], floor: float) -> tuple[float, float, flo
     return mean, max(math.sqrt(variance), floor), robust
 
 
+def median(values: Sequence[float]) -> float:
+    """Of a few values, at least one; to the bit that of numpy. NaN where a value is."""
+    ordered = sorted(values)
+    half, odd = divmod(len(ordered), 2)
+    total = sum(ordered)
+    if total != total and any(map(math.isnan, ordered)):
+        return math.nan
+    return ordered[half] if odd else (ordered[half - 1] + ordered[half]) / 2.0
+
+
 def band(curves: Sequence[Curve], floor: float) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
     """Median -+ 3 robust standard deviations per position (1.4826 MAD), at least `floor` of the largest median; three decimals.
 
     As long as the median of the lengths, as far as three curves reach; None where that is less than two points.
     """
-    length = int(np.median([len(curve) for curve in curves]))
+    lengths = [len(curve) for curve in curves]
+    length = int(median(lengths))
+    full = min(*lengths, length)
     matrix = np.full((len(curves), length), np.nan)
     for row, curve in zip(matrix, curves, strict=True):
         n = min(length, len(curve))
         row[:n] = curve[:n]
-    known = np.isfinite(matrix).sum(axis=0) >= 3
-    matrix = matrix[:, : int(known.sum())]
+    if np.isfinite(matrix[:, :full]).all():
+        # All curves reach `full`: counted is beyond it only.
+        tail = np.isfinite(matrix[:, full:]).sum(axis=0)
+        matrix = matrix[:, : (full if len(curves) >= 3 else 0) + int((tail >= 3).sum())]
+        count = np.full(matrix.shape[1], len(curves))
+        count[full:] -= np.isnan(matrix[:, full:]).sum(axis=0)
+    else:
+        matrix = matrix[:, : int((np.isfinite(matrix).sum(axis=0) >= 3).sum())]
+        count = len(curves) - np.isnan(matrix).sum(axis=0)
     if matrix.shape[1] < 2:
         return None
-    count = len(curves) - np.isnan(matrix).sum(axis=0)
     middle = _medians(matrix, count)
-    spread = 1.4826 * _medians(np.abs(matrix - middle), count)
+    matrix -= middle
+    np.abs(matrix, out=matrix)
+    spread = 1.4826 * _medians(matrix, count)
     half = np.maximum(3.0 * spread, floor * float(np.max(np.abs(middle))))
-    return tuple(np.round(middle - half, 3).tolist()), tuple(np.round(middle + half, 3).tolist())
+    low, high = np.round(np.stack((middle - half, middle + half)), 3).tolist()
+    return tuple(low), tuple(high)
 
 
 def _median(values: Curve) -> float:
-    """NaN where a value is."""
+    """The same of an array; NaN where a value is."""
     ordered = np.sort(values)
     half, odd = divmod(len(ordered), 2)
     if ordered[-1] != ordered[-1]:

@@ -35,7 +35,9 @@ def missing(cut: Cut, baseline: Baseline, prior: Prior, p: float, learn_cuts: in
     threshold = undercut(baseline, prior, p)
     if share >= threshold:
         return None
-    return _finding(baseline, cut.time, cut.part, share, threshold, absent=False, cut=cut.id)
+    # Where the budget would ask for less than idle is known to, the limit is a rule.
+    chance = p if threshold > LOWEST else None
+    return _finding(baseline, cut.time, cut.part, share, threshold, absent=False, cut=cut.id, chance=chance)
 
 
 def absent(baseline: Baseline, prior: Prior, time: float, part: int, p: float) -> Finding:
@@ -43,7 +45,9 @@ def absent(baseline: Baseline, prior: Prior, time: float, part: int, p: float) -
     return _finding(baseline, time, part, 0.0, undercut(baseline, prior, p), absent=True, cut="")
 
 
-def _finding(baseline: Baseline, time: float, part: int, share: float, threshold: float, *, absent: bool, cut: str) -> Finding:
+def _finding(
+    baseline: Baseline, time: float, part: int, share: float, threshold: float, *, absent: bool, cut: str, chance: float | None = None
+) -> Finding:
     return about(
         baseline,
         time,
@@ -58,4 +62,5 @@ def _finding(baseline: Baseline, time: float, part: int, share: float, threshold
             "part": part,
         },
         cut=cut,
+        chance=chance,
     )

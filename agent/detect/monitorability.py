@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import functools
 import math
-import statistics
 from collections.abc import Sequence
 
 import msgspec
@@ -32,6 +31,7 @@ import numpy as np
 
 from agent.detect import breakage
 from agent.detect.baseline import SPREAD_FLOOR, Baseline
+from agent.detect.middle import median
 from agent.promise import Promise
 
 SEEN = 3
@@ -82,8 +82,13 @@ def deviation(baseline: Baseline) -> float:
 def _strayed(values: tuple[float, ...]) -> float:
     """How far the farthest but one lies from the five around it, as a share: wear is a slow rise and does not count. Kept, for it is asked
     at each look and changes with each cut."""
-    level = [statistics.median(values[max(0, i - 2) : i + 3]) for i in range(len(values))]
-    return float(np.sort(np.abs(np.expm1(np.array(values) - np.array(level))))[-2])
+    x, n = np.array(values), len(values)
+    level = np.empty(n)
+    if n > 4:
+        level[2:-2] = np.sort(np.stack([x[k : n - 4 + k] for k in range(5)]), axis=0)[2]
+    for i in (0, 1, n - 2, n - 1) if n > 4 else range(n):
+        level[i] = median(values[max(0, i - 2) : i + 3])
+    return float(np.sort(np.abs(np.expm1(x - level)))[-2])
 
 
 def faintest(baseline: Baseline) -> float:
@@ -92,7 +97,7 @@ def faintest(baseline: Baseline) -> float:
     strayed = deviation(baseline)
     if not math.isfinite(strayed):
         return math.inf
-    now = float(np.median(baseline.work.values[-NOW:]))
+    now = median(baseline.work.values[-NOW:])
     return baseline.contrast * math.exp(now - baseline.work.mean) * (1.0 - strayed)
 
 

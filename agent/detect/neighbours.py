@@ -16,6 +16,8 @@ from typing import Protocol
 import msgspec
 import numpy as np
 
+from agent.detect.middle import median
+
 FAR = 4
 """Cuts between those whose second difference tells what neighbours hide."""
 MEMORY = 400
@@ -131,7 +133,7 @@ def anchor_again(track: Anchored) -> None:
     first = track.neighbours.first
     if not (track.anchor and len(track.anchor) < len(first) and track.neighbours.alike):
         return
-    moved = float(np.median(track.anchor)) - float(np.median(first))
+    moved = median(track.anchor) - median(first)
     track.anchor = list(first)
     track.ratios = [ratio + moved for ratio in track.ratios]
 

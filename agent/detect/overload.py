@@ -46,4 +46,5 @@ def overload(cut: Cut, baseline: Baseline, prior: Prior, p: float, learn_cuts: i
             "at_s": cut.time - cut.opened,
         },
         cut=cut.id,
+        chance=p,
     )

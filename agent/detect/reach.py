@@ -44,7 +44,7 @@ def reaches(options: MonitoringOptions, p: float, sd: float = REPEATS, phi: floa
     steps = tail_factor(max(int(MEDIAN_EFFICIENCY * n), 2), math.sqrt(p / 3.0)) * sd * math.sqrt(1.0 + 0.5 * math.pi / ANCHOR_MINIMUM)
     learned = spindle.LEARN
     rise = max(spindle.RISE, prediction_factor(learned, learned - 1, p) * sd)
-    fewest = next((cuts for cuts in range(n, 2000, 10) if drift.supported(cuts, phi, 1.0 / p)), 2000)
+    fewest = drift.enough(phi, 1.0 / p, n) or drift.MOST
     fall = drift.visible(fewest, phi, 1.0 / p) * sd
     return (
         Reach(detector="missing", change=share - 1.0, passes=1, cuts=n),

@@ -1,7 +1,7 @@
 """Operations of a machine that names neither program nor tool nor part: cuts that come again, known by their shape and their place.
 
 A closed cut is one of the shapes seen before when its curve above idle lies near the mean of theirs (dynamic time warping within a narrow
-band, `agent.kernels.signature`) and its length is theirs. Where the shapes come in the same order three times over, that order is a part:
+band, `agent.kernels.dtw`) and its length is theirs. Where the shapes come in the same order three times over, that order is a part:
 it begins after its longest pause, and place k of it is operation `k`. From then on a cut has its name as it opens, by its time since the
 one before; its shape must confirm it as it closes.
 
@@ -17,7 +17,7 @@ from collections.abc import Collection
 import msgspec
 import numpy as np
 
-from agent.kernels import signature
+from agent.kernels.dtw import dtw
 from agent.model import Cut
 from drivers.model import Floats
 
@@ -263,7 +263,7 @@ class Recurring:
             if shape.spindle != cut.operation.spindle or abs(math.log(max(cut.features.duration, 1e-3) / shape.seconds)) > LENGTH:
                 continue
             template = np.array(shape.curve)
-            distance = float(signature.dtw(curve, template, BAND, self._work)) / (2.0 * POINTS) / float(np.mean(template))
+            distance = float(dtw(curve, template, BAND, self._work)) / (2.0 * POINTS) / float(np.mean(template))
             if distance <= ALIKE and (best is None or distance < best[0]):
                 best = (distance, shape)
         if best is None:

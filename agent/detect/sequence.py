@@ -33,6 +33,8 @@ class Sequence:
         self.seen: list[str] = []
         """Keys of the operations of the part that runs now"""
         self._told: set[str] = set()
+        self._usual: tuple[list[str], list[str]] = ([], [])
+        """Latest part, and what came in it and in those before it"""
         self.whole = False
         """Nothing of the part that runs now was missed by the agent."""
 
@@ -45,13 +47,18 @@ class Sequence:
         history = self.parts.get(self.program if program is None else program, [])
         if len(history) < self._learn_cuts:
             return []
-        recent = history[-self._learn_cuts :]
+        # Asked at each look; a part that ends is another list.
+        if self._usual[0] is not history[-1]:
+            self._usual = history[-1], self._always(history[-self._learn_cuts :])
+        return [key for key in self._usual[1] if key in known and known[key].good > 0]
+
+    def _always(self, recent: list[list[str]]) -> list[str]:
         if not self._parts_told and any(part != recent[-1] for part in recent):
             return []
         out = []
         for key in (entry.removeprefix(GONE) for entry in recent[-1]):
             gone = sum(GONE + key in part for part in recent)
-            if gone <= EXCUSED and sum(key in part for part in recent) == len(recent) - gone and key in known and known[key].good > 0:
+            if gone <= EXCUSED and sum(key in part for part in recent) == len(recent) - gone:
                 out.append(key)
         return out
 

@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from agent.detect import fusion, wear
 from agent.detect.baseline import (
@@ -28,6 +27,7 @@ from agent.detect.baseline import (
     Spread,
 )
 from agent.detect.levels import of_tools
+from agent.detect.middle import median
 from agent.detect.neighbours import Neighbours, anchor_again
 from agent.model import Cut, Finding, Indicator
 
@@ -81,7 +81,7 @@ class Signal(msgspec.Struct):
         if not (value > 0.0 and math.isfinite(value)):
             return None
         log = math.log(value)
-        if self.anchor and abs(log - float(np.median(self.anchor)) - self._level) > LEAP:
+        if self.anchor and abs(log - median(self.anchor) - self._level) > LEAP:
             self.leaps = [*self.leaps, log]
             if len(self.leaps) < LEAPS:
                 return None
@@ -101,7 +101,7 @@ class Signal(msgspec.Struct):
             anchor_again(self)
         if len(self.anchor) < ANCHOR_MINIMUM:
             return None
-        ratio = log - float(np.median(self.anchor))
+        ratio = log - median(self.anchor)
         self.ratios = [*self.ratios, ratio][-RECENT:]
         if ratio <= 0.5 * math.log1p(wanted):
             self.rise_since = -1
@@ -117,7 +117,7 @@ class Signal(msgspec.Struct):
 
     @property
     def _level(self) -> float:
-        return float(np.median(self.ratios[-wear.FILTER :])) if self.ratios else 0.0
+        return median(self.ratios[-wear.FILTER :]) if self.ratios else 0.0
 
 
 class Signals:
@@ -235,7 +235,7 @@ class Signals:
         known = [one for one in self._of(name).values() if one.steps.n]
         if not known:
             return Prior()
-        return Prior(float(np.median([one.repeatability for one in known])), min(PRIOR_DOF, sum(one.steps.n for one in known)))
+        return Prior(median([one.repeatability for one in known]), min(PRIOR_DOF, sum(one.steps.n for one in known)))
 
     def _named(self, finding: Finding, name: str, rises: Iterable[bool]) -> Finding:
         """With the name of the signal that speaks, and how many of all rise."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 
 import msgspec
-import numpy as np
 
 from agent.detect.baseline import Spread
 from agent.detect.budget import prediction_factor
+from agent.detect.middle import median
 from agent.model import Finding
 
 LEARN = 20
@@ -78,7 +78,7 @@ class SpindleVibration:
         known.recent = [*known.recent, value][-RECENT:]
         if len(known.recent) < RECENT:
             return None
-        change = float(np.median(known.recent)) - known.level.mean
+        change = median(known.recent) - known.level.mean
         limit = width * max(RISE, prediction_factor(known.level.n, known.level.n - 1, self._p) * known.level.sd)
         if change <= 0.5 * limit and not known.told:
             known.level.learn(value)
@@ -112,6 +112,7 @@ class SpindleVibration:
                 "n_baseline": known.level.n,
             },
             finished=finished,
+            chance=self._p,
         )
 
 

@@ -12,13 +12,14 @@ from agent.detect.baseline import Baseline, Priors, begun, priors
 from agent.detect.breakage import breakage
 from agent.detect.budget import probability
 from agent.detect.ceiling import Ceilings
-from agent.detect.coverage import of_operation
+from agent.detect.changes import Changes
+from agent.detect.coverage import Words
 from agent.detect.drift import Drift
 from agent.detect.finding import over
 from agent.detect.growing import Growing
 from agent.detect.levels import of_tools
-from agent.detect.life import Rise
 from agent.detect.missing import absent, missing
+from agent.detect.outlook import Outlook
 from agent.detect.overdue import Overdue
 from agent.detect.sequence import PARTS, Sequence
 from agent.detect.signals import Signals
@@ -28,7 +29,6 @@ from agent.detect.visit_work import VisitWork
 from agent.detect.visits import Visits
 from agent.detect.watch_state import WatchState, without
 from agent.model import Alert, Cut, Finding, Indicator, Word
-from agent.promise import Promise
 from agent.settings import MonitoringOptions
 
 NORMAL = 0.75
@@ -46,7 +46,8 @@ class Watch:
     ----------
     options: [monitoring].
     alarms_per_hour: the budget, of automatic running, for the whole machine.
-    parts_told: the control tells one part from the next. sections_told: it says when a cut is.
+    parts_told: the control tells one part from the next. sections_told: it says when a cut is. named: it names
+    anything by which one cut is told from another.
     ceilings: what cutting data allow.
     """
 
@@ -58,29 +59,31 @@ class Watch:
         *,
         parts_told: bool = True,
         sections_told: bool = True,
+        named: bool = True,
     ) -> None:
-        self._options = options
+        self.options = options
         self._alarms_per_hour = alarms_per_hour
         self.p = probability(alarms_per_hour)
         self.state = WatchState()
+        self.words = Words(options)
+        self.outlook = Outlook(self)
         self.tuning = Tuning()
         self._ceilings = ceilings or Ceilings()
         self.signals = Signals(options.wear_limit)
-        self._priors = Priors()
-        self._drift = Drift(self.p, options.monitor_cuts, options.smallest_drift)
-        self._slow = Slow(self._drift)
+        self.priors = Priors()
+        self.drift = Drift(self.p, options.monitor_cuts, options.smallest_drift)
+        self._slow = Slow(self.drift)
         self._spoiled: dict[str, str] = {}
         self._by_load = not sections_told
-        self._order = Sequence(options.learn_cuts, told=parts_told)
-        self._order.parts = self.state.sequences
+        self.order = Sequence(options.learn_cuts, told=parts_told)
+        self.order.parts = self.state.sequences
         self.visits = Visits(options, self._known, self._absent, self.state.visits)
         self._growing = Growing(options, self.p, self._ceilings, self._passes)
         work = VisitWork(on=parts_told and not sections_told, chance=lambda: self.p, tuned=self._passes)
         work.courses = self.state.courses
-        self.overdue = Overdue(self._order, self._known, self._absent, work)
+        self.overdue = Overdue(self.order, self._late, self._absent, work)
         self.overdue.awaited.waits = self.state.waits
-        self.feeds = feed.Feeds()
-        self.feeds.now = self.state.feeds
+        self.changes = Changes(self.order, self.overdue, options.learn_cuts, named=named, sections_told=sections_told)
         self._part: int | None = None
         self._time = 0.0
 
@@ -97,7 +100,7 @@ class Watch:
     def on_cut(self, cut: Cut, noise: float) -> list[Finding | Indicator]:
         """Judge a cut that opened, grew or closed; a closed one is learned from if it was good."""
         self._time = max(self._time, cut.time)
-        if cut.held == "lost" and cut.operation.key not in self.state.baselines:
+        if (cut.held == "lost" and cut.operation.key not in self.state.baselines) or self.changes.stale(cut.operation):
             return []
         baseline = self.baseline(cut)
         baseline.used = max(baseline.used, cut.time)
@@ -106,7 +109,7 @@ class Watch:
             return []
         if cut.phase == "closed" and (cut.held == "idle_unknown" or not cut.held):
             baseline.blind = baseline.blind + 1 if cut.held else 0
-        word = of_operation(baseline, self._options, cut.time)
+        word = self.words.of(baseline, cut.time)
         # Idle that is not known may be known now: such cuts are judged as soon as they can be.
         if baseline.good >= coverage.SEEN and word.word is Word.NOT_MONITORABLE and word.reason != "idle_unknown":
             return self._opened(cut) if cut.phase == "opened" else self._only_learn(cut, baseline, noise)
@@ -121,18 +124,14 @@ class Watch:
         known = self.state.baselines.get(cut.operation.key)
         if known is None or cut.phase != "closed" or cut.id in self._spoiled or monitorability.why_not(known):
             return cut
-        return self.feeds.see(cut, known, self._priors.work, self._options.learn_cuts)
-
-    def why_held(self, key: str) -> str:
-        """Why the cuts of this operation are not learned from now, a key under [reason]; '' where they are."""
-        return feed.HELD if key in self.feeds.now else ""
+        return self.changes.closed(cut, known, self.priors.work, self.state.baselines)
 
     def bounds(self, cut: str, key: str) -> looks.Bounds:
         """Which looks at an open cut of this operation need not be told (`agent.detect.looks`)."""
         baseline = self.state.baselines.get(key)
         if baseline is None:
             return looks.EVERY
-        return looks.NONE if cut in self._spoiled else self._growing.bounds(baseline, self._priors.peak, self.p)
+        return looks.NONE if cut in self._spoiled else self._growing.bounds(baseline, self.priors.peak, self.p)
 
     def untold(self, cut: str, key: str, time: float) -> None:
         """Looks at an open cut, the latest at `time`, at which there was nothing to judge."""
@@ -145,51 +144,53 @@ class Watch:
         """A part has ended: what did not come, what wears, what moved together. `whole`: nothing of it was missed by the agent."""
         known = self.state.baselines
         out: list[Finding | Indicator] = []
+        self.changes.ended(known, self._time)
         for baseline in known.values():
-            watched = whole and self._order.whole and baseline.key not in self.state.bad
-            if watched and baseline.program == self._order.program:
-                baseline.came = [*baseline.came, baseline.key in self._order.seen][-PARTS:]
-        out.extend(self._absent(self._order.ended(known, whole=whole), self._time, part))
-        self._priors = priors(self.state.baselines.values())
-        self.p = self._drift.retarget(probability(self._alarms_per_hour, self.state.pace.evaluations_per_hour()))
+            watched = whole and self.order.whole and baseline.key not in self.state.bad
+            if watched and baseline.program == self.order.program:
+                baseline.came = [*baseline.came, baseline.key in self.order.seen][-PARTS:]
+        out.extend(self._absent(self.order.ended(known, whole=whole), self._time, part))
+        self.priors = priors(self.state.baselines.values())
+        self.p = self.drift.retarget(probability(self._alarms_per_hour, self.state.pace.evaluations_per_hour()))
         levels = of_tools(
             self.state.baselines.values(),
-            self._order.program,
-            self._order.seen,
+            self.order.program,
+            self.order.seen,
             self.state.bad,
-            self._priors.step,
+            self.priors.step,
             self.signals.share(self.p),
-            self._options.wear_limit,
+            self.options.wear_limit,
         )
         good = [baseline for key, baseline in known.items() if key not in self.state.bad]
         found = fusion.decide(levels, self._time, part)
         share = self.signals.share(self.p)
-        found = self._tuned(self.signals.decide(good, found, self._order.program, self._order.seen, share, self._time, part))
+        found = self._tuned(self.signals.decide(good, found, self.order.program, self.order.seen, share, self._time, part))
         self.state.worn = [finding.tool for finding in found if finding.kind == "wear"]
         together = any(finding.kind == "process" for finding in found)
         before = self.state.together or bool(self._slow.shared)
-        slow = self._slow.ended(self._order.seen, known, self._time, part)
+        slow = self._slow.ended(self.order.seen, known, self._time, part)
         # Together until only one of them, or none, is still half way to its limit.
         still = self.state.together and sum(level.level >= 0.5 * level.limit for level in levels.values()) >= 2
         self.state.together = together or still
         if before and not self.state.together and not self._slow.shared:
             out.append(fusion.process_over(self._time))
         out.extend([*found, *slow])
-        self._order.begin()
+        self.order.begin()
         self.overdue.awaited.begin()
         return out
 
     def current(self) -> list[Baseline]:
         """Of the operations that the program makes now: those of its last two whole parts and of this one; before that, all."""
         known = self.state.baselines
-        keys = self._order.recent()
+        keys = self.order.recent()
         if not keys:
-            return [baseline for baseline in known.values() if baseline.program == self._order.program] or list(known.values())
+            return [baseline for baseline in known.values() if baseline.program == self.order.program] or list(known.values())
         return [known[key] for key in keys if key in known]
 
     def begin_again(self) -> None:
         """The agent missed something (a lost signal, a restart): the part that runs now is not whole."""
-        self._order.whole = False
+        self.order.whole = False
+        self.changes.doubt()
         self.overdue.doubt()
         self.visits.doubt()
 
@@ -199,7 +200,7 @@ class Watch:
             if baseline.tool == tool and (not spindle or baseline.spindle == spindle):
                 baseline.new(time)
                 self.signals.new(baseline.key)
-                self._drift.renew(baseline.key)
+                self.drift.renew(baseline.key)
                 self._slow.drop((baseline.key,))
         self.state.worn = [t for t in self.state.worn if t != tool]
         self.state.bad = [key for key in self.state.bad if self.state.baselines[key].tool != tool]
@@ -216,37 +217,7 @@ class Watch:
             case "wear":
                 self.state.worn = [tool for tool in self.state.worn if tool != alert.tool]
             case "drift":
-                self._drift.unmark(alert.operation)
-
-    def smallest_change(self, baseline: Baseline) -> float | None:
-        """Smallest rise of the work that the trend of this operation would show at the budget, as a fraction."""
-        change = wear.smallest_change(baseline, self._priors.step, self.signals.share(self.p))
-        return None if change is None else math.expm1(min(change, 5.0))
-
-    def promise(self, baseline: Baseline) -> Promise | None:
-        """What can be promised of this operation; None before three good cuts."""
-        expected = baseline.key in self._order.expected(self.state.baselines, baseline.program) or self.visits.expects(
-            baseline.key, baseline.program, baseline.tool
-        )
-        promised = monitorability.promise(baseline, self.smallest_change(baseline), expected=expected)
-        return monitorability.by_visit(promised, told=self.told_by_visit(baseline.spindle, baseline.program, baseline.tool))
-
-    def told_by_visit(self, spindle: str, program: str, tool: str) -> bool:
-        """Whether this tool would be told to be missing by the work of its whole visit, when it leaves."""
-        whole = self.overdue.work.standing(spindle, program, tool)
-        return whole is not None and whole.limit > 0.0
-
-    def wear_level(self, baseline: Baseline) -> tuple[float | None, float]:
-        """Filtered rise against the new tool and its limit, as fractions."""
-        judged = wear.judged(baseline, self._priors.step, self.signals.share(self.p), self._options.wear_limit)
-        level, limit = judged if judged is not None else (wear.level(baseline), math.log1p(self._options.wear_limit))
-        wide = self.tuning.width("wear", baseline.key) * limit
-        return None if level is None else math.expm1(level), math.expm1(min(wide, 5.0))
-
-    def rise(self, baseline: Baseline) -> Rise | None:
-        """How the work of this operation climbs to its limit; None before it can be told."""
-        limit = wear.wear_limit(baseline, self._priors.step, self.signals.share(self.p), self._options.wear_limit)
-        return None if limit is None else wear.rise(baseline, limit * self.tuning.width("wear", baseline.key))
+                self.drift.unmark(alert.operation)
 
     def saved(self) -> WatchState:
         """What survives a restart."""
@@ -254,7 +225,8 @@ class Watch:
         return msgspec.structs.replace(
             self.state,
             baselines=baselines,
-            drift=self._drift.saved(),
+            drift=self.drift.saved(),
+            changes=self.changes.saved(),
             tuning=self.tuning.state,
             **self.signals.saved(),
             **self._slow.saved(),
@@ -264,37 +236,43 @@ class Watch:
         """Take back a saved state; of the spindles in `anew` nothing that was learned."""
         forgotten = [key for key, baseline in state.baselines.items() if baseline.spindle in anew]
         self.state = without(state, forgotten) if forgotten else state
-        self._order.parts = self.state.sequences
+        self.order.parts = self.state.sequences
         self.visits.past = self.state.visits
         self.overdue.awaited.waits = self.state.waits
+        self.changes.restore(self.state.changes)
         self.overdue.work.restore(self.state.courses, anew)
-        self.feeds.now = self.state.feeds
-        self._drift.restore(state.drift)
+        self.drift.restore(state.drift)
         self._slow.restore(self.state.waiting, self.state.shared)
         self.tuning.restore(state.tuning)
         self.signals.restore(self.state.signals, state.worn_by)
         for key in forgotten:
-            self._drift.forget(key)
-        self._priors = priors(self.state.baselines.values())
-        self.p = self._drift.retarget(probability(self._alarms_per_hour, self.state.pace.evaluations_per_hour()))
-        self._order.whole = False
+            self.drift.forget(key)
+        self.priors = priors(self.state.baselines.values())
+        self.p = self.drift.retarget(probability(self._alarms_per_hour, self.state.pace.evaluations_per_hour()))
+        self.order.whole = False
 
     def _only_learn(self, cut: Cut, baseline: Baseline, noise: float) -> list[Finding | Indicator]:
         """An operation that cannot be judged is still learned: it may become visible (another drive setting, another load channel)."""
         if cut.phase == "closed":
             if cut.held == "run_up":
-                self._order.unsee(baseline.key)
+                self.changes.unsee(baseline.key)
             baseline.count(cut)
             if not cut.held:
                 baseline.learn(cut, noise)
-        return self.feeds.said(cut)
+        return self.changes.feeds.said(cut)
 
     def _opened(self, cut: Cut) -> list[Finding | Indicator]:
         self.visits.opened(cut.operation.key)
-        if cut.operation.key not in self._order.seen:
+        if cut.operation.key not in self.order.seen:
             self.overdue.awaited.opened(cut.operation.key, cut.operation.spindle, cut.opened)
-        keys = self._order.opened(cut.operation.key, cut.operation.program, self.state.baselines)
-        return self._absent(keys, cut.opened, cut.part)
+        keys = self.order.opened(cut.operation.key, cut.operation.program, self.state.baselines)
+        out = self._absent(keys, cut.opened, cut.part)
+        self.changes.opened(cut)
+        return out
+
+    def _late(self) -> dict[str, Baseline]:
+        """Operations of which a cut that is late may be missing: not where the control says when a cut is, nor while it may warm up."""
+        return {} if self.changes.rested or not self._by_load else self.state.baselines
 
     def _known(self) -> dict[str, Baseline]:
         return self.state.baselines
@@ -302,17 +280,17 @@ class Watch:
     def _absent(self, keys: list[str], time: float, part: int) -> list[Finding | Indicator]:
         """What did not come, of the operations in which that can be told."""
         out: list[Finding | Indicator] = []
-        for key in keys:
+        for key in self.changes.missing(keys, time, self.state.baselines):
             baseline = self.state.baselines[key]
-            if self.feeds.shifts(baseline, self._order.seen, self.state.baselines):
+            if self.changes.feeds.shifts(baseline, self.order.seen, self.state.baselines):
                 continue
             if not monitorability.why_not(baseline) and not monitorability.unproven(baseline):
                 self._mark(key)
-                out.append(absent(baseline, self._priors.work, time, part, self.p))
+                out.append(absent(baseline, self.priors.work, time, part, self.p))
         return out
 
     def _grown(self, cut: Cut, baseline: Baseline, noise: float) -> list[Finding | Indicator]:
-        finding = self._growing.look(cut, baseline, noise, self._priors.peak, self.p) if cut.id not in self._spoiled else None
+        finding = self._growing.look(cut, baseline, noise, self.priors.peak, self.p) if cut.id not in self._spoiled else None
         if finding is None:
             return []
         self._spoiled[cut.id] = finding.kind
@@ -327,14 +305,14 @@ class Watch:
         out: list[Finding | Indicator] = []
         if cut.held:
             # A cut at an unknown idle was seen all the same: it came, in its place. The run-up of a spindle is no cut at all.
-            self._order.whole = self._order.whole and cut.held in ("idle_unknown", "run_up", feed.HELD)
+            self.order.whole = self.order.whole and cut.held in ("idle_unknown", "run_up", feed.HELD)
             if cut.held == "run_up":
-                self._order.unsee(baseline.key)
-            return self.feeds.said(cut)
+                self.changes.unsee(baseline.key)
+            return self.changes.feeds.said(cut)
         finding = None
         if spoiled is None and not monitorability.unproven(baseline):
             finding = self._passes(breakage(cut, baseline, noise)) or self._passes(
-                missing(cut, baseline, self._priors.work, self.p, self._options.learn_cuts)
+                missing(cut, baseline, self.priors.work, self.p, self.options.learn_cuts)
             )
         if spoiled is None and not self._by_load and baseline.key not in self.state.distrusted:
             finding = finding or self._ceilings.hardly(cut, baseline, noise)
@@ -349,7 +327,7 @@ class Watch:
             if not any(self.state.baselines[key].tool == baseline.tool for key in self.state.bad):
                 out.append(over(cut, "breakage"))
         out.extend(self.signals.take(cut, learn=self._sound(baseline)))
-        ratio = wear.follow(baseline, cut, self._options.wear_limit)
+        ratio = wear.follow(baseline, cut, self.options.wear_limit)
         if ratio is not None:
             out.append(
                 Indicator(time=cut.time, channel="", operation=baseline.key, tool=baseline.tool, name="work_ratio", value=math.exp(ratio))
@@ -361,7 +339,7 @@ class Watch:
         if self._sound(baseline):
             baseline.learn(cut, noise)
             width = self.tuning.width("drift", baseline.key)
-            out.extend(self._slow.take(self._drift.take(baseline, math.log(cut.features.work), cut.time, cut.part, width)))
+            out.extend(self._slow.take(self.drift.take(baseline, math.log(cut.features.work), cut.time, cut.part, width)))
         return out
 
     def _passes(self, finding: Finding | None) -> Finding | None:
@@ -388,6 +366,6 @@ class Watch:
             del self.state.baselines[oldest.key]
             self.state.bad = [key for key in self.state.bad if key != oldest.key]
             self.overdue.awaited.forget([oldest.key])
-            self._drift.forget(oldest.key)
+            self.drift.forget(oldest.key)
             self.signals.forget(oldest.key)
-            self.feeds.forget([oldest.key])
+            self.changes.feeds.forget([oldest.key])

@@ -9,9 +9,9 @@ import msgspec
 from agent.detect.awaited import Wait
 from agent.detect.baseline import Baseline
 from agent.detect.budget import Pace
+from agent.detect.changes import ChangesState
 from agent.detect.course import Course
 from agent.detect.drift import DriftState
-from agent.detect.feed import Changed
 from agent.detect.sequence import GONE
 from agent.detect.signals import Signal
 from agent.detect.tuning import TuningState
@@ -42,8 +42,7 @@ class WatchState(msgspec.Struct):
     """By visit: see `agent.detect.visit_work`"""
     signals: dict[str, dict[str, Signal]] = {}
     """Of each operation the signals besides its work"""
-    feeds: dict[str, Changed] = {}
-    """By operation: see `agent.detect.feed`"""
+    changes: ChangesState = msgspec.field(default_factory=ChangesState)
     worn_by: dict[str, str] = {}
     """Worn tool to the signal that said so, where it was not the work"""
     distrusted: list[str] = []
@@ -65,7 +64,7 @@ def without(state: WatchState, keys: Collection[str]) -> WatchState:
         waits={key: waits for key, waits in state.waits.items() if key not in keys},
         bad=[key for key in state.bad if key not in keys],
         signals={key: signals for key, signals in state.signals.items() if key not in keys},
-        feeds={key: one for key, one in state.feeds.items() if key not in keys},
+        changes=msgspec.structs.replace(state.changes, feeds={key: one for key, one in state.changes.feeds.items() if key not in keys}),
         waiting=[finding for finding in state.waiting if finding.operation not in keys],
         shared=[key for key in state.shared if key not in keys],
         distrusted=[key for key in state.distrusted if key not in keys],

@@ -16,6 +16,7 @@ import numpy as np
 from agent.detect.baseline import ANCHOR_MINIMUM, RECENT, Baseline, Prior
 from agent.detect.budget import WIDEN, tail_factor
 from agent.detect.life import Rise
+from agent.detect.middle import median
 from agent.detect.neighbours import PATIENT, Neighbours
 from agent.model import Cut
 
@@ -69,7 +70,7 @@ def judged(track: Followed, prior: Prior, p: float, wanted: float) -> tuple[floa
     if limit is None or now is None:
         return None
     if track.neighbours.alike and WIDEN * _stray(track, p, FILTER) > math.log1p(wanted):
-        now = float(np.median(track.ratios[-PATIENT:]))
+        now = median(track.ratios[-PATIENT:])
         limit = max(limit, _stray(track, p, min(len(track.ratios), PATIENT)))
     return now, limit
 
@@ -110,7 +111,7 @@ def level(baseline: Followed) -> float | None:
     """Filtered log ratio; None before two ratios."""
     if len(baseline.ratios) < 2:
         return None
-    return float(np.median(baseline.ratios[-FILTER:]))
+    return median(baseline.ratios[-FILTER:])
 
 
 SLOPE_CUTS = 8

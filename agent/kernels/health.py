@@ -86,6 +86,36 @@ def _ends(values, quality, fresh, mode, spindle, c, low, high, step, out):  # ty
     out[c, BELOW] = near_top if tops >= bottoms else near_bottom
 
 
+@numba.njit("f8(f8[::1], i8)", **jit.options())
+def _median(values, n):  # type: ignore[no-untyped-def]
+    """Of the first n values, n at least 1, none of them NaN; puts some of them in order (C. A. R. Hoare, Comm. ACM 4 (1961) 321). numpy's
+    own takes half of this file's time to compile."""
+    half = n // 2
+    low, high = 0, n - 1
+    while low < high:
+        pivot = values[half]
+        i, j = low, high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while pivot < values[j]:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if j < half:
+            low = i
+        if half < i:
+            high = j
+    if n % 2 == 1:
+        return values[half]
+    below = values[0]
+    for i in range(1, half):
+        below = max(below, values[i])
+    return (below + values[half]) / 2.0
+
+
 @numba.njit(
     [
         types.void(
@@ -175,6 +205,6 @@ def measure(time, values, quality, fresh, mode, spindle, period, carry, out):  #
         out[c, STEP] = step if step < math.inf else 0.0
         if noisy > 0:
             out[c, NOISE_N] = noisy
-            out[c, NOISE] = np.median(differences[:noisy])
+            out[c, NOISE] = _median(differences, noisy)
         if out[c, CHANGES] > 0.0:
             _ends(values, quality, fresh, mode, spindle[c], c, low, high, step, out)

@@ -14,7 +14,7 @@ from drivers import jit
 BINS = 160
 """Speed bins of the idle table: 5 % wide, from 30 rpm; bin 0 is standing or no speed channel."""
 RING = 64
-STATE = 32 + 5 * RING
+LOADS, SPEEDS, TIMES, AIRS, GATES, STATE = range(32, 33 + 5 * RING, RING)
 OPEN, T_OPEN, T_LAST, N, SUM, PEAK, PEAK2, WORK, IDLE, RISE, FALL = range(11)
 T_FALL, BEFORE, HERE, NEXT_GROW, T_LOW, NOISE, RANGE, LAST_LOAD, LAST_TIME, COUNT, STEADY_SINCE = range(11, 22)
 S_N, S_SUM, S_WORK, S_IDLE, S_T, LEVEL, T_CAND, SECTIONED, SETTLED, SURE = range(22, 32)
@@ -27,9 +27,10 @@ the noise that counts at this speed."""
 
 NONE, OPENED, GROWN, CLOSED, RUN_UP_ENDED = 0, 1, 2, 3, 4
 
-TOP, SHARE, LOW, LOOKS, LOOKED = range(5)
-"""Of `looks`: load above idle above which a look at a growing cut is told, largest fall as a share of the load before it from which on it
-is, load above idle below which it is; how many looks were not told since that was last set to 0, and the time of the latest of them."""
+TOP, SHARE, GONE, FAINT, GRID, LOOKS, LOOKED = range(7)
+"""Of `looks`: load above idle above which a look at a growing cut is told; largest fall as a share of the load before it from which on it
+is; share of the usual load above idle at this place below which it is, where that is at least so many times the noise; s between two
+places; how many looks were not told since that was last set to 0, and the time of the latest of them."""
 EQUAL = 1e-9
 """A fall that is this much (relative) below the share is told all the same: whoever judges divides, and rounds, for himself."""
 
@@ -52,8 +53,7 @@ ROUGH, ROUGH_RANGE, ROUGH_NOISE = 1.4826, 0.015, 0.3
 left in the mean, until that is known."""
 SETTLE = 0.15
 """s of steady speed before a load counts as cutting: the run-up is no cut."""
-LOOK_BACK = 0.11
-UNSTEADY = 0.03
+LOOK_BACK, UNSTEADY = 0.11, 0.03
 """Relative change of speed within LOOK_BACK seconds above which the spindle is accelerating; constant surface speed stays below."""
 SLOW_UNSTEADY, SLOW_MOST = 0.08, 0.3
 """Where readings come further apart: change a second, and between two. Facing (0.2 mm/rev, 1,000 rpm, 40 mm radius) gains 8 % a second."""
@@ -152,10 +152,8 @@ def median3(a, b, c):  # type: ignore[no-untyped-def]
 def _begin(state, time):  # type: ignore[no-untyped-def]
     state[N : FALL + 1] = 0.0
     state[PEAK : PEAK2 + 1] = -np.inf
-    for i in (T_OPEN, T_LAST, T_FALL):
-        state[i] = time
-    for i in (BEFORE, LEVEL, SETTLED, SURE):
-        state[i] = 0.0
+    state[T_OPEN] = state[T_LAST] = state[T_FALL] = time
+    state[BEFORE] = state[LEVEL] = state[SETTLED] = state[SURE] = 0.0
     state[NEXT_GROW] = time + GROW
     state[T_LOW] = np.nan
 
@@ -164,7 +162,7 @@ def _begin(state, time):  # type: ignore[no-untyped-def]
 def _back(state, c, t):  # type: ignore[no-untyped-def]
     """How many readings ago was `LEARN_DELAY` seconds ago; 0: not that far back."""
     for k in range(3, min(c + 1, RING)):
-        if t - state[32 + 2 * RING + (c - k) % RING] >= LEARN_DELAY:
+        if t - state[TIMES + (c - k) % RING] >= LEARN_DELAY:
             return k
     return 0
 
@@ -200,8 +198,8 @@ def _learn_idle(state, table, b, low, near, free):  # type: ignore[no-untyped-de
         table[1, b] += 1.0
 
 
-@numba.njit("UniTuple(i8,2)(f8[::1], f8[::1], b1[::1], f8[::1], i8, i8, i8, f8, f8, f8[::1], f8[:,::1], b1[::1], f8[::1])", **jit.options())
-def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period, state, table, air, looks):  # type: ignore[no-untyped-def]
+@numba.njit("UniTuple(i8,2)(f8[::1],f8[::1],b1[::1],f8[::1],i8,i8,i8,f8,f8,f8[::1],f8[:,::1],b1[::1],f8[::1],f8[::1])", **jit.options())
+def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period, state, table, air, looks, usual):  # type: ignore[no-untyped-def]
     """Walk rows from `start` until something happens.
 
     Parameters
@@ -214,7 +212,8 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
     period: s between two readings as the source usually gives them; 0: not known.
     state, table: as initialised by `new_state`, changed in place.
     air: (n,) is filled for the rows that are walked: the spindle turns steadily and its load is that of idling.
-    looks: (5,) TOP, SHARE, LOW, LOOKS, LOOKED. A look is counted, not told, while the load is from LOW to TOP and has not fallen by SHARE.
+    looks: (7,) TOP to LOOKED. A look is counted, not told, while the load is neither above TOP nor low and has not fallen by SHARE.
+    usual: (places,) load of good cuts at each place of a cut from its opening, unit of the load; -inf, or no more places: not known.
 
     Returns
     -------
@@ -237,44 +236,40 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
         x = load[i]
         v = speed[i] if has_speed else 0.0
         c = int(state[COUNT])
-        dt = t - state[LAST_TIME] if c > 0 else 0.0
-        dt = dt if dt >= 0.0 and dt < 1.0e6 else 0.0
+        dt = t - state[LAST_TIME] if c > 0 and 0.0 <= t - state[LAST_TIME] < 1.0e6 else 0.0
         if dt > 2.0 * counted and state[OPEN] == 0.0 and state[SECTIONED] == 0.0:
             state[T_CAND] = np.nan
-        slot, base = c % RING, 32
-        state[base + slot] = x
-        state[base + RING + slot] = v
-        state[base + 2 * RING + slot] = t
+        slot = c % RING
+        state[LOADS + slot], state[SPEEDS + slot], state[TIMES + slot] = x, v, t
         filled = min(c + 1, RING)
         steady = True
         if has_speed:
             for k in range(1, filled):
                 j = (c - k) % RING
-                if t - state[base + 2 * RING + j] > LOOK_BACK:
-                    allowed = max(UNSTEADY, min(SLOW_UNSTEADY * dt, SLOW_MOST)) * max(abs(v), abs(state[base + RING + j]), 100.0)
-                    steady = k > 1 or not slow or abs(v - state[base + RING + j]) <= allowed
+                if t - state[TIMES + j] > LOOK_BACK:
+                    allowed = max(UNSTEADY, min(SLOW_UNSTEADY * dt, SLOW_MOST)) * max(abs(v), abs(state[SPEEDS + j]), 100.0)
+                    steady = k > 1 or not slow or abs(v - state[SPEEDS + j]) <= allowed
                     break
-                if abs(v - state[base + RING + j]) > UNSTEADY * max(abs(v), 100.0):
+                if abs(v - state[SPEEDS + j]) > UNSTEADY * max(abs(v), 100.0):
                     steady = False
                     break
             if not steady or c == 0:
                 state[STEADY_SINCE] = t
-        turning = (not has_speed) or abs(v) >= minimum_speed
-        settled = steady and ((not has_speed) or t - state[STEADY_SINCE] >= SETTLE)
-        m = median3(x, state[base + (c - 1) % RING], state[base + (c - 2) % RING]) if filled >= 3 else x
+        turning, settled = (not has_speed) or abs(v) >= minimum_speed, steady and ((not has_speed) or t - state[STEADY_SINCE] >= SETTLE)
+        m = median3(x, state[LOADS + (c - 1) % RING], state[LOADS + (c - 2) % RING]) if filled >= 3 else x
         mean, before = x, np.nan
         inside, earlier = 1.0, 0.0
         for k in range(1, filled):
             j = (c - k) % RING
-            age = t - state[base + 2 * RING + j]
-            if not (age >= 0.0 and age <= 2.0 * SMOOTH) or (has_speed and state[base + 2 * RING + j] < state[STEADY_SINCE] + TRANSIENT):
+            age = t - state[TIMES + j]
+            if not (age >= 0.0 and age <= 2.0 * SMOOTH) or (has_speed and state[TIMES + j] < state[STEADY_SINCE] + TRANSIENT):
                 break
             if age <= SMOOTH:
                 inside += 1.0
-                mean += (state[base + j] - mean) / inside
+                mean += (state[LOADS + j] - mean) / inside
             else:
                 earlier += 1.0
-                before = state[base + j] if earlier == 1.0 else before + (state[base + j] - before) / earlier
+                before = state[LOADS + j] if earlier == 1.0 else before + (state[LOADS + j] - before) / earlier
         idle = idle_at(table, v if has_speed else 0.0)
         if has_speed and settled and inside >= 3.0:
             _learn_ripple(table, speed_bin(v), abs(x - mean))
@@ -311,8 +306,8 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
         elif not above or state[SECTIONED] == 1.0 or (slow and not steady):
             state[T_CAND] = np.nan
 
-        state[base + 3 * RING + slot] = np.nan
-        state[base + 4 * RING + slot] = gate
+        state[AIRS + slot] = np.nan
+        state[GATES + slot] = gate
         counting = state[OPEN] == 1.0 or state[T_CAND] == state[T_CAND]
         if counting:
             level = idle if idle == idle else 0.0
@@ -328,10 +323,12 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
             if not fresh and dt <= counted:
                 state[WORK] += (x - level) * dt if settled or state[SECTIONED] == 0.0 else 0.0
                 state[IDLE] += level * dt
-            oldest = state[base + 2 * RING + (c - 5) % RING]
+            oldest = state[TIMES + (c - 5) % RING]
             oldest = -np.inf if rough and (before != before or t - 2.0 * SMOOTH < state[T_OPEN]) else oldest
             if state[N] >= 6.0 and settled and oldest > -np.inf and (not has_speed or oldest >= state[STEADY_SINCE] + TRANSIENT):
-                old = before if rough else median3(state[base + (c - 3) % RING], state[base + (c - 4) % RING], state[base + (c - 5) % RING])
+                old = before
+                if not rough:
+                    old = median3(state[LOADS + (c - 3) % RING], state[LOADS + (c - 4) % RING], state[LOADS + (c - 5) % RING])
                 state[RISE] = max(state[RISE], m - old)
                 if old - m > state[FALL]:
                     state[FALL] = old - m
@@ -339,7 +336,7 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
                     state[BEFORE] = old - level
             state[T_LAST] = t
             if state[SECTIONED] == 1.0 and ready:
-                state[base + 3 * RING + slot] = now
+                state[AIRS + slot] = now
             if state[OPEN] == 1.0 and state[SECTIONED] == 0.0:
                 if below and state[T_LOW] != state[T_LOW]:
                     state[T_LOW] = t
@@ -349,13 +346,13 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
         else:
             if filled >= 2 and dt <= counted and settled and c <= 50:
                 state[NOISE] += (abs(x - state[LAST_LOAD]) / 1.128 - state[NOISE]) / (c + 1.0)
-            state[base + 3 * RING + slot] = now if ready and gate != 2 else np.nan
+            state[AIRS + slot] = now if ready and gate != 2 else np.nan
         if settled:
             k = _back(state, c, t)
             if k > 0:
-                low = state[base + 3 * RING + (c - k) % RING]
-                if low == low and (not has_speed or state[base + 2 * RING + (c - k) % RING] > state[STEADY_SINCE] + TRANSIENT):
-                    gate_then = state[base + 4 * RING + (c - k) % RING]
+                low = state[AIRS + (c - k) % RING]
+                if low == low and (not has_speed or state[TIMES + (c - k) % RING] > state[STEADY_SINCE] + TRANSIENT):
+                    gate_then = state[GATES + (c - k) % RING]
                     b = speed_bin(v if has_speed else 0.0)
                     # A drive slips: under load it may turn at a speed at which it never idles. What is cut there is no idle.
                     cutting = gate_then == 2.0 and table[1, b] == 0.0 and idle == idle and low > TWICE * idle + 0.5 * high
@@ -380,7 +377,10 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
                 while state[NEXT_GROW] <= t:
                     state[NEXT_GROW] += GROW
                 fallen = state[BEFORE] > 0.0 and state[FALL] >= (1.0 - EQUAL) * looks[SHARE] * state[BEFORE]
-                if fallen or state[LEVEL] < looks[LOW] or not state[LEVEL] <= looks[TOP]:
+                place = int((t - state[T_OPEN]) / looks[GRID])
+                stands = usual[place] - state[IDLE] / (t - state[T_OPEN]) if place < len(usual) else -np.inf
+                low = stands >= looks[FAINT] * state[HERE] and state[LEVEL] < looks[GONE] * stands
+                if fallen or low or not state[LEVEL] <= looks[TOP]:
                     return i + 1, GROWN
                 looks[LOOKS] += 1.0
                 looks[LOOKED] = t
@@ -390,7 +390,7 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
 
 def every_look() -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """`looks` by which each look is told."""
-    return np.array([-np.inf, 0.0, -np.inf, 0.0, np.nan])
+    return np.array([-np.inf, 0.0, 0.0, 0.0, np.inf, 0.0, np.nan])
 
 
 def new_state() -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int, int], np.dtype[np.float64]]]:

@@ -1,6 +1,6 @@
 """The curve of a cut: on a fixed grid, within an envelope of the cuts before it, beside one of another length, its area and its slopes.
 
-Values are (positions, channels) or a single curve; all are float64, and what is not finite is no value. Everything but DTW may be used
+Values are (positions, channels) or a single curve; all are float64, and what is not finite is no value. Everything but `align` may be used
 while the cut grows: what was seen is in a small state, and only what is new is handed in.
 
 resample: linear between two readings, as many positions as wanted; nothing is made up outside the readings or across a gap. A grid coarser
@@ -8,8 +8,7 @@ resample: linear between two readings, as many positions as wanted; nothing is m
 envelope: per position the median of the cuts, and 1.4826 times the median distance from it (MAD; robust.py). Half of the cuts may be odd.
 exceed: z = (x - median) / max(MAD, floor); a position is outside above `up` or below -`down` (infinity: that side is not watched), and the
     curve is outside where `persistence` positions in a row are: a single spike is breakage's business, not the envelope's.
-dtw, align: dynamic time warping with a band (H. Sakoe and S. Chiba, IEEE Trans. ASSP 26 (1978) 43-49): the smallest sum of |a_i - b_j| over
-    all ways through both curves that never go back and keep within `band` positions of the straight line between the corners.
+align: along the way of dynamic time warping (`agent.kernels.dtw`).
 grow: area by trapezoids, of all and of what is above a level (with the crossing in its place); steepest rise and fall between neighbours.
 beyond: which of these four lie outside limits of their own.
 """
@@ -154,7 +153,8 @@ def exceed(state, centre, spread, floor, curve, first, up, down, persistence, to
 
 @numba.njit("UniTuple(i8, 2)(i8, i8, i8, i8)", **jit.options())
 def _reach(i, n, m, band):  # type: ignore[no-untyped-def]
-    """First and last position of the other curve that position `i` may be put beside; whole numbers, so that both sides agree."""
+    """First and last position of the other curve that position `i` may be put beside; whole numbers, so that both sides agree. The one of
+    dtw.py, copied: a kernel and its helpers share a file."""
     if n == 1:
         return 0, m - 1
     # |j - i (m - 1) / (n - 1)| <= band
@@ -163,57 +163,13 @@ def _reach(i, n, m, band):  # type: ignore[no-untyped-def]
     return max(low, 0), min(high, m - 1)
 
 
-@numba.njit([types.float64(_READ1, _READ1, types.int64, _WRITE2)], **jit.options())
-def dtw(a, b, band, work):  # type: ignore[no-untyped-def]
-    """Distance of two curves of any lengths, in their unit; divide by len(a) + len(b) to compare cuts of different lengths.
-
-    Parameters
-    ----------
-    a, b: (n,) and (m,).
-    band: positions of `b` that may lie between a place and the straight line; 0: the nearest alone. Where the curves differ in length by
-        more than a factor, a narrow band may leave no way through.
-    work: (2, at least m), of the caller, so that nothing is allocated.
-
-    Returns NaN where a value is not finite or a curve is empty, and infinity where the band leaves no way.
-    """
-    n = len(a)
-    m = len(b)
-    if n == 0 or m == 0:
-        return np.nan
-    for i in range(n):
-        if not np.isfinite(a[i]):
-            return np.nan
-    for j in range(m):
-        if not np.isfinite(b[j]):
-            return np.nan
-        work[0, j] = np.inf
-        work[1, j] = np.inf
-    for i in range(n):
-        now = i % 2
-        low, high = _reach(i, n, m, band)
-        if i > 1:
-            gone_low, gone_high = _reach(i - 2, n, m, band)
-            for j in range(gone_low, gone_high + 1):
-                work[now, j] = np.inf
-        left = np.inf
-        for j in range(low, high + 1):
-            best = min(left, work[1 - now, j])
-            if j > 0:
-                best = min(best, work[1 - now, j - 1])
-            if i == 0 and j == 0:
-                best = 0.0
-            left = best + abs(a[i] - b[j])
-            work[now, j] = left
-    return work[(n - 1) % 2, m - 1]
-
-
 @numba.njit([types.float64(_READ1, _READ1, types.int64, _WRITE2, _WRITE1)], **jit.options())
 def align(a, b, band, work, out):  # type: ignore[no-untyped-def]
     """Put `a` on the positions of `b`, so that a cut that ran slower or faster can be held against the envelope.
 
     Parameters
     ----------
-    a, b, band: as `dtw`.
+    a, b, band: as `agent.kernels.dtw.dtw`.
     work: (at least n, at least m), of the caller.
     out: (m,), is filled with the mean of the values of `a` beside each position of `b`; NaN where the distance is no number.
 

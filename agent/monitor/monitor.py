@@ -31,11 +31,13 @@ from agent.monitor.desk import Desk
 from agent.monitor.doubt import Doubt
 from agent.monitor.holds import holds
 from agent.monitor.lives import ToolLives
+from agent.monitor.names import named
 from agent.monitor.orders import obey
 from agent.monitor.overview import Overview
 from agent.monitor.realised import Tally
 from agent.monitor.reasons import Reasons
 from agent.monitor.state import MonitorState
+from agent.monitor.warming import Warming
 from agent.segment import Fill, Frame, SpindleSegmenter
 from agent.settings import MachineSettings
 from agent.timeline import Rows, Timeline
@@ -65,7 +67,7 @@ class Monitor:
             name: SpindleSegmenter(name, has_speed=has_speed, minimum_speed=minimum) for name, has_speed, minimum in self.context.spindles
         }
         budget = alarms_per_hour(settings.monitoring.false_alarms) or 1.0 / 160.0
-        told = {"parts_told": self.context.knows_parts, "sections_told": self.context.knows_sections}
+        told = {"parts_told": self.context.knows_parts, "sections_told": self.context.knows_sections, "named": self.context.names_cuts}
         self.watch = Watch(settings.monitoring, budget, Ceilings(settings), **told)
         self.sensors = Sensors(settings)
         self.health = Health(settings, self.timeline, self.watch.p)
@@ -77,6 +79,7 @@ class Monitor:
         self.lives = ToolLives(settings)
         self.counters = Counters(parts=0, cuts=0, cutting_time=0.0, rows=0, dropped=0)
         self.coverage: Coverage | None = None
+        self.warming = Warming([name for name, turns, _ in self.context.spindles if turns], self.vibration.air, self.watch)
         self._part: int | None = None
         self._looked = -math.inf
         self._was_lost = False
@@ -93,6 +96,7 @@ class Monitor:
         )
         for segmenter in self.segmenters.values():
             segmenter.listened(self.watch.bounds)
+            segmenter.revision = self.watch.changes.revision.number
         self._overview = Overview(self)
         first = settings.spindle[0].name
         loads = {c.spindle or first: c for c in reversed(settings.channel) if c.role == "spindle.load"}
@@ -167,6 +171,7 @@ class Monitor:
                 lives=self.lives.saved(),
                 recurring=self.recurring.state if self.recurring is not None else RecurringState(),
                 health=self.health.saved(),
+                warming=self.warming.saved(),
                 episodes=self.desk.alerts.episodes,
                 realised=self.desk.tally.state,
             )
@@ -201,6 +206,7 @@ class Monitor:
         if self.recurring is not None:
             self.recurring.restore(state.recurring, spindles)
         self.health.restore(state.health)
+        self.warming.restore(state.warming)
         self._doubt.carry_out()
         self.desk.alerts.restore(state.alerts, state.episodes)
         told = (alert.channel for alert in state.alerts.values() if alert.kind == "sensor" and not alert.returned)
@@ -237,7 +243,7 @@ class Monitor:
             out.extend(self._look_until(float(rows.time[at])))
             if self._looked > before:
                 # The looks before `calm` would see nothing: they are left out.
-                due = self._looked if self.desk.alerts.episodes.ending else self.health.due
+                due = self._looked if self.desk.alerts.episodes.ending else min(self.health.due, self.warming.next(self._looked))
                 calm = min(self._calm.until(rows, seen, ahead, at, self._looked, due), self.watch.overdue.awaits(self._looked, LOOK))
                 self._looked = max(self._looked, calm - LOOK)
             stop = max(int(np.searchsorted(rows.time, self._looked + LOOK, side="left")), at + 1)
@@ -280,6 +286,7 @@ class Monitor:
             out.extend(self.desk.take(self.sensors.look(self._looked, self._held, off=self.off, undecided=undecided, named=named)))
             if self.sensors.lost():
                 self.watch.begin_again()
+            self.warming.look(self._looked)
             out.extend(self.desk.take(self.watch.overdue.on_look(self._looked, self.context.part)))
             out.extend(self.desk.tick(self._looked))
             out.extend(self._cover(self._looked))
@@ -298,7 +305,11 @@ class Monitor:
         frame = self.health.believed(name, frame)
         for cut in segmenter.walk(frame):
             self._between(segmenter)
-            cut = self._known(segmenter, cut)
+            if self.recurring is not None:
+                cut = named(cut, segmenter, self.recurring)
+                if self.recurring.doubt:
+                    self.recurring.doubt = False
+                    self.watch.begin_again()
             key = cut.operation.key
             indicators: list[Indicator] = []
             if cut.phase == "opened":
@@ -308,19 +319,19 @@ class Monitor:
             if cut.phase == "closed":
                 cut, indicators = self.axes.of_cut(name, self.vibration.of_cut(name, self.watch.held(cut)), self.health.faults)
                 self.last_cut[name] = cut
-                self.lives.on_cut(cut)
                 self.desk.tally.cut(cut)
-                self.counters = msgspec.structs.replace(
-                    self.counters,
-                    cuts=self.counters.cuts + 1,
-                    cutting_time=self.counters.cutting_time + cut.features.duration,
-                )
+                if cut.held != "run_up":
+                    self.lives.on_cut(cut)
+                    seconds = self.counters.cutting_time + cut.features.duration
+                    self.counters = msgspec.structs.replace(self.counters, cuts=self.counters.cuts + 1, cutting_time=seconds)
             self.health.on_cut(cut)
+            self.warming.on_cut(name, cut)
             self.desk.reasons.see(cut)
             out.append(cut)
             out.extend(self.desk.take(indicators))
             out.extend(self.desk.take(self.vibration.follow(name, cut)))
             said = self.watch.on_cut(cut, segmenter.noise)
+            segmenter.hold(self.watch.changes.unfit(cut.id))
             self.lives.hear(said, cut)
             out.extend(self.desk.take(said))
         self._between(segmenter)
@@ -339,23 +350,6 @@ class Monitor:
             if self.recurring is not None:
                 self.recurring.break_off()
             self.watch.begin_again()
-
-    def _known(self, segmenter: SpindleSegmenter, cut: Cut) -> Cut:
-        """The cut by the name that its place and shape give it, where the control names nothing."""
-        if self.recurring is None:
-            return cut
-        if cut.phase == "opened":
-            tool = self.recurring.opened(cut)
-            if tool:
-                segmenter.called(tool)
-                cut = segmenter.current() or cut
-                cut = msgspec.structs.replace(cut, phase="opened", curve=())
-        elif cut.phase == "closed":
-            cut = self.recurring.closed(cut)
-        if self.recurring.doubt:
-            self.recurring.doubt = False
-            self.watch.begin_again()
-        return cut
 
     def _follow_tool(self, time: float) -> list[Event]:
         said, context = self.context.now, self.context
@@ -376,12 +370,12 @@ class Monitor:
         return self.desk.take([*found, *self.lives.on_part(self.watch.state.worn, part)])
 
     def _cover(self, now: float) -> list[Event]:
-        operations = [coverage.of_operation(baseline, self._settings.monitoring, now) for baseline in self.watch.current()]
+        operations = [self.watch.outlook.cover(baseline, now) for baseline in self.watch.current()]
         machine = coverage.of_machine(
             operations,
             off=self.off,
             lost=self.sensors.lost() or ("no_signal" if self.context.lost else ""),
-            held=self.context.held or self.health.holds(),
+            held=self.context.held or self.health.holds() or self.warming.why or self.watch.changes.why(self.context.now.text("program")),
             unwatched="" if self.segmenters else "no_load_channel",
             time=now,
         )

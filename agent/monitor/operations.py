@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from agent.detect import breakage, missing, overload
+from agent.detect import breakage, drift, missing, overload, wear
 from agent.detect.baseline import Baseline, Priors, priors
+from agent.detect.neighbours import PATIENT
 from agent.detect.watch import Watch
 from agent.explained import OperationView
 from agent.model import Coverage
@@ -64,8 +65,11 @@ class Operations:
             contrast=baseline.contrast if baseline.good else None,
             rate=baseline.samples / duration if duration == duration and baseline.samples > 0.0 else None,
             duration=duration if duration == duration else None,
-            smallest_change=self._watch.smallest_change(baseline),
-            wear_limit=self._watch.wear_level(baseline)[1] if baseline.new_tool is not None else None,
+            smallest_change=self._watch.outlook.smallest_change(baseline),
+            smallest_fall=self._watch.outlook.smallest_fall(baseline) if judged else None,
+            rise_cuts=PATIENT if baseline.neighbours.alike else wear.FILTER,
+            fall_cuts=drift.WITHIN,
+            wear_limit=self._watch.outlook.wear_level(baseline)[1] if baseline.new_tool is not None else None,
             undercut=low if low > 0.0 else None,
             overload=top if math.isfinite(top) else None,
             fall=max(breakage.SHARE, baseline.fall_share + breakage.BEYOND_USUAL) if baseline.good >= breakage.FEWEST else None,

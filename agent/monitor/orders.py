@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from agent.commands import Acknowledge, Command, CommandResult, Correct, FalseAlarm, Measure, StillGood, TickStep, ToolChanged, UndoTuning
+from agent.commands import (
+    Acknowledge,
+    Command,
+    CommandResult,
+    Correct,
+    FalseAlarm,
+    Measure,
+    ProgramChanged,
+    StillGood,
+    TickStep,
+    ToolChanged,
+    UndoProgram,
+    UndoTuning,
+)
 from agent.conditions import Conditions
 from agent.detect.health import Health
 from agent.detect.watch import Watch
 from agent.model import Checklist, Event
 from agent.monitor.desk import Desk
 from agent.monitor.lives import ToolLives
+from agent.monitor.program import obey_program
 from agent.vibration import VibrationWatch
 
 
@@ -64,6 +78,9 @@ def obey(
                     desk.tally.changed(alert, command.reason)
                     settled = desk.alerts.settle(alert.id, command.by, now)
                     out.extend([settled] if settled else [])
+        case ProgramChanged() | UndoProgram():
+            reason, told = obey_program(command, now, desk=desk, watch=watch)
+            out.extend(told)
         case Measure():
             reason, said = lives.obey(command, now)
             out.extend(said)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.detect import coverage
 from agent.detect.baseline import Baseline
 from agent.detect.monitorability import least
 from agent.load import shown_unit
@@ -37,7 +36,7 @@ class Overview:
         monitor = self._monitor
         now = max(monitor.timeline.newest - monitor.settings.monitoring.lateness, 0.0)
         covers = tuple(
-            coverage.of_operation(baseline, monitor.settings.monitoring, now, monitor.watch.why_held(baseline.key))
+            monitor.watch.outlook.cover(baseline, now, monitor.watch.changes.why_of(baseline.key, baseline.program))
             for baseline in monitor.watch.state.baselines.values()
         )
         machine = monitor.coverage or Coverage(time=now, scope="machine", word=Word.LOST, reason="no_signal")
@@ -60,7 +59,7 @@ class Overview:
             explanations=monitor.desk.reasons.of(alerts),
             realised=monitor.desk.tally.view(),
             operations=self._operations.views(covers),
-            promises=tuple(p for b in monitor.watch.state.baselines.values() if (p := monitor.watch.promise(b)) is not None),
+            promises=tuple(p for b in monitor.watch.state.baselines.values() if (p := monitor.watch.outlook.promise(b)) is not None),
             notices=notices(monitor),
         )
 
@@ -114,7 +113,7 @@ class Overview:
         watched = [b for b in group if of_key[b.key].word is not Word.NOT_MONITORABLE] or group
         worst = min(watched, key=lambda b: (WORST_FIRST.index(of_key[b.key].word), of_key[b.key].n))
         cover = of_key[worst.key]
-        levels = [(monitor.watch.wear_level(b), b) for b in watched]
+        levels = [(monitor.watch.outlook.wear_level(b), b) for b in watched]
         (level, limit), leader = max(levels, key=lambda item: item[0][0] if item[0][0] is not None else -1.0)
         named = next((t for t in monitor.settings.tool if str(t.number) == tool), None)
         alerts = monitor.desk.alerts.of_tool(tool, spindle)
@@ -129,15 +128,15 @@ class Overview:
             of=cover.of,
             wear=level,
             wear_limit=limit,
-            smallest_change=monitor.watch.smallest_change(leader),
-            promise=least([promise for b in watched if (promise := monitor.watch.promise(b)) is not None]),
+            smallest_change=monitor.watch.outlook.smallest_change(leader),
+            promise=least([promise for b in watched if (promise := monitor.watch.outlook.promise(b)) is not None]),
             cuts=max(b.tool_cuts for b in group),
             cutting_time=sum(b.cutting_time for b in group),
             parts_low=None,
             parts_high=None,
             alert=next((a.id for a in alerts if not a.returned), ""),
         )
-        return monitor.lives.shown(view, monitor.watch.rise(leader))
+        return monitor.lives.shown(view, monitor.watch.outlook.rise(leader))
 
     def _values(self, now: float) -> dict[str, float | str | None]:
         monitor = self._monitor

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from agent.detect.trend import FLOOR
 from agent.explained import Picture
 from agent.model import Cut, EnvelopeView, Finding, Scalar
 from agent.monitor.trends import Trend
@@ -57,7 +58,7 @@ def trend_picture(trend: Trend, name: str, finding: Finding) -> Picture | None:
     ratio = name.endswith("_ratio")
     axis, x = _across(times, parts, finding)
     evidence = finding.evidence
-    limit, base = _figure(evidence.get("limit_pct")), 0.0 if ratio else _figure(evidence.get("baseline"))
+    limit, base = _figure(evidence.get("limit_pct")), 0.0 if ratio or name.endswith("_score") else _figure(evidence.get("baseline"))
     if not ratio:
         limit = _limit(name, base, finding)
     since = _figure(evidence.get("since_part"))
@@ -96,6 +97,9 @@ def _limit(name: str, base: float | None, finding: Finding) -> float | None:
     """Of a figure itself, where what spoke was a limit of this figure and not of several together."""
     if name == "group_score":
         return finding.threshold
+    if name == "condition_score":
+        # As `condition.Condition` hands it out, for the operator's word.
+        return math.log(finding.threshold) / FLOOR if finding.threshold > 0.0 else None
     if name.startswith("bearing_"):
         return math.log(finding.threshold) if finding.threshold > 0.0 else None
     if base is None or finding.evidence.get("several") is True or finding.threshold <= 1.0:

@@ -15,7 +15,7 @@ import msgspec
 from agent.budget import HOURS, alarms_per_hour
 from agent.detect import wear
 from agent.detect.baseline import Baseline
-from agent.detect.missing import LOWEST
+from agent.detect.confidence import FACTS
 from agent.detect.tuning import TUNABLE, place
 from agent.detect.watch import Watch
 from agent.explained import Cause, Explanation, Picture
@@ -33,8 +33,6 @@ AGAINST = {"wear": "new_tool", "process": "new_tool", "spindle": "well", "sensor
 """What a kind of finding is compared with, where that is not the good cuts of the operation."""
 COUNTED = ("n_baseline", "n_looks", "lives")
 """Evidence that says on how many cuts, looks or tools a finding rests."""
-RULED = frozenset({"breakage", "chatter", "process"})
-"""Kinds with a limit that is a rule: its rate is not known."""
 SLOW = 50.0
 """Readings a second below which it is said that what is brief cannot be seen: a tool monitor of its own reads that often at the least
 (field.md 1.7: 10 to 25 Hz over Modbus)."""
@@ -105,7 +103,7 @@ class Reasons:
             since_part=since_part,
             per_month=self._per_month,
             basis=_basis(finding),
-            chance=self._watch.signals.share(self._watch.p) if finding.kind == "wear" else self._watch.p,
+            chance=finding.chance or 0.0,
             width=tuning.width(finding.kind, place(finding)) if finding.kind in TUNABLE else 1.0,
             judged_false=sum(
                 1 for one in tuning.trail if (one.kind, one.where, one.verdict) == (finding.kind, place(finding), "false_alarm")
@@ -198,20 +196,15 @@ def _against(finding: Finding) -> str:
 
 
 def _basis(finding: Finding) -> Literal["chance", "rule", "state", "due"]:
-    """What the limit rests on. A fall within the cut is judged by a rule (`detect.breakage.SHARE`), and so is missing work where the
-    budget would ask for less than idle is known to (`detect.missing.LOWEST`)."""
+    """What the limit rests on: the budget, where the detector says by which chance it speaks. Readings that are not there and cuts that did
+    not come are counted. The rest are rules: a fall within the cut, a sensor that seems stuck, cutting data."""
     evidence = finding.evidence
     if evidence.get("due") is True:
         return "due"
-    if finding.kind == "sensor" or (finding.kind == "process" and not finding.channel) or evidence.get("absent") is True:
+    counted = finding.kind == "sensor" and evidence.get("reason") in FACTS
+    if counted or (finding.kind == "process" and not finding.channel) or evidence.get("absent") is True:
         return "state"
-    ruled = (
-        finding.kind in RULED
-        or by_data(finding)
-        or evidence.get("indicator") == "bearing"
-        or (finding.kind == "missing" and finding.threshold <= LOWEST)
-    )
-    return "rule" if ruled else "chance"
+    return "rule" if finding.chance is None else "chance"
 
 
 def by_data(finding: Finding) -> bool:
@@ -225,6 +218,9 @@ def _figures(finding: Finding) -> list[str]:
     if finding.kind == "process":
         return ["group_score"]
     named = evidence.get("indicator")
+    if evidence.get("several") is True and not finding.operation:
+        # Several figures of a sensor together: none of them passed a limit of its own.
+        return ["condition_score"]
     if named:
         return [*(f"{named}_{fact}" for fact, value in evidence.items() if value is True), str(named)]
     return ["work_ratio" if finding.operation else "velocity_rms"]

@@ -15,6 +15,7 @@ from agent.load import Basis
 from agent.model import Alert, Checklist, Counters
 from agent.monitor.realised import RealisedState
 from agent.monitor.reasons import ReasonsState
+from agent.monitor.warming import WarmingState
 from agent.segment import SegmenterState
 from agent.vibration import VibrationState
 
@@ -48,5 +49,6 @@ class MonitorState(msgspec.Struct):
     """What became of the false-alarm budget; a state without it has hours and no alerts to go with them, so the counting begins now"""
     lives: dict[str, Clock] = {}
     """Of each tool position: what it has cut, what was typed of it, how long earlier ones lasted"""
+    warming: WarmingState = msgspec.field(default_factory=WarmingState)
     recurring: RecurringState = msgspec.field(default_factory=RecurringState)
     """Shapes and orders of cuts, where the control names none"""

@@ -22,9 +22,9 @@ from agent.segment.frame import Frame
 from drivers.model import Floats
 
 Phase = Literal["opened", "grown", "closed"]
-Bounds = Callable[[str, str], tuple[float, float, float]]
-"""Of a cut's id and operation: load above idle and largest fall as a share of the load before it up to which, and load above idle down to
-which, a look at it as it grows need not be told (`agent.detect.looks`)."""
+Bounds = Callable[[str, str], tuple[float, float, float, float, float, Floats]]
+"""Of a cut's id and operation, by which looks at it as it grows need not be told: the first five of the kernel's `looks`, and the usual
+load at its places (`agent.detect.looks`)."""
 
 BLINK, PERIODS, PERIOD_READINGS = 0.3, 3.0, 50
 """A load is not seen when no reading comes for 0.3 s, or for three of its periods where they are longer (median of its first fifty
@@ -33,6 +33,7 @@ LONGEST = 1.0
 """s; ... as long as the period is not known."""
 AFTER_DARK = 0.5
 """s after the load was last not seen within which a cut opens with its beginning missing."""
+NOTHING_USUAL = np.zeros(0)
 SURE = 0.9
 """Share of the readings of a cut at whose speed idle must be known."""
 
@@ -87,6 +88,8 @@ class SpindleSegmenter:
         self._quantum = 0.0
         """Smallest step that the load has made; 0: it has not moved"""
         self._last_load = math.nan
+        self.revision: Callable[[str], int] = lambda _: 1
+        """Of a program, as it is learned and judged now"""
         self.dark = False
         """The load was not seen for a while since this was last set to False: a cut may have come and gone."""
         self.air = np.zeros(0, dtype=bool)
@@ -116,6 +119,11 @@ class SpindleSegmenter:
         if self._open is not None:
             self._open.operation = msgspec.structs.replace(self._open.operation, tool=tool, section="1")
             self._opened_last = (self._open.id, self._open.operation.key)
+
+    def hold(self, reason: str) -> None:
+        """The open cut may be neither judged nor learned from."""
+        if self._open is not None and reason:
+            self._open.held = self._open.held or reason
 
     def untold(self) -> tuple[str, str, float] | None:
         """Cut, its operation and the time of the latest look that was not told since this was last asked; None: there was none."""
@@ -153,7 +161,7 @@ class SpindleSegmenter:
         self._step(frame)
         while at < n:
             before = at
-            self._ask(self._looks)
+            usual = self._ask(self._looks)
             at, event = kernel.advance(
                 frame.time,
                 frame.load,
@@ -168,6 +176,7 @@ class SpindleSegmenter:
                 self._table,
                 self.air,
                 self._looks,
+                usual,
             )
             now = times[min(at, n - 1)] if event == kernel.CLOSED or at == before else times[at - 1]
             while gaps and gaps[0] <= now:
@@ -208,7 +217,7 @@ class SpindleSegmenter:
             return -math.inf
         n = len(frame.time)
         looks = kernel.every_look()
-        self._ask(looks)
+        usual = self._ask(looks)
         row, event = kernel.advance(
             frame.time,
             frame.load,
@@ -223,15 +232,18 @@ class SpindleSegmenter:
             self._table.copy(),
             np.empty(n, dtype=bool),
             looks,
+            usual,
         )
         return math.inf if event == kernel.NONE else float(frame.time[max(row - 1, 0)])
 
-    def _ask(self, looks: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
-        """Which looks at the open cut are to be told."""
-        if self._open is not None and self._bounds is not None:
-            looks[kernel.TOP], looks[kernel.SHARE], looks[kernel.LOW] = self._bounds(*self._opened_last)
-        else:
-            looks[kernel.TOP], looks[kernel.SHARE], looks[kernel.LOW] = -math.inf, 0.0, -math.inf
+    def _ask(self, looks: Floats) -> Floats:
+        """Which looks at the open cut are to be told; the usual load at its places."""
+        if self._open is None or self._bounds is None:
+            looks[kernel.TOP] = -math.inf
+            return NOTHING_USUAL
+        *limits, usual = self._bounds(*self._opened_last)
+        looks[: kernel.GRID + 1] = limits
+        return usual
 
     def current(self) -> Cut | None:
         """The open cut with its curve so far."""
@@ -269,7 +281,10 @@ class SpindleSegmenter:
         good = frame.load[frame.ok]
         if not len(good):
             return
-        steps = np.abs(np.diff(good, prepend=self._last_load))
+        steps = np.empty(len(good))
+        steps[0] = good[0] - self._last_load
+        np.subtract(good[1:], good[:-1], out=steps[1:])
+        np.abs(steps, out=steps)
         self._last_load = float(good[-1])
         steps = steps[steps > 0.0]
         if len(steps):
@@ -301,7 +316,8 @@ class SpindleSegmenter:
             ordinal = self._ordinal.get(frame.tool, 0) + 1
             self._ordinal[frame.tool] = ordinal
             section = str(ordinal)
-        operation = Operation(spindle=self.spindle, program=frame.program, revision=1, tool=frame.tool, section=section)
+        revision = self.revision(frame.program)
+        operation = Operation(spindle=self.spindle, program=frame.program, revision=revision, tool=frame.tool, section=section)
         opened = float(self._state[kernel.T_OPEN])
         self.cuts += 1
         held = frame.held

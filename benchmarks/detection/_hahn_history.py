@@ -142,7 +142,7 @@ def _rows(entries: list[Entry], alerts: list[tuple[Entry, str]], judged: int, wa
     cuts_in_shifts = SHIFTS * SHIFT / seconds * per_part
     scale = cuts_in_shifts / max(len(entries), 1)
     low, high = poisson(len(false))
-    promises = [p for b in watch.state.baselines.values() if (p := watch.promise(b)) is not None]
+    promises = [p for b in watch.state.baselines.values() if (p := watch.outlook.promise(b)) is not None]
     reasons = ", ".join(f"{sum(p.reason == r for p in promises)} {r}" for r in sorted({p.reason for p in promises if p.reason}))
     kinds = ", ".join(f"{false.count(kind)} {kind}" for kind in sorted(set(false))) or "none"
     limit, fixed = _fixed(entries)

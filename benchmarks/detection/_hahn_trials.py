@@ -159,9 +159,9 @@ def _promises(parts: Parts, learned: Monitor, covers: dict[int, Counter[str]]) -
     spindles = [spindle.name for spindle in learned.settings.spindle]
     for i, cut in enumerate(parts.cuts):
         # A missing tool takes all its cuts with it: it may be told by them together, whatever the pass calls each.
-        out[i] = (learned.watch.told_by_visit(spindles[cut.spindle], "", str(cut.tool)), 0.0)
+        out[i] = (learned.watch.outlook.told_by_visit(spindles[cut.spindle], "", str(cut.tool)), 0.0)
         for key, count in covers[i].items():
-            promise = learned.watch.promise(learned.watch.state.baselines[key])
+            promise = learned.watch.outlook.promise(learned.watch.state.baselines[key])
             if count >= 5 and promise is not None and promise.missing:
                 out[i] = (True, max(out[i][1], promise.until if promise.breakage else 0.0))
     return out

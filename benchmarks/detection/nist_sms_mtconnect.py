@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.detect.coverage import of_operation
 from agent.maintenance import plan
 from agent.model import Alert, Coverage, Cut, Finding, Word
 from agent.monitor import Monitor
@@ -64,7 +63,6 @@ def listen(log: Log, progress: Callable[[float], None]) -> Told:
     """One pass."""
     monitor = Monitor(settings(log), plan(DataPaths.find(None)))
     told, words = Told(), dict[str, Word]()
-    options = monitor.settings.monitoring
     done = 0
 
     def hear(events: Iterable[object]) -> None:
@@ -74,7 +72,7 @@ def listen(log: Log, progress: Callable[[float], None]) -> Told:
                 told.cuts.append(event)
                 told.words.append(words.get(key, Word.LEARNING))
                 if key in monitor.watch.state.baselines:
-                    words[key] = of_operation(monitor.watch.state.baselines[key], options, event.time).word
+                    words[key] = monitor.watch.outlook.cover(monitor.watch.state.baselines[key], event.time).word
             elif isinstance(event, Finding) and not event.finished:
                 told.findings.append(event)
             elif isinstance(event, Alert) and event.transition == "raised":

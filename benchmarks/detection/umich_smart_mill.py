@@ -81,7 +81,7 @@ def measure(folder: Path, progress: Progress) -> list[Row]:
             contrasts = [_contrast(cut) for cut in cuts if cut.features.mean > 0.0]
             experiments.append(Experiment(_number(path), program, dict(loads), contrasts))
         known = monitor.watch.state.baselines.values()
-        promises.extend(p for b in known if (p := monitor.watch.promise(b)) is not None)
+        promises.extend(p for b in known if (p := monitor.watch.outlook.promise(b)) is not None)
     progress(0.5, "labels")
     rows = _negative(experiments, promises, alerts, conditions)
     beside = folder.parent / "hahn_lathe"

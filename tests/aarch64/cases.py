@@ -134,6 +134,15 @@ def fft(k: Any, broken: bool) -> Told:
     return told
 
 
+@case("agent.kernels.dtw")
+def dtw(k: Any, broken: bool) -> Told:
+    a, b = arc(70, 300), arc(80, 300) + 0.2 * noise(57, 80)
+    if broken:
+        a[7] = np.inf
+    work = np.empty((2, 80))
+    return {"distances": np.array([k.dtw(a, b, 10, work), k.dtw(a, b, 0, work), k.dtw(b, b[::2].copy(), 9, work)])}
+
+
 @case("agent.kernels.health")
 def health(k: Any, broken: bool) -> Told:
     values = table(60, 3000, 6, broken=broken)
@@ -173,10 +182,11 @@ def segment(k: Any, broken: bool) -> Told:
         state, idle = k.new_state()
         air, looks = np.zeros(rows, np.bool_), k.every_look()
         if has_speed:
-            looks[k.TOP], looks[k.SHARE], looks[k.LOW] = 24.9, 0.5, 20.0
+            looks[: k.GRID + 1] = 24.9, 0.5, 0.8, 5.0, 0.1
+        usual = np.where(np.arange(40) < 30, 40.0, -np.inf)
         events, start = [], 0
         while start < rows:
-            start, event = k.advance(at * 0.02, load, ok, speed, start, gate, has_speed, 30.0, 0.02, state, idle, air, looks)
+            start, event = k.advance(at * 0.02, load, ok, speed, start, gate, has_speed, 30.0, 0.02, state, idle, air, looks, usual)
             events.append((start, event))
         name = f"{gate}_{has_speed}"
         told |= {f"events_{name}": np.array(events), f"state_{name}": state, f"idle_{name}": idle, f"air_{name}": air}
@@ -202,7 +212,7 @@ def signature(k: Any, broken: bool) -> Told:
     if broken:
         a, b = a[np.isfinite(a)], b[np.isfinite(b)]
     work, beside = np.empty((80, 80)), np.empty(len(b))
-    distances = [k.dtw(a, b, 10, work), k.align(a, b, 10, work, beside), k.dtw(a, b, 0, work), k.dtw(np.full(3, np.nan), b, 5, work)]
+    distance = k.align(a, b, 10, work, beside)
     growing = k.opened()
     k.grow(growing, np.arange(80) * 0.05, np.ascontiguousarray(fresh[:, 1]), 3.0, 0.2)
     limits = np.array([[0.0, 1e3], [-np.inf, 1.0], [0.0, np.nan], [-1.0, 0.0]])
@@ -216,7 +226,7 @@ def signature(k: Any, broken: bool) -> Told:
         "state": state,
         "outside": outside,
     }
-    return told | {"beside": beside, "distances": np.array(distances), "growing": growing}
+    return told | {"beside": beside, "distance": np.array([distance]), "growing": growing}
 
 
 @case("agent.kernels.spectrum")

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from agent.detect import looks
 from agent.maintenance import plan
 from agent.model import Cut, Event
 from agent.monitor import Monitor
@@ -47,7 +48,7 @@ def told(machine: MachineSettings, readings: Readings, length: int, *, every: bo
     monitor.sensors.look = look  # type: ignore[method-assign, assignment]
     if every:
         for segmenter in monitor.segmenters.values():
-            segmenter.listened(lambda cut, key: (-np.inf, 0.0, -np.inf))
+            segmenter.listened(lambda cut, key: looks.EVERY)
     events: list[Event] = []
     for piece in pieces(readings, itertools.repeat(length)):
         events.extend(monitor.feed(piece))

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from agent.detect.trend import FIRST
+from agent.detect.trend import FIRST, FLOOR
 from agent.features import CONDITION
 from agent.looks import EVERY, Looks, LooksState, named
 from agent.model import Finding, Indicator, Word
@@ -67,6 +67,22 @@ def test_a_healthy_spindle_is_learned_and_says_nothing() -> None:
     assert words["vibration/vibration"].word is Word.MONITORING
     assert words["bearing/vibration"].word is Word.MONITORING
     assert looks.words(0.0, speed_known=False)[1].reason == "no_speed_channel"
+
+
+def test_every_look_says_how_far_all_figures_together_are_from_usual() -> None:
+    looks = Looks("vibration", SPINDLE, 2.5e-6)
+    scores: list[float] = []
+    limit = math.inf
+    for i in range(FIRST + 45):
+        level = 0.05 if i < FIRST + 5 else 0.25
+        for item in looks.air(wave(EVERY * i + 8.0, air(i, level=level)), RPM, 0.5, 1.0) + looks.stop(1.0):
+            if isinstance(item, Indicator) and item.name == "condition_score":
+                scores.append(item.value)
+            elif isinstance(item, Finding):
+                limit = math.log(item.threshold) / FLOOR
+                assert scores[-1] == pytest.approx(math.log(item.score) / FLOOR)
+    assert len(scores) == 45, "while it learns there is nothing to compare with"
+    assert abs(scores[3]) < limit < scores[-1]
 
 
 def test_several_figures_that_rise_together_are_told_with_what_leads() -> None:

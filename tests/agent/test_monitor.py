@@ -57,9 +57,11 @@ def test_a_healthy_lathe_raises_nothing_and_every_cut_is_found(seed: int, contex
 
 
 def test_words_of_coverage_come_in_their_order() -> None:
-    _, events = run(25)
-    words = [event.word for event in events if isinstance(event, Coverage)]
-    assert [word for word, _ in itertools.groupby(words)] == [Word.LEARNING, Word.PROVISIONAL, Word.MONITORING]
+    _, events = run(90)
+    said = [event for event in events if isinstance(event, Coverage) and event.scope == "machine"]
+    assert [word for word, _ in itertools.groupby(event.word for event in said)] == [Word.LEARNING, Word.PROVISIONAL, Word.MONITORING]
+    wide = [event for event in said if event.word is Word.PROVISIONAL]
+    assert [reason for reason, _ in itertools.groupby(event.reason for event in wide)] == ["provisional"]
 
 
 def test_a_tool_that_breaks_is_told_within_the_same_cut_with_its_checklist() -> None:

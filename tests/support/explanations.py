@@ -130,11 +130,14 @@ def operations(tools: tuple[ToolView, ...]) -> tuple[OperationView, ...]:
             rate=19.8,
             duration=1.8,
             smallest_change=tool.smallest_change,
+            smallest_fall=0.06 if tool.smallest_change is not None and tool.word == "MONITORING" else None,
+            rise_cuts=3,
+            fall_cuts=35,
             wear_limit=tool.wear_limit if tool.smallest_change is not None else None,
             undercut=None if tool.word in ("NOT_MONITORABLE", "LEARNING", "LOST") else 0.58,
             overload=None if tool.word in ("NOT_MONITORABLE", "LEARNING", "LOST") else 0.5,
             fall=None if tool.word in ("NOT_MONITORABLE", "LOST") else 0.5,
-            widened=1.0,
+            widened=1.25 if tool.word == "PROVISIONAL" else 1.0,
         )
         for i, tool in enumerate(tools)
     )

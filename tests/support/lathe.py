@@ -37,8 +37,19 @@ class Faults:
     override: range | None = None
     feed: dict[int, tuple[range, float]] = field(default_factory=dict)
     """tool: (parts in which its feed is another, how many times as high), and nothing tells it"""
+    begun: dict[int, int] = field(default_factory=dict)
+    """part: tool with which its program is started, in its middle: those before are not called"""
+    stopped: dict[int, int] = field(default_factory=dict)
+    """part: tool before which its program is stopped: it and those after are not called"""
+    removed: dict[int, range] = field(default_factory=dict)
+    """tool: parts in which the program has it no more"""
     lost: tuple[float, float] | None = None
     """s from the start between which the load cannot be read"""
+
+    def runs(self, tool: int, part: int) -> bool:
+        """Whether the program calls this tool in this part."""
+        begun, stopped = self.begun.get(part, 0), self.stopped.get(part, 99)
+        return begun <= tool < stopped and part not in self.removed.get(tool, range(0))
 
 
 def settings(
@@ -78,6 +89,16 @@ def rows(parts: int, faults: Faults | None = None, seed: int = 1, spread: float 
     for number, (start, _, _, rpm) in CUTS.items():
         after = inside >= start - CHANGE
         tool[after], speed[after] = number, rpm
+    for number in CUTS:
+        for k in range(parts):
+            if not faults.runs(number, k):
+                # Not called: the tool before stays in, or the first that is called is in from the beginning.
+                here = (part == k) & (tool == number)
+                others = [other for other in CUTS if faults.runs(other, k)]
+                tool[here] = max((other for other in others if other < number), default=min(others, default=1))
+    for k, number in faults.begun.items():
+        # Nothing turns before the control has found its place in the program.
+        speed[(part == k) & (inside < CUTS[number][0] - CHANGE)] = 0.0
     load += 3.0 + speed / 500.0
     for number, (start, duration, level, _) in CUTS.items():
         for k in range(parts):
@@ -98,7 +119,7 @@ def rows(parts: int, faults: Faults | None = None, seed: int = 1, spread: float 
                     cut = np.where(u > at, 0.05 * level, cut)
                 elif broken < k < new:
                     cut = cut * 0.02
-            if number in faults.missing and k in faults.missing[number]:
+            if (number in faults.missing and k in faults.missing[number]) or not faults.runs(number, k):
                 cut = cut * 0.0
             load[here] += cut[here]
     change = np.zeros(n)

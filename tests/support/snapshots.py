@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -422,6 +422,31 @@ def feed_changed(now: float) -> Snapshot:
     turret = [tool("1"), tool("4", word=Word.HOLD, reason="feed_changed")]
     note = Notice(kind="feed_changed", since=now - 90.0, program="4711", operation="S1/4711/r1/T4/3", tool="4", section="3", value=0.8, n=3)
     return msgspec.structs.replace(snapshot(now, tools=turret), notices=(note,))
+
+
+def asked(now: float, answer: Literal["asked", "no"] = "asked") -> Snapshot:
+    """Three parts alike without T7: has the program been changed?"""
+    note = Notice(kind="program_changed", since=now - 600.0, program="4711", tool="7", n=1, answer=answer)
+    restart = Notice(kind="restart", since=now - 4.0, program="4711")
+    return msgspec.structs.replace(snapshot(now, word=coverage(now, Word.HOLD, "program_changed")), notices=(note, restart))
+
+
+def answered(now: float) -> Snapshot:
+    """Yes, it was: revision 2 is learned."""
+    note = Notice(kind="program_learned", since=now - 60.0, program="4711", n=2)
+    return msgspec.structs.replace(learning(now), notices=(note,))
+
+
+def asked_with_alert(now: float) -> Snapshot:
+    """The same question while an alert stands."""
+    return msgspec.structs.replace(worn(now), notices=asked(now).notices)
+
+
+def warming(now: float) -> Snapshot:
+    """The spindle warms up."""
+    return msgspec.structs.replace(
+        snapshot(now, word=coverage(now, Word.HOLD, "warm_up")), notices=(Notice(kind="warm_up", since=now - 90.0),)
+    )
 
 
 def leftover(now: float) -> Snapshot:

@@ -16,7 +16,8 @@ const COLUMNS = [
   { key: "operation", cell: ({ said, view }) => h("span", { class: "cell-two" }, h("b", {}, said.name), h("small", {}, view.program || view.section ? [view.program, view.section].filter(Boolean).join(" \u00b7 ") : view.spindle)) },
   { key: "word", cell: ({ said, view }, words) => h("span", { class: "cell-word" }, SHAPED.has(view.word) ? shape(view.word) : null, h("span", {}, said.word.toLocaleLowerCase(words.language))) },
   { key: "n", cell: ({ view }, words) => words.number(view.n) },
-  { key: "smallest", cell: ({ view }, words) => share(view.smallest_change, words, true) },
+  { key: "smallest", cell: ({ view }, words) => within(view.smallest_change, view.rise_cuts, words) },
+  { key: "smallest_fall", cell: ({ view }, words) => within(view.smallest_fall === null ? null : -view.smallest_fall, view.fall_cuts, words) },
   { key: "wear", cell: ({ view }, words) => share(view.wear_limit, words, true) },
   { key: "undercut", cell: ({ view }, words) => share(view.undercut, words, false, "< ") },
   { key: "fall", cell: ({ view }, words) => share(view.fall, words, false, "> ") },
@@ -29,6 +30,11 @@ const COLUMNS = [
 /** A fraction in %, with a sign before it; a dash where it is not known. */
 function share(fraction, words, signed, before = "") {
   return fraction === null ? words.number(null) : `${before}${words.percent(fraction, signed)}`;
+}
+
+/** A change, and below it in how many passes it is told. */
+function within(change, passes, words) {
+  return h("span", { class: "cell-within" }, share(change, words, true), change === null ? null : h("small", {}, words.t("operations.within", { n: passes })));
 }
 
 export class Operations {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,6 +13,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from agent.detect import budget
+from agent.detect.baseline import Baseline, Prior
+from agent.detect.missing import LOWEST, absent, missing
+from agent.detect.overload import overload
+from tests.support.cuts import cut
 
 
 @given(st.integers(2, 200), st.floats(1e-9, 0.3))
@@ -86,3 +91,26 @@ def test_any_times_give_a_rate(times: list[float]) -> None:
 
 def test_one_false_alarm_a_month_is_one_in_400_000_evaluations() -> None:
     assert 1.0 / budget.probability(1.0 / 160.0) == pytest.approx(400_000)
+
+
+def operation(sd: float) -> Baseline:
+    """Of 30 good cuts whose work differs by this fraction."""
+    known = Baseline(key="k", spindle="S1", program="1", tool="4", section="1", since=0.0)
+    for i, deviation in enumerate(np.random.default_rng(3).standard_normal(30)):
+        known.learn(cut(100.0 * math.exp(sd * deviation), part=i), 0.5)
+    return known
+
+
+def test_a_finding_says_the_chance_of_its_limit_and_a_rule_says_none() -> None:
+    p = 2.5e-6
+    steady, wild = operation(0.01), operation(0.2)
+    high = msgspec.structs.replace(cut(100.0, part=50), features=msgspec.structs.replace(cut(100.0).features, level=1e6))
+    spoke = overload(high, steady, Prior(), p, 5)
+    assert spoke is not None
+    assert spoke.chance == p
+    nothing = cut(0.01, part=50)
+    told = [missing(nothing, known, Prior(), p, 5) for known in (steady, wild)]
+    assert [one.threshold > LOWEST for one in told if one is not None] == [True, False]
+    assert [one.chance for one in told if one is not None] == [p, None]
+    absence = absent(steady, Prior(), 0.0, 1, p)
+    assert absence.chance is None

@@ -71,6 +71,57 @@ def test_a_rise_is_the_business_of_wear() -> None:
     assert follow(5.0 + 0.01 * np.random.default_rng(1).standard_normal(100) + 0.002 * np.arange(100)) == []
 
 
+def wanders(n: int, seed: int, phi: float, sd: float = 0.02) -> np.ndarray:
+    """Values that follow each other."""
+    shocks = sd * math.sqrt(1.0 - phi * phi) * np.random.default_rng(seed).standard_normal(n)
+    out = np.zeros(n)
+    for i in range(1, n):
+        out[i] = phi * out[i - 1] + shocks[i]
+    return 5.0 + out
+
+
+@pytest.mark.parametrize(("phi", "sd"), [(0.0, 0.04), (0.3, 0.04), (0.3, 0.02), (0.6, 0.04)])
+def test_a_fall_that_is_said_to_be_seen_is_told_in_time_in_about_half_of_the_cases(phi: float, sd: float) -> None:
+    told = 0
+    for seed in range(30):
+        chart, baseline, shift, since = Drift(P, 20), operation(), 0.0, -1
+        for i, value in enumerate(wanders(900, 100 + seed, phi, sd)):
+            if since < 0 and math.isfinite(chart.sees("k")):
+                since, shift = i, math.log1p(-chart.sees("k"))
+            finding = chart.take(baseline, value + shift, 7.0 * i, i)
+            if since >= 0 and finding is not None:
+                told += i - since < 1.5 * drift.WITHIN
+                break
+            if since >= 0 and i - since >= 1.5 * drift.WITHIN:
+                break
+    assert 12 <= told <= 30
+
+
+def test_what_an_operation_sees_grows_with_its_cuts_and_is_nothing_where_each_follows_the_one_before() -> None:
+    chart = Drift(P, 20)
+    assert chart.sees("k") == math.inf, "nothing is known of it"
+    seen = []
+    for i, value in enumerate(wanders(300, 3, 0.0)):
+        chart.take(operation(), value, 7.0 * i, i)
+        seen.append(chart.sees("k"))
+    assert seen[5] == math.inf
+    assert 0.05 < seen[-1] < seen[100] < 0.09
+    chart = Drift(P, 20)
+    for i, value in enumerate(wanders(300, 3, 0.95)):
+        chart.take(operation(), value, 7.0 * i, i)
+    assert chart.sees("k") == math.inf
+
+
+def test_each_chart_speaks_with_its_own_share_of_the_budget() -> None:
+    def shares(values: np.ndarray) -> list[float]:
+        return [round((finding.chance or math.nan) / P, 9) for finding in follow(values) if not finding.finished]
+
+    slow = [share for seed in range(4) for share in shares(falls(400, seed, 0.06, 300, sd=0.03))]
+    assert slow
+    assert set(slow) <= {charts.SHARES[0], charts.SHARES[1]}
+    assert shares(falls(80, 1, 0.5, 60)) == [charts.SHARES[2]]
+
+
 def test_a_restart_gives_the_same_bytes() -> None:
     values = falls(160, 3, 0.10, 80, 150)
     one, baseline, found = Drift(P, 20), operation(), []

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.detect import first, looks
 from agent.detect.baseline import Baseline, Prior
-from agent.detect.envelope import LASTS, Envelope
+from agent.detect.envelope import AROUND, GONE, LASTS, NOWHERE, Envelope, places
 from agent.model import Cut, Finding
 from agent.settings import MonitoringOptions
 from tests.support.cuts import cut
@@ -122,12 +127,54 @@ def test_a_second_cut_that_does_the_same_is_how_the_operation_is() -> None:
     assert first.broken(grown(3.1, 0.5, **FELL), seen, NOISE) is None
 
 
-def test_every_look_that_is_too_low_is_told_by_the_segmenter_though_nothing_fell() -> None:
-    baseline = learned()
-    _, _, low = looks.bounds(baseline, Prior(), 2.5e-6, MonitoringOptions())
-    assert low == pytest.approx(0.5 * LEVEL, rel=0.01)
-    assert look(at(low - 0.2, 0.0, 9.0), baseline) != []
-    assert look(at(low + 0.2, 0.0, 9.0), baseline) == []
+@given(
+    middle=st.lists(st.floats(0.0, 100.0), min_size=2, max_size=60),
+    grid=st.sampled_from([0.05, 0.1, 0.2, 0.4, 0.8, 1.6]),
+    moments=st.lists(st.floats(0.01, 30.0), min_size=1, max_size=20),
+)
+def test_what_the_segmenter_calls_low_takes_in_all_that_is_judged_as_low(middle: list[float], grid: float, moments: list[float]) -> None:
+    """At no moment is the limit above what the place of it says; between the corners of the grid, and on them."""
+    band = Baseline(key="a", spindle="S1", program="1", tool="4", section="1", since=0.0)
+    band.banded, band.grid, band.low, band.high = 20, grid, tuple(middle), tuple(middle)
+    usual = Envelope(2.5e-6).usual(band)
+    judged = 0
+    for moment in (*moments, *(grid * k for k in range(1, len(middle) + 2)), *(grid * (k + 0.5) for k in range(len(middle) + 2))):
+        limits = Envelope(2.5e-6)._limits(grown(moment, 1.0, idle=0.0), band, 0.0)
+        if limits is not None:
+            judged += 1
+            now = (50.0 + moment) - 50.0
+            assert limits[1] <= usual[int(now / grid)]
+            assert limits[0] <= GONE * usual[int(now / grid)]
+    assert judged or len(middle) * grid < 2.0 * (AROUND + grid)
+    assert np.max(usual, initial=0.0) <= max(middle)
+
+
+def test_the_place_is_as_tight_as_its_moments_allow() -> None:
+    """A step down at 1 s: half a grid step beyond `AROUND` before it, the lower side counts."""
+    middle = [30.0] * 20 + [10.0] * 20
+    usual = places(tuple(middle), tuple(middle), 0.05)
+    assert np.all(usual[:3] == -math.inf), "its beginning"
+    assert np.all(usual[5:15] == 30.0)
+    assert np.all(usual[17:35] == 10.0)
+    assert np.all(usual[37:] == -math.inf)
+
+
+def test_a_load_without_a_band_has_no_place() -> None:
+    baseline = learned(9)
+    assert len(Envelope(2.5e-6).usual(baseline)) == 0
+    top, share, *_ = bounds = looks.bounds(baseline, Prior(), 2.5e-6, MonitoringOptions(), NOWHERE)
+    assert math.isfinite(top)
+    assert share == 0.5
+    assert bounds[4] == math.inf
+
+
+def test_a_new_band_is_worked_out_anew() -> None:
+    envelope, baseline = Envelope(2.5e-6), learned()
+    before = envelope.usual(baseline)
+    assert envelope.usual(baseline) is before
+    for i in range(20, 60):
+        baseline.learn(cut(60.0, 10.0 * i, i, tuple(IDLE + 30.0 for _ in range(41))), NOISE)
+    assert envelope.usual(baseline)[20] == pytest.approx(35.0)
 
 
 def test_looks_that_were_not_told_end_a_low_stretch() -> None:
@@ -141,5 +188,5 @@ def test_looks_that_were_not_told_end_a_low_stretch() -> None:
 
 def test_before_an_operation_is_known_looks_are_told_only_where_the_shop_asks_for_it() -> None:
     unknown = learned(0)
-    assert looks.bounds(unknown, Prior(), 2.5e-6, MonitoringOptions()) == looks.NONE
-    assert looks.bounds(unknown, Prior(), 2.5e-6, MonitoringOptions(first_cuts=True))[1] == first.SHARE
+    assert looks.bounds(unknown, Prior(), 2.5e-6, MonitoringOptions(), NOWHERE)[:2] == looks.NONE[:2]
+    assert looks.bounds(unknown, Prior(), 2.5e-6, MonitoringOptions(first_cuts=True), NOWHERE)[1] == first.SHARE

@@ -17,6 +17,9 @@ from tests.support.lathe import Faults, rows
 NAMES = {kernel.OPENED: "opened", kernel.GROWN: "grown", kernel.CLOSED: "closed", kernel.RUN_UP_ENDED: "run_up"}
 
 
+NOWHERE = np.zeros(0)
+
+
 def walk(time, load, ok, speed, gates, *, has_speed=True, period=0.0):  # type: ignore[no-untyped-def]
     """The kernel over stretches of constant gate: events with times, closed cuts, table and state."""
     state, table = kernel.new_state()
@@ -28,7 +31,9 @@ def walk(time, load, ok, speed, gates, *, has_speed=True, period=0.0):  # type: 
         air = np.zeros(b - a, dtype=bool)
         at = 0
         while at < b - a:
-            at, event = kernel.advance(*block, at, int(gates[a]), int(has_speed), 30.0, period, state, table, air, kernel.every_look())
+            at, event = kernel.advance(
+                *block, at, int(gates[a]), int(has_speed), 30.0, period, state, table, air, kernel.every_look(), NOWHERE
+            )
             if event == kernel.OPENED:
                 events.append(("opened", state[kernel.T_OPEN]))
             elif event == kernel.GROWN:
@@ -113,35 +118,45 @@ def test_nothing_and_one_reading() -> None:
     state, table = kernel.new_state()
     looks = kernel.every_look()
     none = empty.astype(bool)
-    assert kernel.advance(empty, empty, none, empty, 0, 1, 1, 30.0, 0.0, state, table, none, looks) == (0, kernel.NONE)
+    assert kernel.advance(empty, empty, none, empty, 0, 1, 1, 30.0, 0.0, state, table, none, looks, NOWHERE) == (0, kernel.NONE)
     one = np.ones(1)
-    assert kernel.advance(one, one, one.astype(bool), one, 0, 1, 1, 30.0, 0.0, state, table, one.astype(bool), looks) == (1, kernel.NONE)
+    yes = one.astype(bool)
+    assert kernel.advance(one, one, yes, one, 0, 1, 1, 30.0, 0.0, state, table, yes, looks, NOWHERE) == (1, kernel.NONE)
 
 
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.8, math.inf])
 @pytest.mark.parametrize("top", [-math.inf, 10.0, 38.0, 41.0, math.inf])
-@pytest.mark.parametrize("low", [-math.inf, 20.0])
-def test_only_looks_beyond_the_bounds_are_told(low: float, top: float, share: float) -> None:
+@pytest.mark.parametrize(("gone", "faint"), [(0.0, 0.0), (0.5, 0.0), (0.5, 5.0), (0.9, 50.0)])
+def test_only_looks_beyond_the_bounds_are_told(gone: float, faint: float, top: float, share: float) -> None:
     time, load, ok, speed = (np.ascontiguousarray(column) for column in lathe_rows(broken={4: (1, 0.5, 9)})[:4])
+    usual = np.where(np.arange(40) % 7 == 3, -math.inf, 50.0 - 0.5 * np.arange(40))
+    grid = 0.03
 
-    def told(top: float, share: float, low: float) -> tuple[list[tuple[float, float, float, float]], np.ndarray, np.ndarray]:
+    def told(*bounds: float) -> tuple[list[tuple[float, ...]], np.ndarray, np.ndarray]:
         state, table = kernel.new_state()
         looks, air = kernel.every_look(), np.zeros(len(time), dtype=bool)
-        looks[kernel.TOP], looks[kernel.SHARE], looks[kernel.LOW] = top, share, low
+        looks[: len(bounds)] = bounds
         found, at, event = [], 0, kernel.NONE
         while at < len(time):
-            at, event = kernel.advance(time, load, ok, speed, at, 1, 1, 30.0, 0.0, state, table, air, looks)
+            at, event = kernel.advance(time, load, ok, speed, at, 1, 1, 30.0, 0.0, state, table, air, looks, usual)
             if event == kernel.GROWN:
-                found.append((float(time[at - 1]), *(float(state[i]) for i in (kernel.LEVEL, kernel.FALL, kernel.BEFORE))))
+                figures = (kernel.LEVEL, kernel.FALL, kernel.BEFORE, kernel.T_OPEN, kernel.IDLE, kernel.HERE)
+                found.append((float(time[at - 1]), *(float(state[i]) for i in figures)))
         return found, looks, state
 
-    every, counted, before = told(-math.inf, 0.0, -math.inf)
+    def beyond(now: float, level: float, fall: float, before: float, opened: float, idle: float, noise: float) -> bool:
+        place = int((now - opened) // grid)
+        stands = usual[place] - idle / (now - opened) if place < len(usual) else -math.inf
+        low = stands >= faint * noise and level < gone * stands
+        return bool(level > top or low or (before > 0.0 and fall / before >= share))
+
+    every, counted, before = told()
     assert counted[kernel.LOOKS] == 0.0
-    some, looks, after = told(top, share, low)
-    beyond = [one for one in every if one[1] > top or one[1] < low or (one[3] > 0.0 and one[2] / one[3] >= share)]
-    assert some == beyond
-    assert looks[kernel.LOOKS] == len(every) - len(beyond)
-    assert len(every) == len(beyond) or looks[kernel.LOOKED] == max(t for t, *_ in set(every) - set(beyond))
+    some, looks, after = told(top, share, gone, faint, grid)
+    expected = [one for one in every if beyond(*one)]
+    assert some == expected
+    assert looks[kernel.LOOKS] == len(every) - len(expected)
+    assert len(every) == len(expected) or looks[kernel.LOOKED] == max(one[0] for one in set(every) - set(expected))
     assert np.array_equal(before, after, equal_nan=True)
 
 
@@ -198,7 +213,7 @@ def test_batches_do_not_matter() -> None:
         air = np.zeros(1, dtype=bool)
         at = 0
         while at < 1:
-            at, event = kernel.advance(*block, at, int(gates[i]), 1, 30.0, 0.0, state, table, air, kernel.every_look())
+            at, event = kernel.advance(*block, at, int(gates[i]), 1, 30.0, 0.0, state, table, air, kernel.every_look(), NOWHERE)
             if event != kernel.NONE:
                 when = state[kernel.T_OPEN] if event == kernel.OPENED else block[0][0] if event == kernel.GROWN else state[kernel.T_LAST]
                 events.append((NAMES[event], when))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.kernels import dtw as kernel
 from agent.kernels import signature
 from tests.naive import signature as naive
 from tests.support.series import series
@@ -120,7 +121,7 @@ def dtw(a: list[float], b: list[float], band: int) -> tuple[float, float, np.nda
     first, second = np.array(a, dtype=np.float64), np.array(b, dtype=np.float64)
     out = np.full(len(b), -1.0)
     full = signature.align(first, second, band, np.empty((max(len(a), 1), max(len(b), 1))), out)
-    return signature.dtw(first, second, band, np.empty((2, max(len(b), 1)))), full, out
+    return kernel.dtw(first, second, band, np.empty((2, max(len(b), 1)))), full, out
 
 
 @settings(max_examples=150, deadline=None)

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from agent.commands import FalseAlarm, ToolChanged
+from agent.detect.trend import FLOOR
 from agent.explained import Explanation, Picture
 from agent.maintenance import plan
 from agent.model import Alert, Event, Finding, Indicator
@@ -95,6 +96,7 @@ def test_wear_keeps_every_cut_since_the_tool_was_new() -> None:
     assert max(abs(y) for x, y in zip(picture.x, picture.y, strict=True) if x < 24) < 6.0
     assert sorted(picture.y[-3:])[1] == pytest.approx(alert.evidence["change_pct"], abs=0.2)
     assert (why.against, why.basis) == ("new_tool", "chance")
+    assert why.chance == monitor.watch.signals.share(monitor.watch.p)
     assert why.since == pytest.approx(START + PART * float(why.since_part or 0) + CUTS[4][0], abs=PART)
     shared = {cause.key: cause.likely for cause in why.causes}
     assert shared["T01.program"]
@@ -183,7 +185,8 @@ def test_the_installer_sees_what_every_operation_can_see() -> None:
     views = {view.tool: view for view in monitor.snapshot().operations}
     assert sorted(views) == ["1", "2", "4"]
     for view in views.values():
-        assert view.word == "MONITORING"
+        assert (view.word, view.reason) == ("MONITORING", "")
+        assert (view.rise_cuts, view.fall_cuts) == (3, 35)
         assert view.n >= 25
         assert view.rate == pytest.approx(20.0, rel=0.15)
         assert view.smallest_change is not None
@@ -198,6 +201,16 @@ def test_the_installer_sees_what_every_operation_can_see() -> None:
     assert all(a is b for a, b in zip(first, second, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("reason", "basis"), [("no_signal", "state"), ("sensor_slow", "state"), ("sensor_stuck", "rule"), ("sensor_noisy", "rule")]
+)
+def test_what_is_counted_of_a_sensor_is_a_state_and_what_is_inferred_a_rule(reason: str, basis: str) -> None:
+    monitor = Monitor(settings(), PLAN)
+    monitor.desk.take([keeping.finding(kind="sensor", channel="load", operation="", tool="", evidence={"reason": reason})])
+    [why] = monitor.snapshot().explanations
+    assert (why.basis, why.chance) == (basis, 0.0)
+
+
 def spoke(**changes: object) -> Finding:
     base = {"time": 50.0, "kind": "spindle", "channel": "vibration", "operation": "", "tool": "", "score": 1.9, "threshold": 1.6}
     base["evidence"] = {"baseline": 1.1, "unit": "mm/s", "n_baseline": 20}
@@ -207,11 +220,16 @@ def spoke(**changes: object) -> Finding:
 @pytest.mark.parametrize(
     ("changes", "name", "limit", "basis"),
     [
-        ({}, "velocity_rms", 1.6 * 1.1, "chance"),
-        ({"evidence": {"indicator": "velocity_rms", "several": True, "baseline": 1.1, "n_looks": 20}}, "velocity_rms", None, "chance"),
+        ({"chance": 1e-6}, "velocity_rms", 1.6 * 1.1, "chance"),
+        (
+            {"chance": 1e-6, "evidence": {"indicator": "velocity_rms", "several": True, "baseline": 1.1, "n_looks": 20}},
+            "condition_score",
+            math.log(1.6) / FLOOR,
+            "chance",
+        ),
         ({"evidence": {"indicator": "bearing", "outer": True}, "threshold": math.exp(6.0)}, "bearing_outer", 6.0, "rule"),
         ({"kind": "process", "evidence": {"group": True}, "threshold": 3.0}, "group_score", 3.0, "rule"),
-        ({"evidence": {"indicator": "kurtosis", "several": True}}, None, None, "chance"),
+        ({"chance": 1e-6, "evidence": {"indicator": "kurtosis"}}, None, None, "chance"),
     ],
 )
 def test_a_slow_change_without_a_cut_shows_the_figure_that_spoke(
@@ -219,7 +237,7 @@ def test_a_slow_change_without_a_cut_shows_the_figure_that_spoke(
 ) -> None:
     monitor = Monitor(settings(), PLAN)
     for i in range(30):
-        for figure in ("velocity_rms", "bearing_outer", "group_score"):
+        for figure in ("velocity_rms", "condition_score", "bearing_outer", "group_score"):
             value = 1.1 + 0.02 * i
             one = Indicator(time=20.0 + i, channel="vibration", operation="", tool="", name=figure, value=value, unit="mm/s")
             monitor.desk.take([one])
@@ -231,5 +249,7 @@ def test_a_slow_change_without_a_cut_shows_the_figure_that_spoke(
         return
     picture = drawn(why)
     assert (picture.name, picture.axis) == (name, "time")
+    evidence = spoke(**changes).evidence
     assert picture.limit == pytest.approx(limit)
+    assert picture.base == (0.0 if name.endswith("_score") else evidence.get("baseline"))
     assert why.baseline_since == 20.0
