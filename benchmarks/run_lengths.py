@@ -50,7 +50,7 @@ from agent.model import Cut, CutFeatures, Operation
 from benchmarks._continue import Operations, Split, process
 from benchmarks.detection.table import wilson
 
-SEED = 20261125
+SEED = 20261126
 PHIS, TAILS, TEACH_INS = (0.0, 0.3, 0.6, 0.9), ("normal", "t4"), (30, 100, 300)
 REAL = float(round(1.0 / probability(alarms_per_hour("1 per month") or 0.0)))
 LENGTHS = (2000.0, REAL)

@@ -80,7 +80,7 @@ FOOT = 2.0
 SHORT = 10.0
 """arcsin of the coefficient has a standard error of (1 + SHORT / n) / sqrt(n), roughly: its weight beside the other operations."""
 SCATTER, HEAVY = 25.0, 5.0
-"""The estimate's variance is (1 - phi^2 + SCATTER phi^2 / n) / n, its tails are Student's with n / 12 degrees of freedom, at least HEAVY:
+"""The estimate's variance is (1 - phi^2 + SCATTER phi^2 / n) / n, its tails are Student's with n / 16 degrees of freedom, at least HEAVY:
 fitted, as was `bias`, to 20,000 draws of the coefficient alone, no chart, n 20 to 1,000 and phi 0 to 0.98 (docs/decisions/0014)."""
 GROWTH = 0.25
 """Limits are made anew when so much was learned again. s, too, stands between: a shift that has just begun must not widen its own limit."""
@@ -168,7 +168,7 @@ def limits(seen, freedom, prior, variance, used, least, tail, k, settings):  # t
     used: coefficient of the whitening. least: the smallest R, measured. tail: excess kurtosis. k: slack.
     """
     _, told, z = middle(seen, freedom, prior, variance)
-    error, heavy, w = 1.0 / math.sqrt(1.0 / variance + told), max(HEAVY, freedom / 12.0), settings[WEIGHT]
+    error, heavy, w = 1.0 / math.sqrt(1.0 / variance + told), max(HEAVY, freedom / 16.0), settings[WEIGHT]
     rs, overs, waves, scales, shares = np.empty(_STEPS), np.empty(_STEPS), np.empty(_STEPS), np.ones(_STEPS), np.zeros(_STEPS)
     for i in range(_STEPS):
         at = z + error * _REACH * (2.0 * i / (_STEPS - 1.0) - 1.0)

@@ -172,7 +172,7 @@ class Chart:
         self.ratio = max(left_over(min(coefficient, 0.98), self.phi), measured)
         self.freedom = freedom
         self.s = max(math.sqrt(self._left(self.phi)[1] / freedom) if freedom >= 1 else 0.0, self.floor)
-        k, heavy = self._slack(), max(5.0, freedom / 12)
+        k, heavy = self._slack(), max(5.0, freedom / 16)
         nodes = []
         for number, at in enumerate(middle + error * np.linspace(-6, 6, 21)):
             if number and abs(at) > math.pi / 2:
