@@ -24,7 +24,7 @@ MEAN, SD = 4.0, 0.05
 BEFORE = 100
 """Cuts thrown away first: the process forgets where it began."""
 DEPTH = 256
-"""Operations that wait to go on: at most the sum of the copies of all levels, and one a level."""
+"""Operations that wait to go on: where one passes all levels at once, as many as the copies multiplied."""
 Split = tuple[tuple[float, int], ...]
 """Levels and copies, the lowest first."""
 
@@ -112,7 +112,7 @@ def go_on(rng, phi, heavy, cuts, shift, settings, states, ats, levels, copies, a
                 if now < born:
                     break
                 if now > region:
-                    # It waits below its copies, so that no more wait than the levels have copies.
+                    # It waits below its copies: these are done before it goes on, so that few wait.
                     many = 1
                     for into in range(region, now):
                         new = many * (copies[into] - 1) + (1 if into == region else 0)

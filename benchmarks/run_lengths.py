@@ -39,6 +39,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
+from scipy import stats
 
 from agent.budget import alarms_per_hour
 from agent.detect import wear
@@ -49,7 +50,7 @@ from agent.model import Cut, CutFeatures, Operation
 from benchmarks._continue import Operations, Split, process
 from benchmarks.detection.table import wilson
 
-SEED = 20261125
+SEED = 20261126
 PHIS, TAILS, TEACH_INS = (0.0, 0.3, 0.6, 0.9), ("normal", "t4"), (30, 100, 300)
 REAL = float(round(1.0 / probability(alarms_per_hour("1 per month") or 0.0)))
 LENGTHS = (2000.0, REAL)
@@ -124,13 +125,11 @@ def each(cell: Cell, teach_ins: int, ways: int) -> dict[str, object]:
 
 
 def long(cell: Cell, teach_ins: int) -> dict[str, object]:
-    """Alarms over budget in 8 T or T cuts."""
+    """Alarms over budget in 8 T or T cuts: each has many ways to an alarm, so that Student's bounds of the mean of the teach-ins hold."""
     cuts = int(cell.length * (8 if cell.length < 1e4 else 1))
     rates = cell.taught(3, teach_ins).alarms(cuts, cell.split) * (cell.length / cuts)
-    low, high = bounds(rates)
-    return {
-        "long": round(float(rates.mean()), 3), "long_low": round(low, 3), "long_high": round(high, 3), **shares("long", rates)
-    }  # fmt: skip
+    mean, half = float(rates.mean()), float(stats.t.ppf(0.975, len(rates) - 1) * rates.std(ddof=1) / math.sqrt(len(rates)))
+    return {"long": round(mean, 3), "long_low": round(mean - half, 3), "long_high": round(mean + half, 3), **shares("long", rates)}
 
 
 def shares(name: str, rates: Vector) -> dict[str, object]:
@@ -229,14 +228,27 @@ def proof(args: argparse.Namespace) -> None:
         )
 
 
-def wear_rows(tools: int) -> None:
+def wear_rows(args: argparse.Namespace) -> None:
     """Wear in healthy cuts, and in ramps."""
+    ramps = min(5 * args.wear, 100)
     for cell, (phi, tail) in enumerate(itertools.product(PHIS, TAILS)):
-        found = worn(phi, tail, tools, cell)
-        told = [i - RAMP_FROM for i in worn(phi, tail, 5 * tools, cell, ramp=True)]
+        if (args.phi and phi not in args.phi) or (args.tails and tail not in args.tails):
+            continue
+        found = worn(phi, tail, args.wear, cell)
+        told = [i - RAMP_FROM for i in worn(phi, tail, ramps, cell, ramp=True)]
         told = [cuts for cuts in told if cuts >= 0]
-        row = {"ar": phi, "tails": tail, "tools": tools, "cuts": WEAR_CUTS, "worn": len(found), "ramps": 5 * tools}
-        print(json.dumps({**row, "told": len(told), "delay": float(np.median(told)) if told else None}), flush=True)
+        low, high = wilson(len(found), args.wear)
+        row = {
+            "ar": phi,
+            "tails": tail,
+            "tools": args.wear,
+            "cuts": WEAR_CUTS,
+            "worn": len(found),
+            "low": round(low, 3),
+            "high": round(high, 3),
+        }
+        row |= {"ramps": ramps, "told": len(told), "within_50": sum(cuts <= 50 for cuts in told)}
+        print(json.dumps({**row, "delay": float(np.median(told)) if told else None}), flush=True)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -253,7 +265,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args(argv)
     if args.wear:
-        wear_rows(args.wear)
+        wear_rows(args)
         return 0
     if args.proof:
         proof(args)

@@ -22,8 +22,8 @@ R and the tail of DOWN are also taken from this channel's own history where ther
     shape 0, which is what a sum with a downward drift has: Siegmund 1985, ch. VIII).
 
 GROSS: so many standard deviations of a value (not whitened) below the mean that `LASTS` values in a row there are a fall, however little
-    is known: the value of Student's distribution that is passed once in twenty run lengths, with as many degrees of freedom as there are
-    independent values.
+    is known: the value of Student's distribution that is passed once in forty run lengths, with as many degrees of freedom as there are
+    independent values; and beyond what one odd value leaves behind it as rarely.
 Of the false alarms, DOWN, WAVE and GROSS have the `SHARES`.
 
 State is one float64 array (FIELDS, channels), C order: saved and restored as its bytes. A value that is not finite, or beyond 1e70, is no
@@ -80,7 +80,7 @@ FOOT = 2.0
 SHORT = 10.0
 """arcsin of the coefficient has a standard error of (1 + SHORT / n) / sqrt(n), roughly: its weight beside the other operations."""
 SCATTER, HEAVY = 25.0, 5.0
-"""The estimate's variance is (1 - phi^2 + SCATTER phi^2 / n) / n, its tails are Student's with n / 12 degrees of freedom, at least HEAVY:
+"""The estimate's variance is (1 - phi^2 + SCATTER phi^2 / n) / n, its tails are Student's with n / 16 degrees of freedom, at least HEAVY:
 fitted, as was `bias`, to 20,000 draws of the coefficient alone, no chart, n 20 to 1,000 and phi 0 to 0.98 (docs/decisions/0014)."""
 GROWTH = 0.25
 """Limits are made anew when so much was learned again. s, too, stands between: a shift that has just begun must not widen its own limit."""
@@ -168,7 +168,7 @@ def limits(seen, freedom, prior, variance, used, least, tail, k, settings):  # t
     used: coefficient of the whitening. least: the smallest R, measured. tail: excess kurtosis. k: slack.
     """
     _, told, z = middle(seen, freedom, prior, variance)
-    error, heavy, w = 1.0 / math.sqrt(1.0 / variance + told), max(HEAVY, freedom / 12.0), settings[WEIGHT]
+    error, heavy, w = 1.0 / math.sqrt(1.0 / variance + told), max(HEAVY, freedom / 16.0), settings[WEIGHT]
     rs, overs, waves, scales, shares = np.empty(_STEPS), np.empty(_STEPS), np.empty(_STEPS), np.ones(_STEPS), np.zeros(_STEPS)
     for i in range(_STEPS):
         at = z + error * _REACH * (2.0 * i / (_STEPS - 1.0) - 1.0)
@@ -266,8 +266,7 @@ def calibrate(state, c, settings):  # type: ignore[no-untyped-def]
     state[SPREAD, c] = max(math.sqrt(max(square, 0.0)), settings[FLOOR])
     state[FREEDOM, c] = freedom
     k = slack(state, c, settings)
-    known = freedom if told > 0.0 else 0.0
-    limit, width = limits(seen, known, state[PRIOR, c], state[PRIOR_VARIANCE, c], phi, least, tail, k, settings)
+    limit, width = limits(seen, freedom if told > 0.0 else 0.0, state[PRIOR, c], state[PRIOR_VARIANCE, c], phi, least, tail, k, settings)
     if state[PEAKS, c] >= 20.0:
         # Peaks fall off by e in each 1 / theta: where they do so more slowly than R says, so far the limit is stretched.
         slower = state[EXCESS, c] * (1.0 - _SLACK_OF_HISTORY / math.sqrt(min(state[PEAKS, c], _MEMORY))) * 2.0 * k / state[RATIO, c]
@@ -283,11 +282,12 @@ def calibrate(state, c, settings):  # type: ignore[no-untyped-def]
     values = freedom * (1.0 - near) / (1.0 + near)
     own = min(max(math.sin(min(z, 0.5 * math.pi)), 0.0), _NEAREST)
     deviation = state[SPREAD, c] / math.sqrt(1.0 + phi * phi - 2.0 * phi * own)
-    gross = student(SHARES[2] / settings[RUN_LENGTH], values - 1.0) * math.sqrt(1.0 + 1.0 / max(values, 1.0))
+    rare = 0.5 * SHARES[2] / settings[RUN_LENGTH]
+    gross = student(rare, values - 1.0) * math.sqrt(1.0 + 1.0 / max(values, 1.0))
     # One odd value dies away as the coefficient says, and must not look like `LASTS`: P(t > x) is 3 / x^4 of Student's t with 4 degrees of
     # freedom, whose variance is 2. What is left of it after four more values is most at a coefficient of 0.894.
     near = min(near, 0.894)
-    odd = math.pow(3.0 * settings[RUN_LENGTH] / SHARES[2], 0.25) * math.sqrt(0.5 * (1.0 - near * near)) * near ** (LASTS - 1.0)
+    odd = math.pow(3.0 / rare, 0.25) * math.sqrt(0.5 * (1.0 - near * near)) * near ** (LASTS - 1.0)
     state[GROSS, c] = max(gross, odd) * deviation
     # A baseline shorter than the memory of the wave, in independent values, tells nothing of it.
     state[WIDTH, c] = width if freedom * settings[WEIGHT] > state[RATIO, c] + 1e-6 else np.inf

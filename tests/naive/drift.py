@@ -172,7 +172,7 @@ class Chart:
         self.ratio = max(left_over(min(coefficient, 0.98), self.phi), measured)
         self.freedom = freedom
         self.s = max(math.sqrt(self._left(self.phi)[1] / freedom) if freedom >= 1 else 0.0, self.floor)
-        k, heavy = self._slack(), max(5.0, freedom / 12)
+        k, heavy = self._slack(), max(5.0, freedom / 16)
         nodes = []
         for number, at in enumerate(middle + error * np.linspace(-6, 6, 21)):
             if number and abs(at) > math.pi / 2:
@@ -225,10 +225,10 @@ class Chart:
         true = min(max(coefficient, 0.0), 0.98)
         # Of an AR(1) value whose whitened one has variance s².
         deviation = math.sqrt(self.s**2 / (1 + self.phi**2 - 2 * self.phi * true))
-        z = float(stats.norm.isf(0.05 / self.length)) * (8 * (values - 1) + 3) / (8 * (values - 1) + 1)
+        z = float(stats.norm.isf(0.025 / self.length)) * (8 * (values - 1) + 3) / (8 * (values - 1) + 1)
         far = math.sqrt((values - 1) * math.expm1(min(z * z / (values - 1), 600.0))) if values >= 2 else math.inf
         near = min(near, 0.894)
-        odd = (3 * self.length / 0.05) ** 0.25 / math.sqrt(2) * math.sqrt(1 - near**2) * near**4
+        odd = (3 * self.length / 0.025) ** 0.25 / math.sqrt(2) * math.sqrt(1 - near**2) * near**4
         self.gross = max(far * math.sqrt(1 + 1 / max(values, 1.0)), odd) * deviation
         self.width = width if freedom * self.w > self.ratio + 1e-6 else math.inf
         self.next = len(self.lives[-1]) + max(1, math.floor(0.25 * (len(self.lives[-1]) + self._old())))
