@@ -189,11 +189,11 @@ class Watch:
             return [baseline for baseline in known.values() if baseline.program == self.order.program] or list(known.values())
         return [known[key] for key in keys if key in known]
 
-    def begin_again(self) -> None:
+    def begin_again(self, *, warming: bool = False) -> None:
         """The agent missed something (a lost signal, a restart): the part that runs now is not whole."""
         self.order.whole = False
         self.changes.doubt()
-        self.overdue.doubt()
+        self.overdue.doubt(warming=warming)
         self.visits.doubt()
 
     def tool_changed(self, tool: str, spindle: str, time: float) -> None:

@@ -86,7 +86,12 @@ class Places:
             if frame.part != state.part:
                 self._end_part()
             self._called = bool(state.key)
-            state.visits[key] = state.visit = state.visits.get(key, 0) + (key != state.key)
+            visit = state.visits.get(key, 0) + (key != state.key)
+            visits = {place.visit for place in state.known.get(key, [])}
+            if visit == 0 and 1 in visits and 0 not in visits:
+                # In as the part began, which it never was: the part before was stopped at this tool, and nobody saw it called.
+                visit, self._called = 1, False
+            state.visits[key] = state.visit = visit
             state.key, state.part = key, frame.part
             self._offset, self._base = 0.0, 0.0
             self._times, self._turns, self._rows = [], [], 0
