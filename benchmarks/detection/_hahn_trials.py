@@ -188,11 +188,7 @@ def _promises(parts: Parts, learned: Monitor, covers: dict[int, Counter[str]]) -
     out = {}
     for i, (cut, place) in enumerate(zip(parts.cuts, places(parts), strict=True)):
         spindle = spindles[cut.spindle]
-<<<<<<< HEAD
         missing = work.tells(spindle, "", str(cut.tool))
-=======
-        missing = learned.watch.outlook.told_by_visit(spindle, "", str(cut.tool))
->>>>>>> main
         length = place.last - place.first
         # A stretch of the visit is this cut where they have most of the longer one in common.
         breaks = [
