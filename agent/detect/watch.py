@@ -194,11 +194,11 @@ class Watch:
         # Visits of a length that came once or twice may never come again.
         return [baseline for baseline in its if baseline.seen >= coverage.SEEN or not is_visit(baseline.section)]
 
-    def begin_again(self) -> None:
+    def begin_again(self, *, warming: bool = False) -> None:
         """The agent missed something (a lost signal, a restart): the part that runs now is not whole."""
         self.order.whole = False
         self.changes.doubt()
-        self.overdue.doubt()
+        self.overdue.doubt(warming=warming)
         self.visits.doubt()
 
     def tool_changed(self, tool: str, spindle: str, time: float) -> None:

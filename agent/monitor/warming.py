@@ -114,7 +114,7 @@ class Warming:
         begins = [since for spindle in self._spindles if (since := self._began(spindle, now)) is not None]
         before, self.state.since = self.state.since, min(begins, default=None)
         if before is None and self.state.since is not None:
-            self._watch.begin_again()
+            self._watch.begin_again(warming=True)
 
     def saved(self) -> WarmingState:
         """What survives a restart."""

@@ -193,3 +193,14 @@ def test_what_the_load_alone_cuts_out_and_is_broken_more_often_than_good_is_no_o
     assert monitorability.why_not(baseline) == "too_noisy"
     baseline.by_load = False
     assert monitorability.why_not(baseline) == ""
+
+
+def test_what_the_load_alone_cuts_out_and_is_seldom_an_example_is_irregular() -> None:
+    baseline = learned(spread(0.02, n=5))
+    baseline.by_load, baseline.seen = True, 15
+    assert monitorability.why_not(baseline) == ""
+    baseline.seen = 16
+    assert monitorability.why_not(baseline) == "irregular"
+    known = learned(spread(0.02, n=8))
+    known.by_load, known.seen = True, 100
+    assert monitorability.why_not(known) == ""
