@@ -63,7 +63,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     alert: str
     time: float
     """Of the finding that it explains"""
-    against: Literal["new_tool", "good_cuts", "well", "cutting_data", "earlier_tools", ""]
+    against: Literal["new_tool", "good_cuts", "well", "cutting_data", "earlier_tools", "measures", ""]
     """What it was compared with; '': a state was looked at, nothing was compared"""
     n: int
     """Good cuts (or looks) of that"""

@@ -107,6 +107,8 @@ class Cut(_Noun, frozen=True, kw_only=True):
     curve: tuple[float, ...] = ()
     """Closed and growing cuts: load on a grid of `grid` seconds from `opened`."""
     grid: float = 0.0
+    through: tuple[str, ...] = ()
+    """Of a closed cut: sections of others in whose place it went on, so that they are not told to be absent"""
 
 
 class Indicator(_Noun, frozen=True, kw_only=True):

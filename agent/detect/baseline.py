@@ -119,6 +119,8 @@ class Baseline(msgspec.Struct):
     """Of the latest whole parts of its program since it was first seen: whether it came in them"""
     by_load: bool = False
     """No register says when its cuts are: the load does, and one that does not rise far enough is not there."""
+    spoilt: int = 0
+    """Times that its tool was told to be broken or missing by it, since it was new"""
     contrast: float = 0.0
     """Mean load above idle in standard deviations of the reading noise: is the cut there at all."""
     anchor: list[float] = msgspec.field(default_factory=list)
@@ -242,7 +244,7 @@ class Baseline(msgspec.Struct):
         self.anchor = []
         self.ratios = []
         self.anchor_since = time
-        self.tool_cuts = 0
+        self.tool_cuts = self.spoilt = 0
         self.cutting_time = 0.0
         self.rise_since, self.rising = -1, False
         self.last_works = []

@@ -88,7 +88,7 @@ class Clock(msgspec.Struct):
     levels: dict[str, Level] = {}
     """How far each signal of each operation stands above the new edge, by `signal@operation`"""
     due: bool = False
-    """It was said that a change is due by what earlier tools lasted"""
+    """It was said that a change is due"""
 
     @property
     def measured(self) -> Measure | None:

@@ -31,8 +31,8 @@ def confidence(finding: Finding, monitor_cuts: int) -> Confidence:
         tools = _number(evidence.get("tools"))
         return "sure" if tools >= MANY else "likely" if tools >= MANY - 1 else "provisional"
     if evidence.get("due") is True:
-        # By what other tools did: nothing was seen of this one.
-        return "likely" if _number(evidence.get("lives")) >= MANY else "provisional"
+        # By what other tools did, nothing was seen of this one; measures were.
+        return "likely" if "measures" in evidence or _number(evidence.get("lives")) >= MANY else "provisional"
     if finding.kind == "wear":
         # What the other tools do tells an edge from the material: without any, that is open.
         if _number(evidence.get("others_total")) < 1:

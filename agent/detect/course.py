@@ -10,6 +10,7 @@ spindle up or brakes it is there with and without a tool, and it moves before th
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -96,17 +97,31 @@ class Pattern:
 
     Attributes
     ----------
-    idle: (cells,) load in air, unit of the load. level: (cells,) usual load above it where it cuts, else 0.
-    doubt: how far idle may lie above `idle`, as a share of the level. noise: standard deviation of the share of a visit that cuts nothing.
-    contrast: (mean - idle) / mean of the cells that cut. shares: of the remembered visits, see `share`.
+    loads: (visits, cells) of those that are remembered, unit of the load; middle: (cells,) of them. idle: (cells,) load in air.
+    level: (cells,) usual load above it where it cuts, else 0. above: (cells,) how far idle may lie above `idle` (one standard deviation).
+    noise: (cells,) standard deviation of a cell in air from visit to visit. shares: of the remembered visits, see `share`.
     """
 
+    loads: Floats
+    middle: Floats
     idle: Floats
     level: Floats
-    doubt: float
-    noise: float
-    contrast: float
+    above: Floats
+    noise: Floats
     shares: Floats
+
+    @property
+    def contrast(self) -> float:
+        """(mean - idle) / mean of the cells that cut."""
+        mean = float(self.middle[self.level > 0.0].sum())
+        return float(self.level.sum()) / mean if mean > 0.0 else 0.0
+
+    @property
+    def left(self) -> float:
+        """Share of the usual work that a visit without a tool may seem to do (99 %): idle may be higher than thought, and is noisy."""
+        cut = self.level > 0.0
+        total = float(self.level.sum())
+        return (float(self.above[cut].sum()) + RARE * float(np.sqrt((self.noise[cut] ** 2).sum()))) / total if total > 0.0 else math.inf
 
 
 @dataclass(frozen=True)
@@ -224,10 +239,15 @@ def pattern(course: Course) -> Pattern:
         noise[cut] = np.median(scatter[calm])
     total = float(level.sum())
     if total <= 0.0 or _rise(middle - idle, max(round(EDGE / course.cell), 2)) < RISE * float(np.median(level[level > 0.0])):
-        return Pattern(idle, np.zeros(len(middle)), math.inf, math.inf, 0.0, np.zeros(0))
-    contrast = total / float(middle[level > 0.0].sum()) if float(middle[level > 0.0].sum()) > 0.0 else 0.0
-    shares = np.array([_share(one, idle, level) for one in loads])
-    return Pattern(idle, level, float(above.sum()) / total, float(np.sqrt((noise**2).sum())) / total, contrast, shares[np.isfinite(shares)])
+        level = np.zeros(len(middle))
+    return Pattern(loads, middle, idle, level, above, noise, _shares(loads, idle, level))
+
+
+def within(found: Pattern, first: int, last: int) -> Pattern:
+    """The same of the cells from `first` to before `last` only."""
+    level = np.zeros(len(found.level))
+    level[first:last] = found.level[first:last]
+    return dataclasses.replace(found, level=level, shares=_shares(found.loads, found.idle, level))
 
 
 def share(found: Pattern, course: Course, laid: Laid) -> float:
@@ -235,20 +255,25 @@ def share(found: Pattern, course: Course, laid: Laid) -> float:
     others by up to the difference, and what fits it best counts."""
     most = round((laid.seconds - usual(course)) / course.cell)
     shifts = range(min(most, 0) - 1, max(most, 0) + 2)
-    tried = [_share(_shifted(laid.loads, by), found.idle, found.level) for by in shifts]
+    tried = [share_of(found, laid.loads, by) for by in shifts]
     finite = [one for one in tried if math.isfinite(one)]
     return max(finite) if finite else math.nan
 
 
-def standing(course: Course, found: Pattern, p: float) -> Standing:
-    """What can be promised of a visit. `p`: chance that one evaluation may be a false alarm."""
+def share_of(found: Pattern, loads: Floats, by: int = 0) -> float:
+    """Of the usual work, that these cells did if they come `by` cells late; NaN: too little of it is known."""
+    return _share(_shifted(loads, by), found.idle, found.level)
+
+
+def standing(course: Course, found: Pattern, p: float, highest: float = HIGHEST) -> Standing:
+    """What can be promised of a visit, or of a part of it. `p`: chance that one evaluation may be a false alarm. `highest`: limit."""
     n = len(found.shares)
     strayed = deviation(found.shares) if n >= JUDGED else math.nan
     known = strayed if math.isfinite(strayed) else None
     reason = ""
     factor = prediction_factor(n, n - 1, p) if n >= JUDGED else math.inf
-    limit = min(max(1.0 - factor * _repeats(found.shares), LOWEST), HIGHEST) if math.isfinite(factor) else LOWEST
-    if found.contrast < STANDS or found.doubt + RARE * found.noise > limit:
+    limit = min(max(1.0 - factor * _repeats(found.shares), LOWEST), highest) if math.isfinite(factor) else LOWEST
+    if found.contrast < STANDS or found.left > limit:
         reason = "low_contrast"
     elif course.count * float((found.level > 0.0).sum()) < READINGS:
         reason = "rate_too_low"
@@ -270,6 +295,12 @@ def _repeats(shares: Floats) -> float:
     """Robust standard deviation from one visit to the next: the second difference of independent values has a variance of 6 (1 + 4 + 1)."""
     second = np.diff(shares, 2)
     return max(ROBUST * float(np.median(np.abs(second - np.median(second)))) / math.sqrt(6.0), SPREAD_FLOOR)
+
+
+def _shares(loads: Floats, idle: Floats, level: Floats) -> Floats:
+    shares: Floats = np.array([_share(one, idle, level) for one in loads])
+    known: Floats = shares[np.isfinite(shares)]
+    return known
 
 
 def _share(loads: Floats, idle: Floats, level: Floats) -> float:

@@ -74,7 +74,7 @@ def visible(n: int, phi: float, run_length: float, within: int = WITHIN) -> floa
     score = (limit + SLACK * within) / left
     # One standard deviation of the value moves the whitened one by (1 - used), whose own is sqrt(1 + used² - 2 used phi).
     shift = score * math.sqrt(1.0 + used * used - 2.0 * used * phi) / (1.0 - used)
-    return shift if score < CLIP else math.inf
+    return shift if score <= charts.STRONGEST else math.inf
 
 
 def supported(n: int, phi: float, run_length: float) -> bool:

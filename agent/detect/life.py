@@ -77,15 +77,17 @@ class Rise(msgspec.Struct, frozen=True):
 
 
 class Due(msgspec.Struct, frozen=True):
-    """A change is due by what the earlier tools here lasted.
+    """A change is due.
 
     Attributes
     ----------
-    chance: that the limit is reached by the end of the next part, 0 to 1: the share of such tools of which it is.
-    n: earlier tools.
+    chance: that the limit is reached by the end of the next part, 0 to 1; at which it is said.
+    basis, n: typed measures of this tool, or earlier tools here; how many.
     """
 
     chance: float
+    at: float
+    basis: Literal["measures", "lives"]
     n: int
 
 
@@ -156,19 +158,28 @@ def by_lives(clock: Clock, limit: float, curve: Curve | None) -> Left | None:
 
 
 def due(clock: Clock, limit: float, curve: Curve | None) -> Due | None:
-    """Whether a change is due by what earlier tools lasted: the chance that the limit is reached by the end of the next part is at `DUE`.
+    """Whether a change is due: the limit may be reached by the end of the next part.
 
-    'Still good', and a typed wear below the limit, say that it was not reached then: only what comes after counts. Two typed measures
-    say more of this tool than others do (`by_measures`): then nothing is said here.
+    Where two flank wears were typed, from the near end of their interval on (`crossing`): they say more of this tool than others do.
+    Else by what earlier tools lasted, from a chance of `DUE` on; 'still good', and a typed wear below the limit, say that it was not
+    reached then: only what comes after counts.
     """
-    if curve is None or not clock.whole or clock.parts < FEWEST_PARTS or len(clock.measures) >= FEWEST_MEASURES:
+    if not clock.whole or clock.parts < FEWEST_PARTS:
+        return None
+    following = clock.seconds * (1.0 + 1.0 / clock.parts)
+    good = clock.good.seconds if clock.good is not None else 0.0
+    if len({one.seconds for one in clock.measures}) >= FEWEST_MEASURES:
+        ends = crossing(tuple(clock.measures), limit, good=good)
+        near = 0.5 * (1.0 - LEVEL)
+        return Due(near, near, "measures", len(clock.measures)) if ends is not None and ends[0] <= following else None
+    if curve is None:
         return None
     looked = [one.seconds for one in (clock.good, clock.measured) if one is not None and one.vb < limit]
     correction = _says(curve, clock)
     before = curve.chance(max(looked), limit, correction) if looked else 0.0
-    then = curve.chance(clock.seconds * (1.0 + 1.0 / clock.parts), limit, correction)
+    then = curve.chance(following, limit, correction)
     chance = (then - before) / max(1.0 - before, 1e-9)
-    return Due(chance, curve.n) if chance >= DUE else None
+    return Due(chance, DUE, "lives", curve.n) if chance >= DUE else None
 
 
 def _says(curve: Curve, clock: Clock) -> float:

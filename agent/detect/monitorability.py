@@ -117,7 +117,8 @@ def why_not(baseline: Baseline) -> str:
         return "low_contrast"
     if readings(baseline) < READINGS:
         return "register_slow" if baseline.samples >= READINGS else "rate_too_low"
-    if deviation(baseline) > THIRD:
+    if deviation(baseline) > THIRD or (baseline.by_load and baseline.spoilt > baseline.good):
+        # The load alone cuts it out of the part, and it was told to be broken more often than it was good: it is no operation.
         return "too_noisy"
     if baseline.by_load and faintest(baseline) < OPENS:
         return "low_contrast"

@@ -4,7 +4,8 @@ A tool that is followed from its first cuts on is judged by what its values diff
 other (a batch, a sensor that warms up, an oil film) that shows too little, and a limit made of it is too near. What is told apart here are
 second differences over neighbours and over every fourth cut: a steady rise, which is what wear is, touches neither. For a first-order
 autocorrelation r the variance of a second difference at lag k is 6 - 8 r^k + 2 r^2k times that of a value: the ratio of the two says r
-(0.15: 1.25; 0.3: 1.57; 0.6: 2.60; 0.9: 3.8), and then either says the spread.
+(0.15: 1.25; 0.3: 1.57; 0.6: 2.60; 0.9: 3.8), and then either says the spread. From 0.7 on that ratio hardly moves, and a little too low an
+autocorrelation halves the spread; second differences over every sixteenth cut tell those apart (0.7: 4.3; 0.9: 10.9).
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from agent.detect.middle import median
 
 FAR = 4
 """Cuts between those whose second difference tells what neighbours hide."""
+WIDE = 16
+"""The same where neighbours are so alike that `FAR` hides as well. A tool that makes fewer than twice as many cuts is never asked."""
 MEMORY = 400
 """Second differences over which their variance is taken, older ones fade. A short memory is wrong often in 4,000 cuts: over 60 of them the
 ratio strays so far that healthy tools were called worn (of 100 at 0.6 with heavy tails 13, over 400 one)."""
@@ -29,6 +32,10 @@ CLIP = 9.0
 """Times the variance so far that one squared difference counts at the most: three standard deviations (Huber, as `baseline.Spread`)."""
 ALIKE = 0.15
 """Autocorrelation from which on neighbours count as alike. Below it, what differences hide is under 9 % of the spread."""
+ENOUGH = 60
+"""Second differences over every sixteenth cut from which on they are asked."""
+WIDER = 1.5
+"""Times the variance at `FAR` that the one at `WIDE` must have: at an autocorrelation of 0.6 it has 1.2 times, at 0.7 1.4, at 0.9 2.8."""
 MOST = 0.95
 """The largest that is believed: beyond it a second difference says nothing of the spread."""
 PATIENT = 15
@@ -43,7 +50,10 @@ EFFICIENCY = 0.5
 SQUARED_FLOOR = 6.0 * 0.01**2
 """Smallest variance of a second difference: that of a spread of 1 % (`baseline.SPREAD_FLOOR`)."""
 _GRID = np.linspace(0.0, MOST, 96)
-_RATIO = (6.0 - 8.0 * _GRID**FAR + 2.0 * _GRID ** (2 * FAR)) / (6.0 - 8.0 * _GRID + 2.0 * _GRID**2)
+_NEAR = 6.0 - 8.0 * _GRID + 2.0 * _GRID**2
+_RATIO = (6.0 - 8.0 * _GRID**FAR + 2.0 * _GRID ** (2 * FAR)) / _NEAR
+ALIKE_RATIO = float(np.interp(ALIKE, _GRID, _RATIO))
+_WIDE_RATIO = (6.0 - 8.0 * _GRID**WIDE + 2.0 * _GRID ** (2 * WIDE)) / _NEAR
 
 
 class Neighbours(msgspec.Struct):
@@ -53,8 +63,11 @@ class Neighbours(msgspec.Struct):
     """Variance of the second difference over neighbours"""
     far: float = 0.0
     """... over every `FAR`th cut"""
+    wide: float = 0.0
+    """... over every `WIDE`th cut"""
     near_n: int = 0
     far_n: int = 0
+    wide_n: int = 0
     last: list[float] = []
     first: list[float] = []
     """First good cuts of the present tool"""
@@ -66,14 +79,16 @@ class Neighbours(msgspec.Struct):
         when all that it is compared with does."""
         if len(self.first) < FIRST:
             self.first = [*self.first, value]
-        self.last = [*self.last, value][-2 * FAR - 1 :]
+        self.last = [*self.last, value][-2 * WIDE - 1 :]
         self.risen = self.risen + 1 if rising else 0
         if 0 < self.risen <= 2 * FAR:
             return
         if len(self.last) > 2:
             self.near, self.near_n = _variance(self.near, self.near_n, value - 2.0 * self.last[-2] + self.last[-3])
         if len(self.last) > 2 * FAR:
-            self.far, self.far_n = _variance(self.far, self.far_n, value - 2.0 * self.last[-1 - FAR] + self.last[0])
+            self.far, self.far_n = _variance(self.far, self.far_n, value - 2.0 * self.last[-1 - FAR] + self.last[-1 - 2 * FAR])
+        if len(self.last) > 2 * WIDE and not 0 < self.risen <= 2 * WIDE:
+            self.wide, self.wide_n = _variance(self.wide, self.wide_n, value - 2.0 * self.last[-1 - WIDE] + self.last[0])
 
     def begin(self, values: list[float] | None = None) -> None:
         """A new tool: what is known of the resemblance is the operation's and stays. `values`: its first cuts."""
@@ -84,17 +99,23 @@ class Neighbours(msgspec.Struct):
         """Autocorrelation from cut to cut, 0 to `MOST`; None while too few cuts tell."""
         if self.far_n < KNOWN:
             return None
-        return float(np.interp(max(self.far, SQUARED_FLOOR) / max(self.near, SQUARED_FLOOR), _RATIO, _GRID))
+        near = max(self.near, SQUARED_FLOOR)
+        phi = float(np.interp(max(self.far, SQUARED_FLOOR) / near, _RATIO, _GRID))
+        return max(phi, float(np.interp(self.wide / near, _WIDE_RATIO, _GRID))) if self._strays else phi
 
     @property
     def alike(self) -> bool:
         """Whether neighbours resemble each other, as far as that is known: beyond two standard errors of the ratio of the two variances (of
         its logarithm 2 / dof each), for the onset of wear looks like resemblance to a few cuts."""
-        phi = self.phi
-        if phi is None or phi <= ALIKE:
+        if self.far_n < KNOWN:
             return False
         told = math.log(max(self.far, SQUARED_FLOOR) / max(self.near, SQUARED_FLOOR))
-        return told > 2.0 * math.sqrt(4.0 / (EFFICIENCY * min(self.far_n, MEMORY)))
+        return told > max(math.log(ALIKE_RATIO), 2.0 * math.sqrt(4.0 / (EFFICIENCY * min(self.far_n, MEMORY))))
+
+    @property
+    def _strays(self) -> bool:
+        """Whether they are so alike that only cuts far from each other say how far they stray."""
+        return self.wide_n >= ENOUGH and self.alike and self.wide > WIDER * self.far
 
     @property
     def careful(self) -> float:
@@ -104,8 +125,9 @@ class Neighbours(msgspec.Struct):
     @property
     def sd(self) -> float:
         """Standard deviation of one value with all that it wanders; its floor before anything is known."""
-        phi = self.careful
-        return math.sqrt(max(self.far, SQUARED_FLOOR) / (6.0 - 8.0 * phi**FAR + 2.0 * phi ** (2 * FAR)))
+        phi, lag = self.careful, WIDE if self._strays else FAR
+        squared = self.wide if self._strays else max(self.far, SQUARED_FLOOR)
+        return math.sqrt(squared / (6.0 - 8.0 * phi**lag + 2.0 * phi ** (2 * lag)))
 
     @property
     def dof(self) -> int:

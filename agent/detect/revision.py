@@ -101,7 +101,7 @@ class Revision:
         return asked is not None and asked.kind == "order"
 
     def opened(self, program: str, key: str) -> str:
-        """A cut opens: why it is held, if its operation is in question (`HELD`), never came (`NEW`) or comes again (`AGAIN`)."""
+        """A cut opens: why its operation is held: in question (`HELD`), of a new tool (`NEW`), more or elsewhere than ever (`AGAIN`)."""
         self._now.append(key)
         asked = self.state.asked.get(program)
         if asked is not None:
@@ -109,7 +109,9 @@ class Revision:
         steady = self.state.steady.get(program)
         if not (self._sound and steady and self._now.count(key) > steady.count(key)):
             return ""
-        return AGAIN if key in steady else NEW
+        # A cut of a known tool at another place of the part: the program was started elsewhere, or its cuts have other names now.
+        tool = key.rpartition("/")[0]
+        return AGAIN if any(one.rpartition("/")[0] == tool for one in steady) else NEW
 
     def unsee(self, key: str) -> None:
         """What opened was no cut."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from agent.detect.baseline import Baseline
 
@@ -78,6 +78,10 @@ class Sequence:
         """What opened was no cut: this operation has not come yet."""
         if key in self.seen:
             self.seen.remove(key)
+
+    def through(self, keys: Iterable[str]) -> None:
+        """One cut went on in the place of these. They are not absent, and this part is no example of their coming."""
+        self._told.update(keys)
 
     def untold(self, known: Mapping[str, Baseline]) -> list[str]:
         """Operations that are expected in this part, did not come so far, and were not told of."""

@@ -103,6 +103,8 @@ class Watch:
         if (cut.held == "lost" and cut.operation.key not in self.state.baselines) or self.changes.stale(cut.operation):
             return []
         baseline = self.baseline(cut)
+        self.overdue.cutting(cut)
+        self.order.through(msgspec.structs.replace(cut.operation, section=section).key for section in cut.through)
         baseline.used = max(baseline.used, cut.time)
         if not (cut.operation.tool or cut.operation.program or cut.part >= 0):
             baseline.seen += cut.phase == "closed"
@@ -355,7 +357,9 @@ class Watch:
 
     def _mark(self, key: str) -> None:
         """Its cuts are not learned from until one is normal again."""
-        self.overdue.work.told(self.state.baselines[key].spindle, self.state.baselines[key].tool)
+        baseline = self.state.baselines[key]
+        baseline.spoilt += 1
+        self.overdue.work.told(baseline.spindle, baseline.tool)
         if key not in self.state.bad:
             self.state.bad = [*self.state.bad, key]
 

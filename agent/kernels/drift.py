@@ -179,8 +179,9 @@ def limits(seen, freedom, prior, variance, used, least, tail, k, settings):  # t
         if abs(at) <= 0.5 * math.pi or i == 0:
             shares[i] = math.exp(-0.5 * (at - prior) * (at - prior) / variance)
             if told > 0.0:
-                # The line over the cuts took out so much of what is left correlated: s is too small by it.
-                scales[i] = math.sqrt(max(1.0 - 2.0 * (r - 1.0) / freedom, 0.1))
+                # The line over the cuts took so much of what is left correlated out, less where that outlasts the cuts: s is too small.
+                # Within 0.07 of what 6,000 draws had, n 30 to 300, phi 0.6 to 0.98.
+                scales[i] = math.sqrt(1.0 - 2.0 * (r - 1.0) / (freedom + 4.0 * phi / (1.0 - phi)) if r > 1.0 else 1.0)
                 deviation = math.sqrt((1.0 - phi * phi + SCATTER * phi * phi / freedom) / freedom)
                 off = (seen - phi + bias(phi) / freedom) / deviation
                 shares[i] *= math.pow(1.0 + off * off / heavy, -0.5 * (heavy + 1.0)) / deviation

@@ -37,7 +37,7 @@ class ToolLives:
         self._clocks.on_cut(cut)
 
     def on_part(self, worn: Collection[str], part: int) -> list[Finding]:
-        """A part has ended: tools that are due for a change by what earlier ones lasted, and those that are not any more.
+        """A part has ended: tools that are due for a change by their wear or by what earlier ones lasted, and those that are not.
 
         worn: tools that a detector has called worn already; of them nothing more is said.
         """
@@ -48,7 +48,7 @@ class ToolLives:
             if found is not None and not clock.due:
                 out.append(_due(spindle, tool, clock, found, part))
             elif found is None and clock.due and tool not in worn:
-                out.append(msgspec.structs.replace(_due(spindle, tool, clock, Due(0.0, 0), part), evidence={}, finished=True))
+                out.append(msgspec.structs.replace(_due(spindle, tool, clock, Due(0.0, DUE, "lives", 0), part), evidence={}, finished=True))
             clock.due = found is not None or (clock.due and tool in worn)
         return out
 
@@ -147,6 +147,6 @@ def _due(spindle: str, tool: str, clock: Clock, found: Due, part: int) -> Findin
         operation="",
         tool=tool,
         score=found.chance,
-        threshold=DUE,
-        evidence={"due": True, "chance_pct": 100.0 * found.chance, "lives": found.n, "parts": clock.parts, "part": part},
+        threshold=found.at,
+        evidence={"due": True, "chance_pct": 100.0 * found.chance, found.basis: found.n, "parts": clock.parts, "part": part},
     )

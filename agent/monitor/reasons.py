@@ -31,7 +31,7 @@ AXIS_RATIO = "axis_load_ratio"
 """Of each feed axis of an operation there is one."""
 AGAINST = {"wear": "new_tool", "process": "new_tool", "spindle": "well", "sensor": "", "chatter": ""}
 """What a kind of finding is compared with, where that is not the good cuts of the operation."""
-COUNTED = ("n_baseline", "n_looks", "lives")
+COUNTED = ("n_baseline", "n_looks", "lives", "measures")
 """Evidence that says on how many cuts, looks or tools a finding rests."""
 SLOW = 50.0
 """Readings a second below which it is said that what is brief cannot be seen: a tool monitor of its own reads that often at the least
@@ -189,7 +189,7 @@ class Reasons:
 
 def _against(finding: Finding) -> str:
     if finding.evidence.get("due") is True:
-        return "earlier_tools"
+        return "measures" if "measures" in finding.evidence else "earlier_tools"
     if by_data(finding):
         return "cutting_data"
     return "well" if finding.kind == "process" and finding.channel else AGAINST.get(finding.kind, "good_cuts")

@@ -19,6 +19,7 @@ from agent.model import Cut, Operation
 from agent.segment import ring
 from agent.segment.figures import GRID, cut_curve, cut_features, update_period
 from agent.segment.frame import Frame
+from agent.segment.places import Places, PlacesState
 from drivers.model import Floats
 
 Phase = Literal["opened", "grown", "closed"]
@@ -44,6 +45,7 @@ class SegmenterState(msgspec.Struct):
     state: bytes
     table: bytes
     ordinal: dict[str, int] = {}
+    places: PlacesState = msgspec.field(default_factory=PlacesState)
     part: int = -1
     context: tuple[str, str, str] = ("", "", "")
     cuts: int = 0
@@ -77,6 +79,7 @@ class SpindleSegmenter:
         self._minimum_speed = minimum_speed
         self._state, self._table = kernel.new_state()
         self._ordinal: dict[str, int] = {}
+        self._places = Places(minimum_speed)
         self._part = -1
         self._context = ("", "", "", -1)
         self._open: _Open | None = None
@@ -151,6 +154,8 @@ class SpindleSegmenter:
             self._ordinal.clear()
             self._part = frame.part
         self._context = context
+        if frame.part >= 0 and not frame.section:
+            self._places.follow(frame)
         if frame.held == "lost":
             self._blind = float(frame.time[-1])
         if frame.unknown:
@@ -199,7 +204,8 @@ class SpindleSegmenter:
                 yield self._close(now)
             elif event == kernel.RUN_UP_ENDED and self._open is not None:
                 self._open.held = "run_up"
-                if not frame.section and frame.tool in self._ordinal:
+                self._places.undone()
+                if not frame.section and frame.part < 0 and frame.tool in self._ordinal:
                     self._ordinal[frame.tool] -= 1
                 yield self._close(now)
 
@@ -259,7 +265,14 @@ class SpindleSegmenter:
             ordinal[self._context[1]] -= 1
         program, tool, section, _ = self._context
         return SegmenterState(
-            state.tobytes(), self._table.tobytes(), ordinal, self._part, (program, tool, section), self.cuts, self._quantum
+            state.tobytes(),
+            self._table.tobytes(),
+            ordinal,
+            self._places.saved(),
+            self._part,
+            (program, tool, section),
+            self.cuts,
+            self._quantum,
         )
 
     def restore(self, saved: SegmenterState, *, anew: bool = False) -> None:
@@ -273,6 +286,7 @@ class SpindleSegmenter:
             self._table = table.reshape(self._table.shape).copy()
             self._quantum = saved.quantum
         self._ordinal = dict(saved.ordinal)
+        self._places.restore(saved.places)
         self._part = saved.part
         self._context = (*saved.context, saved.part)
         self.cuts = saved.cuts
@@ -311,14 +325,16 @@ class SpindleSegmenter:
 
     def _begin(self, frame: Frame) -> Cut:
         section = frame.section
-        named = bool(frame.program or frame.tool or frame.part >= 0)
-        if not section and named:
+        named = bool(frame.program or frame.tool)
+        opened = float(self._state[kernel.T_OPEN])
+        if not section and frame.part >= 0:
+            section = self._places.opened(opened, self._period)
+        elif not section and named:
             ordinal = self._ordinal.get(frame.tool, 0) + 1
             self._ordinal[frame.tool] = ordinal
             section = str(ordinal)
         revision = self.revision(frame.program)
         operation = Operation(spindle=self.spindle, program=frame.program, revision=revision, tool=frame.tool, section=section)
-        opened = float(self._state[kernel.T_OPEN])
         self.cuts += 1
         held = frame.held
         if not held and opened - self._blind < AFTER_DARK:
@@ -334,8 +350,9 @@ class SpindleSegmenter:
         if self._open is not None and now - float(self._state[kernel.LAST_TIME]) > self._longest and not self._open.held:
             self._open.held = "lost"
         cut = self._cut("closed")
+        through = self._places.closed(cut.features.duration)
         self._open = None
-        return cut
+        return msgspec.structs.replace(cut, through=through) if through else cut
 
     def _cut(self, phase: Phase, *, picture: bool = False) -> Cut:
         now = self._open

@@ -25,6 +25,7 @@ _NUMBERED = (
     "signals",
     "signals_rising",
     "lives",
+    "measures",
     "parts",
 )
 

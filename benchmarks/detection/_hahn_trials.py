@@ -32,6 +32,8 @@ TESTS = {1000: 24, 10: 60, 1: 60}
 SHARE = 1.0 / 3.0
 BREAKS = (0.05, 0.90)
 LATE = 1.0
+TURNS = 30.0
+"""rpm"""
 BROKEN = ("missing", "breakage")
 
 
@@ -54,6 +56,18 @@ class Trial:
     drop: float
 
 
+@dataclass(frozen=True)
+class Told:
+    """What is promised of one cut. missing: of its tool. breaks: shares of the cut, from and up to which a break is told."""
+
+    missing: bool
+    breaks: tuple[tuple[float, float], ...] = ()
+
+    def breaks_at(self, share: float) -> bool:
+        """Whether a break after this share of the cut is told."""
+        return any(first <= share <= last for first, last in self.breaks)
+
+
 @dataclass
 class Tried:
     """Everything of one rate."""
@@ -63,8 +77,8 @@ class Tried:
     """Good cuts of the test parts: index, fall of the mean against the learned median."""
     false: Counter[str]
     """Findings of tools that were well, by kind."""
-    promises: dict[int, tuple[bool, float]]
-    """By cut: missing promised, share up to which a break is."""
+    promises: dict[int, Told]
+    """By cut."""
 
 
 def with_parts(settings: MachineSettings) -> MachineSettings:
@@ -85,7 +99,7 @@ class Learned:
 
     monitor: Monitor
     usual: dict[int, float]
-    promises: dict[int, tuple[bool, float]]
+    promises: dict[int, Told]
     draw: np.random.Generator
     step: int
     start: list[int]
@@ -154,16 +168,52 @@ def _cover(parts: Parts, cuts: Sequence[Cut], began: float, covers: dict[int, Co
                 covers[i][cut.operation.key] += 1
 
 
-def _promises(parts: Parts, learned: Monitor, covers: dict[int, Counter[str]]) -> dict[int, tuple[bool, float]]:
-    out = {}
+def _promises(parts: Parts, learned: Monitor, covers: dict[int, Counter[str]]) -> dict[int, Told]:
+    """By the operations that cover a cut; and by the whole visit of its tool, which may tell what the single operation does not: a missing
+    tool takes all its cuts with it."""
     spindles = [spindle.name for spindle in learned.settings.spindle]
-    for i, cut in enumerate(parts.cuts):
-        # A missing tool takes all its cuts with it: it may be told by them together, whatever the pass calls each.
-        out[i] = (learned.watch.outlook.told_by_visit(spindles[cut.spindle], "", str(cut.tool)), 0.0)
+    work = learned.watch.overdue.work
+    out = {}
+    for i, (cut, place) in enumerate(zip(parts.cuts, places(parts), strict=True)):
+        spindle = spindles[cut.spindle]
+        missing = learned.watch.outlook.told_by_visit(spindle, "", str(cut.tool))
+        length = place.last - place.first
+        # A stretch of the visit is this cut where they have most of the longer one in common.
+        breaks = [
+            ((first + since * (last - first) - place.first) / length, (first + until * (last - first) - place.first) / length)
+            for first, last, since, until in work.breaks(spindle, "", str(cut.tool), place.visit)
+            if min(last, place.last) - max(first, place.first) > 0.5 * max(last - first, length)
+        ]
         for key, count in covers[i].items():
             promise = learned.watch.outlook.promise(learned.watch.state.baselines[key])
             if count >= 5 and promise is not None and promise.missing:
-                out[i] = (True, max(out[i][1], promise.until if promise.breakage else 0.0))
+                missing = True
+                if promise.breakage:
+                    breaks.append((0.0, promise.until))
+        out[i] = Told(missing, tuple(breaks))
+    return out
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a cut is. visit: of its tool in the part. first, last: s of turning since the tool was called."""
+
+    visit: int
+    first: float
+    last: float
+
+
+def places(parts: Parts) -> list[Place]:
+    """Of each cut, as the control tells the tools."""
+    calls = [0, *(np.flatnonzero(np.diff(parts.tool)) + 1).tolist()]
+    turned = np.cumsum(parts.speed >= TURNS, axis=1) / parts.rate
+    out = []
+    for cut in parts.cuts:
+        mine = [at for at in calls if at <= cut.first]
+        # The tool that is in as the part begins was not called in it.
+        visit = sum(1 for at in mine if at > 0 and parts.tool[at] == cut.tool)
+        began = float(turned[cut.spindle, mine[-1]])
+        out.append(Place(visit, float(turned[cut.spindle, cut.first]) - began, float(turned[cut.spindle, cut.last - 1]) - began))
     return out
 
 
@@ -213,8 +263,8 @@ def _judge(
         until = cut.last if kind != "missing" else min(other, default=cut.last)
         told = [e.time for e in found if e.tool == str(cut.tool) and broke <= e.time <= began + until / parts.rate + LATE]
         mean = float(values[cut.first : cut.last, cut.spindle].mean())
-        missing, latest = out.promises[i]
-        promised = missing if kind == "missing" else latest >= at
+        # Nothing is promised of the first part ever.
+        promised = out.promises[i].missing if kind == "missing" else not first and out.promises[i].breaks_at(at)
         delay = min(told) - broke if told else math.nan
         drop = 1.0 - mean / usual[i]
         out.trials.append(Trial(i, kind, at, bool(told), promised, delay, drop))

@@ -2,9 +2,8 @@
 
 Each row of a set's table becomes the closed Cut that the pass would have made of it; `agent.detect.watch.Watch` judges it as in the pass,
 `agent.detect.signals` and the baseline hand out the ratios, `agent.detect.wear_level` the levels. Where several rows are one cut
-(`Step.cut`), the alerts are those of whole cuts; the levels follow the rows, for a curve that is calibrated on other tools needs no
-independent cuts. Only then is the measured wear looked at: by `agent.detect.wear_curve`, on tools that `_left_out` leaves out, told by
-`_wear_rows`.
+(`Step.cut`), all of that is of whole cuts; what each row would say by itself stands apart (`Followed.of_rows`). Only then is the measured
+wear looked at: by `agent.detect.wear_curve`, on tools that `_left_out` leaves out, told by `_wear_rows`.
 """
 
 from __future__ import annotations
@@ -63,11 +62,20 @@ class Tool:
         return np.cumsum([step.clocks[name] for step in self.steps])
 
 
+def measured(tools: Sequence[Tool]) -> list[Tool]:
+    """Those whose wear was measured at all."""
+    return [tool for tool in tools if (tool.wear > 0.0).any()]
+
+
 @dataclass(frozen=True)
 class Followed:
-    """What the pass said of a tool: levels (log ratio to the new tool, monotone) by signal, cuts of its wear alerts and what spoke."""
+    """What the pass said of a tool: levels (log ratio to the new tool, monotone) by signal, cuts of its wear alerts and what spoke.
+
+    levels: after each row; within a cut that of the cuts before it. of_rows: as if each row were a cut.
+    """
 
     levels: Mapping[str, Array]
+    of_rows: Mapping[str, Array]
     alerts: Sequence[tuple[int, str]]
     not_monitorable: int
     """Cuts of which the pass said so"""
@@ -83,7 +91,9 @@ def follow(tool: Tool, wanted: float | None = None) -> Followed:
     if len(ends) == len(tool.steps):
         return of_rows
     of_cuts = _follow(whole(tool, ends), wanted)
-    return replace(of_cuts, levels=of_rows.levels, alerts=[(ends[i], signal) for i, signal in of_cuts.alerts])
+    latest = np.searchsorted(ends, np.arange(len(tool.steps)), side="right") - 1
+    levels = {name: np.where(latest >= 0, level[latest], np.nan) for name, level in of_cuts.levels.items()}
+    return replace(of_cuts, levels=levels, of_rows=of_rows.levels, alerts=[(ends[i], signal) for i, signal in of_cuts.alerts])
 
 
 def whole(tool: Tool, ends: Sequence[int]) -> Tool:
@@ -125,7 +135,7 @@ def _follow(tool: Tool, wanted: float | None) -> Followed:
         alerts.extend((i, _signal(finding)) for finding in found)
         blind += any(of_operation(one, options, time).word is Word.NOT_MONITORABLE for one in watch.state.baselines.values())
     levels = {name: _monotone(found, len(tool.steps)) for name, found in ratios.items()}
-    return Followed(levels, alerts, blind, len(tool.steps), judged)
+    return Followed(levels, levels, alerts, blind, len(tool.steps), judged)
 
 
 def _signal(finding: Finding) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
 import numpy as np
 
 from benchmarks.detection._left_out import SIDE, Held, crossing, judged
@@ -57,6 +58,15 @@ def rows(name: str, held: Sequence[Held], limit: float, unit: str, source: str, 
         out.extend(_warned(name, held, limit, unit, lead, fixed, ("share" if key == "estimate" else key, key, what, beside, words)))
     out.append(_interval(name, held, limit, unit, fixed))
     return out
+
+
+def of_parts_of_cuts(rows: Sequence[Row], what: str) -> list[Row]:
+    """Rows of a set of which each line was taken for a cut: the pass does not follow a tool within one. what: such a line, in words."""
+    return [
+        msgspec.structs.replace(row, name=f"{row.name}_within", figure=f"{row.figure}; {what} by itself", through="detector")
+        for row in rows
+        if row.name in ("rmse", "auc", "warned_chance", "false_chance")
+    ]
 
 
 def _warned(

@@ -26,7 +26,7 @@ PUBLISHED = "leave one case out: 0.080-0.095 with spindle current and vibration,
 
 def measure(folder: Path, progress: Progress) -> list[Row]:
     """Wear of each case from the others of its material; warnings; typed measures."""
-    tools = read(folder / "vib_features_per_run.csv")
+    tools = _wear.measured(read(folder / "vib_features_per_run.csv"))
     followed = {tool.name: _wear.follow(tool) for tool in tools}
     blind = _wear_rows.blind_row("nasa_milling", followed, tools, SIGNALS)
     typed = _life.rows("nasa_milling", tools, LIMIT, "mm", clock="minutes")

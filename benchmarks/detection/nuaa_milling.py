@@ -34,7 +34,7 @@ def measure(folder: Path, progress: Progress) -> list[Row]:
 
 
 def _of_tables(folder: Path, progress: Progress) -> list[Row]:
-    tools = read(folder / "layers.csv")
+    tools = _wear.measured(read(folder / "layers.csv"))
     followed = {tool.name: _wear.follow(tool) for tool in tools}
     blind = _wear_rows.blind_row("nuaa_milling", followed, tools, SIGNALS)
     if len(tools) < 2:

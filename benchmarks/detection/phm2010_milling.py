@@ -25,7 +25,7 @@ PUBLISHED = "leave one cutter out: 2.8 to 3.1 um with raw 50 kHz forces; vibrati
 
 def measure(folder: Path, progress: Progress) -> list[Row]:
     """Wear of each cutter from the others; warnings; typed measures."""
-    tools = read(folder / "features_per_cut.csv.gz")
+    tools = _wear.measured(read(folder / "features_per_cut.csv.gz"))
     followed = {tool.name: _wear.follow(tool) for tool in tools}
     blind = _wear_rows.blind_row("phm2010_milling", followed, tools, SIGNALS)
     typed = _life.rows("phm2010_milling", tools, LIMIT, "um", clock="cuts", every=EVERY)

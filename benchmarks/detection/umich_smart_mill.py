@@ -182,7 +182,7 @@ def _positive(folder: Path, progress: Progress) -> list[Row]:
     rows = []
     for name, low, high in hahn_lathe.CLASSES:
         here = [i for i, cut in enumerate(parts.cuts) if low <= cut.contrast < high]
-        seen = sum(learned.promises[i][0] for i in here)
+        seen = sum(learned.promises[i].missing for i in here)
         bounds = wilson(seen, len(here))
         rows.append(
             _row(

@@ -108,7 +108,9 @@ def test_a_change_that_is_due_by_what_earlier_tools_lasted() -> None:
     )
     assert text.todo == "Contrôler l'arête : la changer, ou indiquer « encore bon »."
     assert "Outils précédents ici : 1" in text.evidence
-    assert said("wear", "en", due=True).text == "As long as earlier tools lasted here: a change is due."
+    measured = said("wear", due=True, chance_pct=10.0, measures=3, parts=40)
+    assert "avec 10 % de chances ou plus (mesures d'usure : 3) ; cet outil a fait 40 pièces" in measured.text
+    assert said("wear", "en", due=True).text == "By its wear, or as long as earlier tools lasted here: a change is due."
 
 
 @pytest.mark.parametrize(

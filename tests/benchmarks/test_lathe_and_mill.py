@@ -75,12 +75,19 @@ def test_what_is_promised_is_kept_and_the_rest_is_declared(parts: Parts, rate: i
     machine = load(hahn_lathe.MACHINE, replay=True)
     settings = _hahn_trials.with_parts(machine.settings)
     tried = _hahn_trials.try_rate(parts, settings, plan(machine.paths), rate, lambda _share, _what: None, 0.0, 1.0)
-    gone = [trial for trial in tried.trials if trial.kind == "missing"]
-    assert gone
-    assert all(trial.found for trial in gone if trial.promised), "a promise is kept"
-    promised = {cut for cut, (missing, _) in tried.promises.items() if missing}
+    assert [trial for trial in tried.trials if trial.kind == "missing"]
+    assert all(trial.found for trial in tried.trials if trial.promised), "a promise is kept"
+    promised = {cut for cut, told in tried.promises.items() if told.missing}
     assert promised == ({0, 1} if rate == 10 else {1}), "a cut of 4 s at 1 Hz is too short, one that does not stand out is none"
     assert {kind for kind in tried.false if kind.startswith("learned")} == set()
+
+
+def test_where_a_cut_lies_in_the_visit_of_its_tool(parts: Parts) -> None:
+    for cut, place in zip(parts.cuts, _hahn_trials.places(parts), strict=True):
+        assert place.visit == 1
+        assert place.last - place.first == pytest.approx((cut.last - cut.first) / parts.rate, abs=0.01)
+        called = np.flatnonzero(parts.tool == cut.tool)[0]
+        assert place.first <= (cut.first - called) / parts.rate
 
 
 def mill(folder: Path, number: int, rise: float) -> None:

@@ -183,7 +183,7 @@ class Chart:
             if estimated:
                 deviation = math.sqrt((1 - phi**2 + 25 * phi**2 / freedom) / freedom)
                 share *= stats.t.pdf((seen - phi + too_low(phi) / freedom) / deviation, heavy) / deviation
-                fair = math.sqrt(max(1 - 2 * (r - 1) / freedom, 0.1))
+                fair = math.sqrt(1 - 2 * (r - 1) / (freedom + 4 * phi / (1 - phi))) if r > 1 else 1.0
             # The first autocorrelation of AR(1)-like scores with this long-run variance, and what the wave sees of their sum.
             first = (r - 1) * (1 - phi) / 2
             waved = 1 + 2 * first * (1 - self.w) / (1 - phi * (1 - self.w))

@@ -103,6 +103,19 @@ def test_still_good_or_a_low_measure_puts_it_off_and_two_measures_speak_for_them
     assert due(standing(150, *lives, measures=[looked, *measured((130, 0.2))]), 0.3, curve) is None
 
 
+def test_by_two_typed_measures_a_change_is_due_at_the_near_end_of_their_interval() -> None:
+    measures = list(measured((100, 0.1), (200, 0.17), (300, 0.24)))
+    ends = crossing(tuple(measures), 0.3)
+    assert ends is not None
+    before, after = int(ends[0]) - 3, int(ends[0]) + 1
+    assert due(standing(before, measures=measures), 0.3, None) is None
+    said = due(standing(after, measures=measures), 0.3, None)
+    assert said is not None
+    assert (said.basis, said.n, said.chance) == ("measures", 3, pytest.approx(0.1))
+    assert due(standing(after, measures=measures, good=msgspec.structs.replace(measures[-1], seconds=float(after))), 0.3, None) is not None
+    assert due(standing(320, measures=[*measures[:1], *measured((310, 0.1))]), 0.3, None) is None, "it hardly wears"
+
+
 def test_signals_that_told_earlier_tools_apart_move_the_day() -> None:
     """Six tools whose signal at the end was the higher the shorter they lived, and one that was measured on the way."""
     lives = []

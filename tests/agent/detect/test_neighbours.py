@@ -52,6 +52,28 @@ def test_resemblance_and_spread_are_known_and_a_steady_rise_does_not_touch_them(
         assert 0.045 < known.sd < 0.07
 
 
+def test_cuts_that_stray_far_and_slowly_are_not_taken_for_steady_ones() -> None:
+    """At 0.9 the cuts four apart are alike as well: by those alone the spread came out too small by a third and more."""
+    spreads, phis = [], []
+    for seed in range(8):
+        known = Neighbours()
+        for value in walk(0.9, 1500, seed):
+            known.take(value)
+        spreads.append(known.sd)
+        phis.append(known.phi)
+    assert 0.045 < np.median(spreads) < 0.07
+    assert min(spreads) > 0.037
+    assert np.median(phis) == pytest.approx(0.9, abs=0.06)
+
+
+def test_a_rise_that_begins_is_not_taken_for_straying_either() -> None:
+    known = Neighbours()
+    for i, value in enumerate(walk(0.0, 400, 5)):
+        known.take(value + 0.3 * max(i - 340, 0) / 60, rising=i > 355)
+    assert known.phi == pytest.approx(0.0, abs=0.2)
+    assert known.sd < 0.065
+
+
 def test_few_cuts_tell_nothing_and_the_onset_of_wear_is_no_resemblance() -> None:
     known = Neighbours()
     assert (known.phi, known.alike) == (None, False)

@@ -103,3 +103,15 @@ def test_where_the_control_tells_no_parts_only_parts_that_are_all_alike_say_what
         run(order, of, "a", "b", "c")
     assert run(order, of, "a", "c") == ["b"]
     assert order.expected(of) == []
+
+
+def test_one_cut_in_the_place_of_another_is_no_absence_and_no_example_of_its_coming() -> None:
+    order, of = learned()
+    assert order.opened("a", "P", of) == []
+    order.through(["b"])
+    assert order.opened("c", "P", of) == []
+    assert order.ended(of, whole=True) == []
+    order.begin()
+    # One such part is excused, so that the next that lacks it is told.
+    assert run(order, of, "a", "c") == ["b"]
+    assert "b" not in order.expected(of)

@@ -28,9 +28,10 @@ class Machine:
         self._period = period
         self._draw = np.random.default_rng(11)
 
-    def visit(self, tool: str, level: float, *, held: str = "", extra: float = 0.0) -> list[Finding]:
-        """Returns what was said as it began: of the visit before."""
+    def visit(self, tool: str, level: float, *, held: str = "", extra: float = 0.0, gone: float = 99.0) -> list[Finding]:
+        """Returns what was said as it began, of the visit before, and in it. `gone`: s of turning after which the tool is broken."""
         time, load, speed = (one[:: self._period] for one in rows(level, self._draw, extra=extra))
+        load = np.where(time - 0.5 < gone, load, 300.0)
         said: list[Finding] = []
         for at in range(0, len(time), self._batch):
             piece = slice(at, at + self._batch)
@@ -38,6 +39,8 @@ class Machine:
             frame = Frame(self.now + time[piece], load[piece], speed[piece], np.ones(n, bool), 1, "1", tool, "", self.part_number, held)
             said += self.work.on_tool("S1", frame)
             self.work.take("S1", frame)
+            if frame.time[-1] >= self.work.awaits():
+                said += self.work.on_look(float(frame.time[-1]))
         self.now += float(time[-1]) + 0.02
         return said
 
@@ -163,3 +166,45 @@ def test_nothing_where_it_is_off_and_no_speed_is_no_hindrance() -> None:
     assert not machine.work.courses
     blind = Frame(np.array([0.0]), np.array([1.0]), np.array([math.nan]), np.ones(1, bool), 1, "1", TOOL, "", 1, "")
     assert VisitWork(on=True, chance=lambda: 1e-6, tuned=lambda finding: finding).on_tool("S1", blind) == []
+
+
+def test_a_break_is_told_as_its_cut_should_have_ended_and_not_again_when_the_tool_leaves() -> None:
+    machine = taught()
+    machine.part_number += 1
+    began = machine.now
+    said = machine.visit(TOOL, 150.0, gone=3.5)
+    assert [(f.kind, f.operation, f.finished) for f in said] == [("breakage", "S1/1/r1/T4/-", False)]
+    # The cut goes from 3 to 5 s of turning, which begins 0.5 s after the call.
+    assert 5.5 <= said[0].time - began <= 6.5
+    assert said[0].evidence["at_s"] == pytest.approx(0.5, abs=0.15)
+    assert said[0].evidence["expected_s"] == pytest.approx(2.0, abs=0.15)
+    assert machine.visit(OTHER, 0.0) == []
+
+
+def test_a_stop_in_the_middle_is_waited_for() -> None:
+    machine = taught()
+    machine.part_number += 1
+    time, load, speed = rows(150.0, np.random.default_rng(2))
+    # The spindle stands for 20 s in the air before its second cut.
+    late = np.where(time >= 3.2, time + 20.0, time)
+    stop = np.arange(3.2, 23.2, 0.02)
+    times = np.concatenate([time[time < 3.2], stop, late[time >= 3.2]])
+    loads = np.concatenate([load[time < 3.2], np.zeros(len(stop)), load[time >= 3.2]])
+    speeds = np.concatenate([speed[time < 3.2], np.zeros(len(stop)), speed[time >= 3.2]])
+    said: list[Finding] = []
+    for at in range(0, len(times), 25):
+        piece = slice(at, at + 25)
+        n = len(times[piece])
+        frame = Frame(machine.now + times[piece], loads[piece], speeds[piece], np.ones(n, bool), 1, "1", TOOL, "", machine.part_number, "")
+        said += machine.work.on_tool("S1", frame)
+        machine.work.take("S1", frame)
+        said += machine.work.on_look(float(frame.time[-1]))
+    assert said == []
+
+
+def test_what_is_promised_of_breaks() -> None:
+    machine = taught()
+    stretches = machine.work.breaks("S1", "1", TOOL, 1)
+    assert [round(first) for first, _, _, _ in stretches] == [2, 3]
+    assert machine.work.breaks("S1", "1", OTHER, 1) == []
+    assert machine.work.breaks("S1", "1", "77", 1) == []
