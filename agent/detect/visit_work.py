@@ -77,6 +77,7 @@ class VisitWork:
     on: whether there is anything to do: such a machine.
     chance: that one evaluation may be a false alarm, now.
     tuned: the finding at the limit as the operator's verdicts left it; None where it does not pass that.
+    revision: of a program, now.
     """
 
     def __init__(
@@ -85,10 +86,12 @@ class VisitWork:
         on: bool,
         chance: Callable[[], float],
         tuned: Callable[[Finding], Finding | None],
+        revision: Callable[[str], int] = lambda _program: 1,
     ) -> None:
         self._on = on
         self._chance = chance
         self._tuned = tuned
+        self._revision = revision
         self.courses: dict[str, Course] = {}
         """By spindle, program, tool and number of the visit; survives a restart"""
         self._known: dict[str, _Known] = {}
@@ -194,7 +197,7 @@ class VisitWork:
         known.used = time
         learned, alike = self._learned(key), course.alike(known, laid)
         share = course.share(learned.pattern, known, laid) if alike else math.nan
-        place, limit = _place(spindle, now), self._standing(key).limit
+        place, limit = self._place(spindle, now), self._standing(key).limit
         said: Finding | None = None
         if limit > 0.0 and share < limit:
             evidence: Evidence = {"work_pct": 100.0 * max(share, 0.0), "n_baseline": len(known.seconds), "absent": False, "part": now.part}
@@ -248,7 +251,7 @@ class VisitWork:
             "n_baseline": len(known.seconds),
             "part": now.part,
         }
-        return about(_place(spindle, now), time, "breakage", 1.0 - share, 1.0 - limit, evidence)
+        return about(self._place(spindle, now), time, "breakage", 1.0 - share, 1.0 - limit, evidence)
 
     def _next(self, spindle: str, now: _Open) -> tuple[Piece, ...]:
         """Pieces of a visit that are still to be judged."""
@@ -257,6 +260,10 @@ class VisitWork:
         if known is None or known.sure < SURE or now.told or not now.sound:
             return ()
         return self._learned(key).pieces[now.judged :]
+
+    def _place(self, spindle: str, now: _Open) -> Operation:
+        """All that a tool does in a visit is one operation without a section."""
+        return Operation(spindle=spindle, program=now.program, revision=self._revision(now.program), tool=now.tool, section="")
 
     def _learned(self, key: str) -> _Known:
         """As it was after the latest visit that was learned from."""
@@ -282,11 +289,6 @@ class VisitWork:
 
 def _key(spindle: str, now: _Open) -> str:
     return f"{spindle}|{now.program}|{now.tool}|{now.number}"
-
-
-def _place(spindle: str, now: _Open) -> Operation:
-    """All that a tool does in a visit is one operation without a section."""
-    return Operation(spindle=spindle, program=now.program, revision=1, tool=now.tool, section="")
 
 
 def _laid_out(now: _Open, like: Course | None) -> Laid | None:

@@ -80,7 +80,12 @@ class Watch:
         self.order.parts = self.state.sequences
         self.visits = Visits(options, self._known, self._absent, self.state.visits)
         self._growing = Growing(options, self.p, self._ceilings, self._passes)
-        work = VisitWork(on=parts_told and not sections_told, chance=lambda: self.p, tuned=self._passes)
+        work = VisitWork(
+            on=parts_told and not sections_told,
+            chance=lambda: self.p,
+            tuned=self._passes,
+            revision=self._revision,
+        )
         work.courses = self.state.courses
         self.overdue = Overdue(self.order, self._late, self._absent, work)
         self.overdue.awaited.waits = self.state.waits
@@ -280,6 +285,9 @@ class Watch:
     def _late(self) -> dict[str, Baseline]:
         """Operations of which a cut that is late may be missing: not where the control says when a cut is, nor while it may warm up."""
         return {} if self.changes.rested or not self._by_load else self.state.baselines
+
+    def _revision(self, program: str) -> int:
+        return self.changes.revision.number(program)
 
     def _known(self) -> dict[str, Baseline]:
         return self.state.baselines

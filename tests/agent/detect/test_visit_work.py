@@ -74,6 +74,14 @@ def test_told_when_the_tool_leaves_and_over_when_it_cuts_again(period: int) -> N
     assert machine.part(150.0) == []
 
 
+def test_what_is_told_is_of_the_revision_that_is_made_now() -> None:
+    work = VisitWork(on=True, chance=lambda: 1e-6, tuned=lambda finding: finding, revision={"1": 3}.__getitem__)
+    machine = Machine(work)
+    for _ in range(16):
+        machine.part(150.0)
+    assert [finding.operation for finding in machine.part(0.0)] == ["S1/1/r3/T4/-"]
+
+
 def test_a_tool_that_cuts_nothing_ever_is_never_promised() -> None:
     machine = taught()
     assert not promised(machine.work, OTHER)
