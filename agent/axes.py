@@ -44,10 +44,9 @@ class AxisState(msgspec.Struct):
 
 
 class AxisRows(NamedTuple):
-    """Of one axis in released rows: time and value (NaN: not believed) of its readings, and how many of them come before each row."""
+    """Of one axis in released rows: (2, m) time and value (NaN: not believed) of its readings, and how many come before each row."""
 
-    times: Floats
-    values: Floats
+    readings: Floats
     places: list[int]
 
 
@@ -68,19 +67,23 @@ class _Trail:
         return self._data[0, self._first : self._end]
 
     @property
+    def readings(self) -> Floats:
+        """(2, n) both."""
+        return self._data[:, self._first : self._end]
+
+    @property
     def values(self) -> Floats:
         """(n,) NaN where the reading is not believed."""
         return self._data[1, self._first : self._end]
 
-    def extend(self, times: Floats, values: Floats) -> None:
-        """Younger readings."""
-        new, n = len(times), len(self)
+    def extend(self, readings: Floats) -> None:
+        """(2, m) younger ones."""
+        new, n = readings.shape[1], len(self)
         if self._end + new > self._data.shape[1]:
             data = np.empty((2, max(1024, 2 * (n + new))))
             data[:, :n] = self._data[:, self._first : self._end]
             self._data, self._first, self._end = data, 0, n
-        self._data[0, self._end : self._end + new] = times
-        self._data[1, self._end : self._end + new] = values
+        self._data[:, self._end : self._end + new] = readings
         self._end += new
         self._first = max(self._first, self._end - self._most)
 
@@ -126,7 +129,7 @@ class _Axis:
         new, values = times[first:last], self.read.values[first:last]
         row = frame.time.searchsorted(new, side="right") - 1
         kept = (values == values) & np.where(row >= 0, air[row], before)
-        self.air.extend(new[kept], values[kept])
+        self.air.extend(self.read.readings[:, first:last][:, kept])
 
 
 class AxisWatch:
@@ -155,14 +158,14 @@ class AxisWatch:
             fresh = rows.fresh[:, axis.column]
             ok = believed(rows.quality[fresh, axis.column])
             values = np.where(ok, rows.values[fresh, axis.column], math.nan)
-            out.append(AxisRows(rows.time[fresh], values, [0, *np.cumsum(fresh).tolist()]))
+            out.append(AxisRows(np.stack([rows.time[fresh], values]), [0, *np.cumsum(fresh).tolist()]))
         return out
 
     def take(self, seen: Sequence[AxisRows], start: int, stop: int) -> None:
         """Readings of the axes in rows start..stop; before the frames of the same rows. `seen`: what `see` said of the rows."""
         for axis, rows in zip(self._axes, seen, strict=True):
             first, last = rows.places[start], rows.places[stop]
-            axis.read.extend(rows.times[first:last], rows.values[first:last])
+            axis.read.extend(rows.readings[:, first:last])
 
     def listen(self, spindle: str, frame: Frame, air: np.ndarray[tuple[int], np.dtype[np.bool_]], opened: float | None) -> None:
         """What the axes took while the spindle turned steadily without a cut.
@@ -214,4 +217,4 @@ class AxisWatch:
             if axis.name in saved and axis.name not in anew:
                 axis.air = _Trail(2 * AIR)
                 if air := saved[axis.name].air:
-                    axis.air.extend(*np.array(air).T)
+                    axis.air.extend(np.array(air).T)

@@ -183,8 +183,8 @@ class MonitoringOptions(_Table, frozen=True, kw_only=True):
     """Rise of the work above idle against the new tool at which wear is alerted, as a fraction (log ratio ln(1 + x))."""
     smallest_drift: float = 0.05
     """Fall of the work below what an operation usually takes that is worth an alert, as a fraction: a smaller one asks for no action."""
-    first_cuts: bool = False
-    """Whether a break is told in a cut of which nothing is known yet: only where sections end with their cut (`detect.first`)."""
+    first_cuts: bool = True
+    """Whether a break is told in a cut of which nothing is known yet, where a `section` register says when it is (`detect.first`)."""
     learn_cuts: int = 5
     """Good cuts before gross limits are set: PROVISIONAL."""
     monitor_cuts: int = 20

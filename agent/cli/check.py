@@ -207,6 +207,8 @@ def _watch(file: MachineFile) -> dict[str, bool]:
         "part": bool(roles & {"part", "cycle"}),
     }
     # What nobody asked for is not called missing.
+    if settings.monitoring.first_cuts:
+        watch["first"] = load and "section" in roles and watch["missing"]
     if "vibration" in roles:
         watch["condition"] = "spindle.load" in roles
         watch["chatter"] = "spindle.speed" in roles and fastest >= CHATTER_RATE

@@ -281,7 +281,7 @@ class Baseline(msgspec.Struct):
 
 def middle_of(cut: Cut) -> float:
     """Median load above idle over a closed cut, unit of the load; 0 where it has no curve, or does not stand above idle."""
-    return max(float(np.median(cut.curve)) - cut.features.idle, 0.0) if cut.curve else 0.0
+    return max(median(cut.curve) - cut.features.idle, 0.0) if cut.curve else 0.0
 
 
 def begun(cut: Cut) -> Baseline:

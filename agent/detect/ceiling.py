@@ -3,7 +3,7 @@
 Before an operation is learned nothing else says what load it should take. Where the machine file has its cutting data, Kienzle's law does
 (`agent.cutting`): a growing cut whose load lies above the ceiling for two looks is an overload, and a closed one that never came up to the
 floor cut hardly anything. The floor holds only where the data are those of one pass, a register says when that pass is, and it stands out
-of the noise; else nothing is told.
+of the noise; else nothing is told. Without such a register the heaviest pass of a tool gives the ceiling of all its cuts.
 
 The operation's own cuts take over by and by: from the first limit of its own on (`learn_cuts`) the nearer of both limits holds, and once it
 counts as MONITORING (`monitor_cuts`) its own alone. A 'false alarm' widens the ceiling as it widens any limit; a floor that spoke falsely
@@ -13,6 +13,7 @@ is not asked again (`WatchState.distrusted`): the data say something else than w
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from agent.cutting import LEFT, Expected, expected
 from agent.detect.baseline import Baseline
@@ -40,11 +41,17 @@ class Ceilings:
         if settings is None:
             return
         self._learned = settings.monitoring.monitor_cuts
+        told = any(channel.role == "section" for channel in settings.channel)
         for data in settings.cutting:
             one = expected(data, settings.channel, settings.spindle)
-            if isinstance(one, Expected):
-                section = "" if data.section is None else str(data.section)
-                self._known[data.spindle or settings.spindle[0].name, data.program, str(data.tool), section] = one
+            if isinstance(one, str):
+                continue
+            section = "" if data.section is None or not told else str(data.section)
+            place = data.spindle or settings.spindle[0].name, data.program, str(data.tool), section
+            if not told:
+                # Cuts that are counted may be miscounted: of all that this tool makes the heaviest holds, and none is called missing.
+                one = replace(max(one, self._known.get(place, one), key=lambda known: known.ceiling), floor=0.0)
+            self._known[place] = one
 
     def of(self, place: Baseline | Operation) -> Expected | None:
         """The nearest that is known: of this pass before this tool, of this program before any."""

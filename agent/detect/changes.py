@@ -41,7 +41,6 @@ class Changes:
         self._named = named
         self._order = order
         self._overdue = overdue
-        self._learn_cuts = learn_cuts
         self._unfit: dict[str, str] = {}
 
     def stale(self, operation: Operation) -> bool:
@@ -86,7 +85,7 @@ class Changes:
 
     def closed(self, cut: Cut, baseline: Baseline, prior: Prior, known: Mapping[str, Baseline]) -> Cut:
         """A closed cut: the same, held where it took its usual work in another time."""
-        out = self.feeds.see(cut, baseline, prior, self._learn_cuts)
+        out = self.feeds.see(cut, baseline, prior)
         if not cut.held:
             program = cut.operation.program
             lasting = [key for key, one in self.feeds.now.items() if one.n >= revision.STAYS]

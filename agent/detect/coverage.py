@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from agent.detect import monitorability
 from agent.detect.baseline import Baseline
 from agent.model import Coverage, Word
+from agent.segment import is_visit
 from agent.settings import MonitoringOptions
 
 SEEN = monitorability.SEEN
@@ -27,11 +30,19 @@ def of_operation(baseline: Baseline, options: MonitoringOptions, time: float, he
         return Coverage(time=time, scope=scope, word=Word.NOT_MONITORABLE, reason=reason)
     if held:
         return Coverage(time=time, scope=scope, word=Word.HOLD, reason=held)
-    if baseline.good < options.learn_cuts:
-        return Coverage(time=time, scope=scope, word=Word.LEARNING, reason="learning", n=baseline.good, of=options.learn_cuts)
+    # Of a whole visit nothing is told before it is known how well its work repeats.
+    fewest = max(options.learn_cuts, monitorability.JUDGED) if is_visit(baseline.section) else options.learn_cuts
+    if baseline.good < fewest:
+        return Coverage(time=time, scope=scope, word=Word.LEARNING, reason="learning", n=baseline.good, of=fewest)
     if baseline.good < options.monitor_cuts:
         return Coverage(time=time, scope=scope, word=Word.PROVISIONAL, reason="provisional", n=baseline.good, of=options.monitor_cuts)
     return Coverage(time=time, scope=scope, word=Word.MONITORING, n=baseline.good, of=options.monitor_cuts)
+
+
+def by_visit(cover: Coverage) -> Coverage:
+    """The same, where a missing tool is told by the work of its whole visit (`agent.detect.visit_work`): this cut alone is not watched,
+    its tool is."""
+    return msgspec.structs.replace(cover, word=Word.MONITORING, reason="by_visit")
 
 
 class Words:
@@ -44,11 +55,12 @@ class Words:
 
     def __init__(self, options: MonitoringOptions) -> None:
         self._options = options
-        self._known: dict[str, tuple[Baseline, list[bool], tuple[int, int, int], Coverage]] = {}
+        self._known: dict[str, tuple[Baseline, list[bool], tuple[int, ...], Coverage]] = {}
 
     def of(self, baseline: Baseline, time: float) -> Coverage:
-        """Of one operation. Every cut that closes counts in `seen`; `came` is another list after each part."""
-        counts = (baseline.seen, baseline.good, baseline.blind)
+        """Of one operation. Every cut that closes counts in `seen`; `came` is another list after each part. Whatever else `of_operation`
+        asks of a baseline, and may change in between, belongs into `counts`."""
+        counts = (baseline.seen, baseline.good, baseline.blind, baseline.spoilt)
         known = self._known.get(baseline.key)
         if known is not None and known[0] is baseline and known[1] is baseline.came and known[2] == counts:
             return known[3]

@@ -3,7 +3,7 @@
 Position by position as the tool-monitoring systems of the trade do it (undercut limit with a delay, field.md 1.1), for cuts whose load
 falls and rises by itself, where a fall alone says nothing. The band of an operation (`Baseline`, median and 1.4826 MAD at each position) is
 widened to what the budget asks; besides, at least half of the usual load above idle must be gone, so that a small change is left to wear
-and drift, and it must stay away. The side above is `overload`'s, whose one limit holds for the whole cut.
+and drift, and it must stay away. The side above: `above`.
 """
 
 from __future__ import annotations

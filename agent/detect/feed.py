@@ -39,6 +39,10 @@ LENGTHS = Prior(0.01, 10)
 within 1 % (median over its 295 operations with more than 15 cuts of the p99 of |length / median of 30 - 1|: 0.9 %)."""
 
 
+FEWEST = 10
+"""Good cuts after which an operation is asked: as many as make its band (`agent.detect.envelope`). Five say too little of their spread."""
+
+
 def off_length(duration: float, baseline: Baseline, p: float) -> float:
     """By how much a length, s, is off the usual one, as a logarithm; 0 within the spread of good cuts, or where too little is known."""
     sd, dof = LENGTHS.with_own(baseline.duration.sd, max(min(baseline.duration.n, MEMORY) - 1, 0))
@@ -52,16 +56,15 @@ def off_length(duration: float, baseline: Baseline, p: float) -> float:
     return change if abs(change) > limit else 0.0
 
 
-def changed(cut: Cut, baseline: Baseline, prior: Prior, learn_cuts: int) -> float:
+def changed(cut: Cut, baseline: Baseline, prior: Prior) -> float:
     """Feed of a closed cut against the usual one, 1 = as usual or not to be told.
 
     Parameters
     ----------
     prior: what the machine's other operations say of the spread of the work.
-    learn_cuts: good cuts after which the operation is known.
     """
     f = cut.features
-    if cut.phase != "closed" or cut.held or baseline.good < learn_cuts or f.work <= 0.0:
+    if cut.phase != "closed" or cut.held or baseline.good < FEWEST or f.work <= 0.0:
         return 1.0
     length = off_length(f.duration, baseline, P)
     if length == 0.0:
@@ -124,9 +127,9 @@ class Feeds:
         self.now: dict[str, Changed] = {}
         """By operation; survives a restart"""
 
-    def see(self, cut: Cut, baseline: Baseline, prior: Prior, learn_cuts: int) -> Cut:
+    def see(self, cut: Cut, baseline: Baseline, prior: Prior) -> Cut:
         """A closed cut: the same, held where it took its usual work in another time. A cut as usual ends what was noted."""
-        ratio = changed(cut, baseline, prior, learn_cuts)
+        ratio = changed(cut, baseline, prior)
         if ratio != 1.0:
             before = self.now.get(baseline.key, Changed(ratio, 0, cut.time, ratio))
             self.now[baseline.key] = msgspec.structs.replace(before, ratio=ratio, n=before.n + 1)

@@ -1,9 +1,9 @@
 """Which looks at a growing cut need no judge.
 
-A growing cut is looked at ten times a second. Of all those looks overload, breakage, envelope and, where the shop asks for it, `first`
-judge, and all say nothing while the load is within these bounds: not above the gross limit, not fallen by the least share that is asked,
-and not below what is low at its place in the band. `agent.kernels.segment.advance` holds every look against them and tells only those
-beyond. Whoever judges growing cuts by anything else has to widen the bounds here, or is not asked.
+A growing cut is looked at ten times a second. Of all those looks overload, `ceiling`, breakage, envelope, `above` and `first` judge, and
+all say nothing while the load is within these bounds: not above the lowest limit, not fallen by the least share that is asked, and not
+below what is low at its place in the band. In the very first cut of an operation all are told. `agent.kernels.segment.advance` holds every
+look against them and tells only those beyond. Whoever judges growing cuts by anything else has to widen the bounds here, or is not asked.
 """
 
 from __future__ import annotations
@@ -34,14 +34,15 @@ def bounds(
     """Of one operation.
 
     `prior`: of the peak. `p`: chance that one evaluation may be a false alarm. `usual`: as `Envelope.usual` has it. `ceiling`: load above
-    idle that cutting data allow.
+    idle up to which neither cutting data nor the band find it too high.
     """
     learned = overload.limit(baseline, prior, p) if baseline.good >= options.learn_cuts else math.inf
     top = min(learned, ceiling)
     grid = baseline.grid if len(usual) else math.inf
-    if baseline.good < breakage.FEWEST:
-        share = first.SHARE if options.first_cuts and not baseline.seen else math.inf
-    else:
+    if options.first_cuts and first.asked(baseline):
+        return EVERY
+    share = math.inf
+    if baseline.good >= breakage.FEWEST:
         share = max(breakage.SHARE, baseline.fall_share + breakage.BEYOND_USUAL)
     return top, share, envelope.GONE, envelope.CONTRAST, grid, usual
 

@@ -36,7 +36,7 @@ def median(values: Sequence[float]) -> float:
     total = sum(ordered)
     if total != total and any(map(math.isnan, ordered)):
         return math.nan
-    return ordered[half] if odd else (ordered[half - 1] + ordered[half]) / 2.0
+    return float(ordered[half] if odd else (ordered[half - 1] + ordered[half]) / 2.0)
 
 
 def band(curves: Sequence[Curve], floor: float) -> tuple[tuple[float, ...], tuple[float, ...]] | None:

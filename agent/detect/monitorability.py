@@ -124,6 +124,9 @@ def why_not(baseline: Baseline) -> str:
         return "low_contrast"
     if len(baseline.came) >= PARTS and sum(baseline.came) < CAME * len(baseline.came):
         return "irregular"
+    if baseline.by_load and baseline.good < JUDGED and baseline.seen >= 2 * JUDGED:
+        # Most of its cuts were no examples (a run-up, an idle that is not known): what the load alone cuts out there is not one thing.
+        return "irregular"
     return ""
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from agent.detect import monitorability, wear
 from agent.detect.baseline import Baseline
-from agent.detect.coverage import of_operation
+from agent.detect.coverage import by_visit, of_operation
 from agent.detect.life import Rise
-from agent.model import Coverage
+from agent.model import Coverage, Word
 from agent.promise import Promise
 
 if TYPE_CHECKING:
@@ -23,9 +23,12 @@ class Outlook:
         self._watch = watch
 
     def cover(self, baseline: Baseline, time: float, held: str = "") -> Coverage:
-        """How well an operation is watched. `held`: see `of_operation`."""
+        """How well an operation is watched, by itself or by the whole visit of its tool. `held`: see `of_operation`."""
         watch = self._watch
-        return of_operation(baseline, watch.options, time, held) if held else watch.words.of(baseline, time)
+        cover = of_operation(baseline, watch.options, time, held) if held else watch.words.of(baseline, time)
+        if cover.word is not Word.NOT_MONITORABLE or not watch.overdue.work.tells(baseline.spindle, baseline.program, baseline.tool):
+            return cover
+        return by_visit(cover)
 
     def smallest_fall(self, baseline: Baseline) -> float | None:
         """Smallest lasting fall of the work that is told within `drift.WITHIN` cuts at the budget, as a fraction; None: none yet."""
@@ -43,12 +46,7 @@ class Outlook:
             baseline.key, baseline.program, baseline.tool
         )
         promised = monitorability.promise(baseline, self.smallest_change(baseline), expected=expected)
-        return monitorability.by_visit(promised, told=self.told_by_visit(baseline.spindle, baseline.program, baseline.tool))
-
-    def told_by_visit(self, spindle: str, program: str, tool: str) -> bool:
-        """Whether this tool would be told to be missing by the work of its whole visit, when it leaves."""
-        whole = self._watch.overdue.work.standing(spindle, program, tool)
-        return whole is not None and whole.limit > 0.0
+        return monitorability.by_visit(promised, told=self._watch.overdue.work.tells(baseline.spindle, baseline.program, baseline.tool))
 
     def wear_level(self, baseline: Baseline) -> tuple[float | None, float]:
         """Filtered rise against the new tool and its limit, as fractions."""

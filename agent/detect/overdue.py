@@ -60,10 +60,12 @@ class Overdue:
         self.awaited.turn(spindle, frame.time, air)
         self.work.take(spindle, frame)
 
-    def doubt(self) -> None:
-        """The agent missed something: neither cuts nor visits that go on now are awaited."""
+    def doubt(self, *, warming: bool = False) -> None:
+        """The agent missed something: neither cuts nor visits that go on now are awaited. `warming`: it missed nothing, but the spindle may
+        be warming up; a visit that takes as long as ever does not."""
         self.awaited.doubt()
-        self.work.doubt()
+        if not warming:
+            self.work.doubt()
 
     def awaits(self, time: float, every: float) -> float:
         """The last look, of one each `every` seconds, up to which `on_look` has nothing to do, if it has been done at `time`."""

@@ -24,7 +24,7 @@ one visit shows in sixteen is not all that good cuts do (p99.9 of the mean of go
 PARTS = (0.0, 1.0 / 2.0, 2.0 / 3.0)
 """Of a piece, at which its windows begin; they end with it."""
 FEWEST = 3
-"""Cells of a piece; the last one is its edge and belongs to no promise."""
+"""Cells of a piece."""
 BEGAN = 0.5
 """Of the usual work, that what comes before must have done: a piece that does not begin at all may only be late."""
 START = 2
@@ -95,9 +95,10 @@ def _piece(of: Course, found: Pattern, p: float, first: int, last: int) -> Piece
         if not standing.limit > 0.0 or standing.deviation is None:
             continue
         windows.append(Window(start, last, standing.limit))
-        # What is left after a break at the end of this share of the window still lies below its limit.
+        # What is left after a break at the end of this share of the window still lies below its limit: with the cell in which it breaks,
+        # and one more where the visit is shifted to fit best.
         share = max(standing.limit - here.left, 0.0) / (1.0 + standing.deviation)
-        until = max(until, (start - first + share * (last - start) - 1.0) / (last - first))
+        until = max(until, (start - first + share * (last - start) - 2.0) / (last - first))
     return Piece(first, last, START / (last - first), until, tuple(windows)) if windows else None
 
 

@@ -74,6 +74,12 @@ class Sequence:
             self.seen.append(key)
         return absent
 
+    def came(self, key: str, program: str) -> None:
+        """A cut of this operation has ended of which nobody knew before what it was: a visit of its tool (`agent.segment.visit`)."""
+        self.program = program
+        if key not in self.seen:
+            self.seen.append(key)
+
     def unsee(self, key: str) -> None:
         """What opened was no cut: this operation has not come yet."""
         if key in self.seen:

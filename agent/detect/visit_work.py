@@ -92,6 +92,8 @@ class VisitWork:
         self.courses: dict[str, Course] = {}
         """By spindle, program, tool and number of the visit; survives a restart"""
         self._known: dict[str, _Known] = {}
+        self._first: dict[str, int] | None = None
+        """Number of the first visit of each tool; asked of every operation at every look"""
         self._open: dict[str, _Open] = {}
         self._numbers: dict[tuple[str, str], int] = {}
 
@@ -148,9 +150,18 @@ class VisitWork:
 
     def standing(self, spindle: str, program: str, tool: str) -> Standing | None:
         """What can be promised of a tool by its first visit of a part; None: not known yet."""
-        numbers = (int(key.rpartition("|")[2]) for key in self.courses if key.startswith(f"{spindle}|{program}|{tool}|"))
-        first = min(numbers, default=0)
-        return self._standing(f"{spindle}|{program}|{tool}|{first}") if first else None
+        key = f"{spindle}|{program}|{tool}"
+        if self._first is None:
+            self._first = {}
+            for known in self.courses:
+                name, _, number = known.rpartition("|")
+                self._first[name] = min(int(number), self._first.get(name, int(number)))
+        return self._standing(f"{key}|{self._first[key]}") if key in self._first else None
+
+    def tells(self, spindle: str, program: str, tool: str) -> bool:
+        """Whether this tool would be told to be missing by the work of its whole visit, when it leaves."""
+        standing = self.standing(spindle, program, tool)
+        return standing is not None and standing.limit > 0.0
 
     def breaks(self, spindle: str, program: str, tool: str, number: int) -> list[tuple[float, float, float, float]]:
         """Stretches of a visit, s of turning since the call, and the shares of each between which a break is told."""
@@ -166,6 +177,7 @@ class VisitWork:
             del courses[key]
         self.courses = courses
         self._known.clear()
+        self._first = None
 
     def _ended(self, spindle: str, now: _Open, time: float) -> list[Finding]:
         key = _key(spindle, now)
@@ -177,6 +189,7 @@ class VisitWork:
             while len(self.courses) >= MOST:
                 self._forget(min(self.courses, key=lambda one: self.courses[one].used))
             self.courses[key] = msgspec.structs.replace(course.begun(laid), used=time)
+            self._first = None
             return []
         known.used = time
         learned, alike = self._learned(key), course.alike(known, laid)
@@ -251,7 +264,8 @@ class VisitWork:
         if learned is None:
             known, p = self.courses[key], self._chance()
             found = course.pattern(known)
-            learned = self._known[key] = _Known(found, course.standing(known, found, p), pieces(known, found, p))
+            whole = course.standing(known, found, p)
+            learned = self._known[key] = _Known(found, whole, pieces(known, found, p) if whole.limit > 0.0 else ())
         return learned
 
     def _standing(self, key: str) -> Standing:
@@ -263,6 +277,7 @@ class VisitWork:
     def _forget(self, key: str) -> None:
         del self.courses[key]
         self._known.pop(key, None)
+        self._first = None
 
 
 def _key(spindle: str, now: _Open) -> str:

@@ -29,6 +29,7 @@ from agent.detect.visit_work import VisitWork
 from agent.detect.visits import Visits
 from agent.detect.watch_state import WatchState, without
 from agent.model import Alert, Cut, Finding, Indicator, Word
+from agent.segment import is_visit
 from agent.settings import MonitoringOptions
 
 NORMAL = 0.75
@@ -94,7 +95,7 @@ class Watch:
         if known is None:
             self._make_room()
             known = self.state.baselines[operation.key] = begun(cut)
-        known.by_load = self._by_load
+        known.by_load = self._by_load and not is_visit(operation.section)
         return known
 
     def on_cut(self, cut: Cut, noise: float) -> list[Finding | Indicator]:
@@ -111,6 +112,8 @@ class Watch:
             return []
         if cut.phase == "closed" and (cut.held == "idle_unknown" or not cut.held):
             baseline.blind = baseline.blind + 1 if cut.held else 0
+        if is_visit(baseline.section):
+            self.order.came(baseline.key, baseline.program)
         word = self.words.of(baseline, cut.time)
         # Idle that is not known may be known now: such cuts are judged as soon as they can be.
         if baseline.good >= coverage.SEEN and word.word is Word.NOT_MONITORABLE and word.reason != "idle_unknown":
@@ -187,13 +190,15 @@ class Watch:
         keys = self.order.recent()
         if not keys:
             return [baseline for baseline in known.values() if baseline.program == self.order.program] or list(known.values())
-        return [known[key] for key in keys if key in known]
+        its = [known[key] for key in keys if key in known]
+        # Visits of a length that came once or twice may never come again.
+        return [baseline for baseline in its if baseline.seen >= coverage.SEEN or not is_visit(baseline.section)]
 
-    def begin_again(self) -> None:
+    def begin_again(self, *, warming: bool = False) -> None:
         """The agent missed something (a lost signal, a restart): the part that runs now is not whole."""
         self.order.whole = False
         self.changes.doubt()
-        self.overdue.doubt()
+        self.overdue.doubt(warming=warming)
         self.visits.doubt()
 
     def tool_changed(self, tool: str, spindle: str, time: float) -> None:
@@ -284,7 +289,8 @@ class Watch:
         out: list[Finding | Indicator] = []
         for key in self.changes.missing(keys, time, self.state.baselines):
             baseline = self.state.baselines[key]
-            if self.changes.feeds.shifts(baseline, self.order.seen, self.state.baselines):
+            # A visit of another length is another operation: that one does not come means nothing.
+            if is_visit(baseline.section) or self.changes.feeds.shifts(baseline, self.order.seen, self.state.baselines):
                 continue
             if not monitorability.why_not(baseline) and not monitorability.unproven(baseline):
                 self._mark(key)
@@ -316,7 +322,7 @@ class Watch:
             finding = self._passes(breakage(cut, baseline, noise)) or self._passes(
                 missing(cut, baseline, self.priors.work, self.p, self.options.learn_cuts)
             )
-        if spoiled is None and not self._by_load and baseline.key not in self.state.distrusted:
+        if spoiled is None and baseline.key not in self.state.distrusted:
             finding = finding or self._ceilings.hardly(cut, baseline, noise)
         if finding is not None:
             self._mark(baseline.key)

@@ -18,7 +18,8 @@ SIDEBANDS: mean of the depths at FOUND +- the rate at which the defect moves thr
     a bent or unbalanced shaft), of the cage for BSF; NaN for FTF.
 
 Validity is a sum of bits: SHORT: below 2 s, lines 1 Hz apart are not told apart; NO_SPEED: none was given; OUT_OF_RANGE: a rate below four
-bins or above rate / 2.56, its figures are NaN; STUCK: the envelope is constant; NOT_FINITE: all figures are NaN.
+bins or above rate / 2.56, its figures are NaN; STUCK: the envelope is constant; NOT_FINITE: all figures are NaN; CLIPPED: samples that the
+record was made of were at the end of the sensor's range (`decimate.Record.clipped`): strikes are cut off, and depths are too low.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ BPFO, BPFI, BSF, FTF = range(4)
 DEFECTS = 4
 DEPTH1, DEPTH2, DEPTH3, FOUND, PROMINENCE, SIDEBANDS = range(6)
 FIGURES = 6
-SHORT, NO_SPEED, OUT_OF_RANGE, STUCK, NOT_FINITE = 1, 2, 4, 8, 16
+SHORT, NO_SPEED, OUT_OF_RANGE, STUCK, NOT_FINITE, CLIPPED = 1, 2, 4, 8, 16, 32
 
 SLIP = 0.02
 SHORTEST = 2.0
@@ -158,10 +159,13 @@ class BearingLines:
         self._orders = np.ascontiguousarray(orders, dtype=np.float64)
         self._shape = (-1, -1)
 
-    def measure(self, envelope: NDArray[np.float32], rate: float, speed: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    def measure(
+        self, envelope: NDArray[np.float32], rate: float, speed: float, clipped: NDArray[np.bool_] | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Figures (axes, DEFECTS, FIGURES) and validity (axes,) of a record: (axes, n) g2 at `rate` Hz, the shaft at `speed` rpm.
 
-        Both belong to this object and are overwritten by the next call.
+        `clipped`: (axes,) of the record; None: it is not known, and not told. Both results belong to this object and are overwritten by the
+        next call.
         """
         axes, n = envelope.shape
         if envelope.shape != self._shape:
@@ -176,4 +180,6 @@ class BearingLines:
             centre(record, record.view(np.int32), self._lanes, self._told)
             work = (self._told, self._powers.of(self._lanes), self._figures, self._validity)
             _lines(n, rate, speed, self._orders, *work)
+            if clipped is not None:
+                self._validity[clipped] |= CLIPPED
         return self._figures, self._validity

@@ -128,6 +128,7 @@ class Record:
     seconds: least length of the record; at least 1, for bearing lines 2. Made longer until it has no prime factor above 5.
     band: Hz, lower and upper edge of the band whose envelope is taken: where the structure rings.
     highest: Hz, the highest frequency watched in either.
+    limit: counts at which the sensor clips, as `vibration.Meter` has it; never above 32767 for int16.
 
     Attributes
     ----------
@@ -140,7 +141,9 @@ class Record:
     ValueError: a rate below 2.56 times what is watched, or a band that does not fit.
     """
 
-    def __init__(self, rate: float, axes: int, seconds: float, band: tuple[float, float], highest: float = 1000.0) -> None:
+    def __init__(
+        self, rate: float, axes: int, seconds: float, band: tuple[float, float], highest: float = 1000.0, limit: float = math.inf
+    ) -> None:
         if rate < WATCHED * highest:
             raise ValueError(f"{rate:g} Hz is below 2.56 times the {highest:g} Hz that are to be watched")
         self.factor = int(rate / (WATCHED * highest))
@@ -175,6 +178,9 @@ class Record:
         self._envelope = np.zeros((axes, 4 * length), np.float32)
         self._end = length
         self._history = np.zeros((axes, padded - 1), np.float32)
+        self._limit = limit
+        self._since = np.full(axes, length * self.factor + self.taps, np.int64)
+        """Samples since the last clipped one"""
         self._seen = 1 - self.taps
         self._phase = 0
         self._new = 0
@@ -184,6 +190,11 @@ class Record:
     def filled(self) -> bool:
         """Whether the record holds nothing but samples that were taken, with filters that had settled."""
         return self._seen >= self._length * self.factor
+
+    @property
+    def clipped(self) -> NDArray[np.bool_]:
+        """(axes,) whether a value of the record rests on a sample at or beyond the limit: what was cut off is missing in it, and rings."""
+        return self._since < self._length * self.factor + self.taps - 1
 
     def take(self, block: NDArray[np.generic], scale: float = 1.0) -> None:
         """The next samples: (n, axes) int16 or float32; `scale`: g per count."""
@@ -195,6 +206,7 @@ class Record:
 
     def _take(self, block: NDArray[np.generic], scale: float) -> None:
         n = len(block)
+        self._note_clipped(block)
         needed = self._history.shape[1] + n + 4 * self.factor
         if self._lines.shape[1] < needed:
             self._lines = np.zeros((len(self._low), needed), np.float32)
@@ -208,6 +220,15 @@ class Record:
         self._new += count
         self._phase = (self._phase - n) % self.factor
         self._seen += n
+
+    def _note_clipped(self, block: NDArray[np.generic]) -> None:
+        self._since += len(block)
+        limit = min(self._limit, 32767.0) if block.dtype == np.int16 else self._limit
+        if not len(block) or limit == math.inf or not (block.max() >= limit or block.min() <= -limit):
+            return
+        for a, beyond in enumerate((np.abs(block.astype(np.float32)) >= limit).T):
+            if beyond.any():
+                self._since[a] = int(np.argmax(beyond[::-1]))
 
     def due(self, share: float = 0.5) -> bool:
         """Whether the record is filled and this share of it is new since this last said so: when its lines are worth another look.

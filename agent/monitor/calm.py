@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +32,20 @@ LOOK = 0.5
 
 MOST = 1 << 17
 """Looks that are worked out for rows that were released together: 18 h. Rows of a recording may lie months apart."""
+
+
+SILENCE = 60.0
+"""s after which a silence is no longer walked look by look: longer than any patience."""
+
+
+def spells(rows: Rows) -> Iterator[Rows]:
+    """The same rows, between two silences: what is told on change only may be silent for a weekend, and nothing is worked out for that."""
+    if len(rows.time) < 2 or float(rows.time[-1] - rows.time[0]) <= SILENCE:
+        yield rows
+        return
+    edges = [0, *(np.flatnonzero(np.diff(rows.time) > SILENCE) + 1).tolist(), len(rows.time)]
+    for start, stop in pairwise(edges):
+        yield rows.part(start, stop)
 
 
 class Ahead(NamedTuple):
@@ -94,6 +109,9 @@ class Calm:
         `looked`: the latest look, which was made with all rows before `at` and none after. `due`: the time of a look that has something to
         do whatever there is to see.
         """
+        # Whether the control says something new at the first row is not known before it is heard.
+        if at == 0:
+            return looked
         now = round(looked / LOOK)
         place = now + 1 - ahead.first
         if not 0 < place < len(ahead.good) or not ahead.good[place] or not self._settled():

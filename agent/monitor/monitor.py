@@ -26,7 +26,7 @@ from agent.detect.watch import Watch
 from agent.load import basis
 from agent.maintenance import MaintenancePlan
 from agent.model import Counters, Coverage, Cut, Event, Indicator, Snapshot
-from agent.monitor.calm import LOOK, Calm
+from agent.monitor.calm import LOOK, SILENCE, Calm, spells
 from agent.monitor.desk import Desk
 from agent.monitor.doubt import Doubt
 from agent.monitor.holds import holds
@@ -38,14 +38,11 @@ from agent.monitor.realised import Tally
 from agent.monitor.reasons import Reasons
 from agent.monitor.state import MonitorState
 from agent.monitor.warming import Warming
-from agent.segment import Fill, Frame, SpindleSegmenter
+from agent.segment import Fill, Frame, SpindleSegmenter, VisitSegmenter, is_visit
 from agent.settings import MachineSettings
 from agent.timeline import Rows, Timeline
 from agent.vibration import VibrationWatch
 from drivers.model import Readings, Waveform
-
-SILENCE = 60.0
-"""s after which a silence is no longer walked step by step: longer than any patience."""
 
 
 class Monitor:
@@ -64,7 +61,7 @@ class Monitor:
         self.context = Context(settings, self.timeline)
         self._fill = Fill(settings, self.timeline)
         self.segmenters = {
-            name: SpindleSegmenter(name, has_speed=has_speed, minimum_speed=minimum) for name, has_speed, minimum in self.context.spindles
+            name: VisitSegmenter(name, has_speed=has_speed, minimum_speed=minimum) for name, has_speed, minimum in self.context.spindles
         }
         budget = alarms_per_hour(settings.monitoring.false_alarms) or 1.0 / 160.0
         told = {"parts_told": self.context.knows_parts, "sections_told": self.context.knows_sections, "named": self.context.names_cuts}
@@ -95,7 +92,7 @@ class Monitor:
             vibration=self.vibration,
         )
         for segmenter in self.segmenters.values():
-            segmenter.listened(self.watch.bounds)
+            segmenter.listened(self.warming.bounds)
             segmenter.revision = self.watch.changes.revision.number
         self._overview = Overview(self)
         first = settings.spindle[0].name
@@ -226,7 +223,8 @@ class Monitor:
         out: list[Event] = []
         for item in self.timeline.release(now, all_of_it=all_of_it):
             if isinstance(item, Rows):
-                out.extend(self._rows(self._fill.rows(item)))
+                for spell in spells(self._fill.rows(item)):
+                    out.extend(self._rows(spell))
             else:
                 out.extend(self.desk.take(self.vibration.take(item)))
         return out
@@ -243,7 +241,7 @@ class Monitor:
             out.extend(self._look_until(float(rows.time[at])))
             if self._looked > before:
                 # The looks before `calm` would see nothing: they are left out.
-                due = self._looked if self.desk.alerts.episodes.ending else min(self.health.due, self.warming.next(self._looked))
+                due = min([self.health.due, self.warming.next(self._looked), *self.desk.alerts.episodes.ending.values()])
                 calm = min(self._calm.until(rows, seen, ahead, at, self._looked, due), self.watch.overdue.awaits(self._looked, LOOK))
                 self._looked = max(self._looked, calm - LOOK)
             stop = max(int(np.searchsorted(rows.time, self._looked + LOOK, side="left")), at + 1)
@@ -286,7 +284,7 @@ class Monitor:
             out.extend(self.desk.take(self.sensors.look(self._looked, self._held, off=self.off, undecided=undecided, named=named)))
             if self.sensors.lost():
                 self.watch.begin_again()
-            self.warming.look(self._looked)
+            self.warming.look(self._looked, cutting=cutting)
             out.extend(self.desk.take(self.watch.overdue.on_look(self._looked, self.context.part)))
             out.extend(self.desk.tick(self._looked))
             out.extend(self._cover(self._looked))
@@ -301,6 +299,7 @@ class Monitor:
     def _frame(self, name: str, frame: Frame) -> list[Event]:
         out: list[Event] = []
         segmenter = self.segmenters[name]
+        self.warming.on_tool(name, frame)
         out.extend(self.desk.take(self.watch.overdue.on_tool(name, frame)))
         frame = self.health.believed(name, frame)
         for cut in segmenter.walk(frame):
@@ -312,7 +311,7 @@ class Monitor:
                     self.watch.begin_again()
             key = cut.operation.key
             indicators: list[Indicator] = []
-            if cut.phase == "opened":
+            if cut.phase == "opened" or is_visit(cut.operation.section):
                 if not self.context.knows_parts and key in self._part_seen and (self.recurring is None or cut.operation.tool):
                     out.extend(self._end_part(self.counters.parts + 1))
                 self._part_seen.add(key)
@@ -325,7 +324,7 @@ class Monitor:
                     seconds = self.counters.cutting_time + cut.features.duration
                     self.counters = msgspec.structs.replace(self.counters, cuts=self.counters.cuts + 1, cutting_time=seconds)
             self.health.on_cut(cut)
-            self.warming.on_cut(name, cut)
+            self.warming.on_cut(cut)
             self.desk.reasons.see(cut)
             out.append(cut)
             out.extend(self.desk.take(indicators))

@@ -19,6 +19,7 @@ from agent.model import Cut, Operation
 from agent.segment import ring
 from agent.segment.figures import GRID, cut_curve, cut_features, update_period
 from agent.segment.frame import Frame
+from agent.segment.lengths import Lengths
 from agent.segment.places import Places, PlacesState
 from drivers.model import Floats
 
@@ -50,6 +51,10 @@ class SegmenterState(msgspec.Struct):
     context: tuple[str, str, str] = ("", "", "")
     cuts: int = 0
     quantum: float = 0.0
+    lengths: Lengths = {}
+    """Where a tool's visit is its cut (`agent.segment.visit`)"""
+    pace: float = 0.0
+    """s between two readings, as of there"""
 
 
 @dataclass(slots=True)

@@ -201,7 +201,8 @@ class Texts:
         if kind == "operation":
             spindle, _, rest = name.partition("/")
             program, revision, tool, section = (*("",) * 4, *rest.rsplit("/", 3))[-4:]
-            known_parts = {"program": program, "tool": tool, "section": section}
+            # A visit of a tool is no pass of a number: the tool says it all.
+            known_parts = {"program": program, "tool": tool, "section": "" if section.startswith("~") else section}
             return self.say(
                 "scope.operation",
                 spindle=spindle,

@@ -116,12 +116,14 @@ def learn(parts: Parts, settings: MachineSettings, work: MaintenancePlan, rate: 
     for number in range(count):
         told(number / count)
         values = parts.part(number, draw, start)
-        _means(parts, values, means)
+        offset = int(draw.integers(step))
+        for i in range(len(parts.cuts)):
+            means[i].append(_mean(parts, i, values, offset, step))
         began = number * parts.seconds
-        events = monitor.feed(readings(values[int(draw.integers(step)) :: step], began, step / parts.rate))
+        events = monitor.feed(readings(values[offset::step], began, step / parts.rate))
         if number >= count - 10:
             _cover(parts, [e for e in events if isinstance(e, Cut) and e.phase == "closed"], began, covers)
-    usual = {i: float(np.median(found)) for i, found in means.items()}
+    usual = {i: float(np.nanmedian(found)) if np.isfinite(found).any() else math.nan for i, found in means.items()}
     return Learned(monitor, usual, _promises(parts, monitor, covers), draw, step, start)
 
 
@@ -146,16 +148,26 @@ def try_rate(
         began = 0.0 if first else LEARN * parts.seconds
         if not first:
             values[:, CHANNELS.index("part")] = LEARN
-        events = monitor.feed(readings(values[int(draw.integers(step)) :: step], began, every))
+        offset = int(draw.integers(step))
+        events = monitor.feed(readings(values[offset::step], began, every))
         events += monitor.finish()
         found = [e for e in events if isinstance(e, Finding) and e.kind in BROKEN and not e.finished]
-        _judge(parts, out, first, broken, gone, found, values, learned.usual, began)
+        drops = [_drop(_mean(parts, i, values, offset, step), learned.usual[i]) for i in range(len(parts.cuts))]
+        _judge(parts, out, first, broken, gone, found, drops, began)
     return out
 
 
-def _means(parts: Parts, values: NDArray[np.float64], means: dict[int, list[float]]) -> None:
-    for i, cut in enumerate(parts.cuts):
-        means[i].append(float(values[cut.first : cut.last, cut.spindle].mean()))
+def _mean(parts: Parts, i: int, values: NDArray[np.float64], offset: int, step: int) -> float:
+    """Of a cut, as it is read at this rate; nan: no reading falls into it."""
+    cut = parts.cuts[i]
+    first = cut.first + (offset - cut.first) % step
+    return float(values[first : cut.last : step, cut.spindle].mean()) if first < cut.last else math.nan
+
+
+def _drop(mean: float, usual: float) -> float:
+    """Fall of the mean; a cut without a reading shows none."""
+    drop = 1.0 - mean / usual
+    return drop if math.isfinite(drop) else 0.0
 
 
 def _cover(parts: Parts, cuts: Sequence[Cut], began: float, covers: dict[int, Counter[str]]) -> None:
@@ -176,7 +188,7 @@ def _promises(parts: Parts, learned: Monitor, covers: dict[int, Counter[str]]) -
     out = {}
     for i, (cut, place) in enumerate(zip(parts.cuts, places(parts), strict=True)):
         spindle = spindles[cut.spindle]
-        missing = learned.watch.outlook.told_by_visit(spindle, "", str(cut.tool))
+        missing = work.tells(spindle, "", str(cut.tool))
         length = place.last - place.first
         # A stretch of the visit is this cut where they have most of the longer one in common.
         breaks = [
@@ -250,8 +262,7 @@ def _judge(
     broken: dict[int, float],
     gone: dict[int, int],
     found: list[Finding],
-    values: NDArray[np.float64],
-    usual: dict[int, float],
+    drops: Sequence[float],
     began: float,
 ) -> None:
     tools = {str(parts.cuts[i].tool) for i in broken}
@@ -262,14 +273,12 @@ def _judge(
         other = [c.first for c in parts.cuts if c.first >= cut.last and c.tool != cut.tool]
         until = cut.last if kind != "missing" else min(other, default=cut.last)
         told = [e.time for e in found if e.tool == str(cut.tool) and broke <= e.time <= began + until / parts.rate + LATE]
-        mean = float(values[cut.first : cut.last, cut.spindle].mean())
         # Nothing is promised of the first part ever.
         promised = out.promises[i].missing if kind == "missing" else not first and out.promises[i].breaks_at(at)
         delay = min(told) - broke if told else math.nan
-        drop = 1.0 - mean / usual[i]
-        out.trials.append(Trial(i, kind, at, bool(told), promised, delay, drop))
+        out.trials.append(Trial(i, kind, at, bool(told), promised, delay, drops[i]))
     out.false.update(f"{'first' if first else 'learned'}:{e.kind}" for e in found if e.tool not in tools)
     if not first:
         for i, cut in enumerate(parts.cuts):
             if str(cut.tool) not in tools:
-                out.good.append((i, 1.0 - float(values[cut.first : cut.last, cut.spindle].mean()) / usual[i]))
+                out.good.append((i, drops[i]))

@@ -191,7 +191,7 @@ def _one_life(name: str, tools: Sequence[Tool], limit: float, unit: str, clock: 
             warned, false = warned + (said == "warned"), false + (said == "false")
             over = _left_out.crossing(tool, limit)
             if over is not None:
-                held.append(low <= now[over] and (now[over - 1] if over else 0.0) <= high)
+                held.append(low <= float(now[over]) and (float(now[over - 1]) if over else 0.0) <= high)
     n = f"{len(held)} pairs of tools that cross {limit:g} {unit} in the same work; pairs share tools"
     if not held:
         return [Row(set=name, name="interval_one_life", figure=ONE_LIFE, value=None, n=n, fixed=FIXED, through="cuts")]

@@ -100,7 +100,10 @@ def _warned(
 def _interval(name: str, held: Sequence[Held], limit: float, unit: str, fixed: str) -> Row:
     """How often the interval of the clock's curve, known before the first cut, held the moment at which the limit was reached."""
     crossed = [(one, over) for one in held if (over := crossing(one.tool, limit)) is not None]
-    hits = [one.interval[0] <= one.time[over] and (one.time[over - 1] if over else 0.0) <= one.interval[1] for one, over in crossed]
+    hits = [
+        one.interval[0] <= float(one.time[over]) and (float(one.time[over - 1]) if over else 0.0) <= one.interval[1]
+        for one, over in crossed
+    ]
     if not hits:
         return Row(set=name, name="interval_chance", figure=INTERVAL, value=None, n="no tool crosses", fixed=fixed, through="cuts")
     low, high = wilson(sum(hits), len(hits))

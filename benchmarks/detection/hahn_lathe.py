@@ -5,9 +5,9 @@ Parts are made of the one whole part at 1 kHz by `_hahn_parts` (which says what 
 the recording is a label: it says where to break, and what counts as found, never what is read. Which tools break, what counts as found and
 what as declared monitorable: see `_hahn_trials`.
 
-The plain rule is a fixed limit: the mean of the cut lies x % below the median of the learned ones. It is told where each cut begins and
-ends (the pass is not). x is chosen among 12, for each tool on the other tools: the most found at no more false alarms among the good cuts
-than the pass had.
+The plain rule is a fixed limit: the mean of the cut, read at the same rate, lies x % below the median of the learned ones. It is told
+where each cut begins and ends (the pass is not). x is chosen among 12, for each tool on the other tools: the most found at no more false
+alarms among the good cuts than the pass had.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 
 from agent.machine_file import load
 from agent.maintenance import plan
+from benchmarks.detection._hahn_feed import feed_rows
 from benchmarks.detection._hahn_history import history_rows
 from benchmarks.detection._hahn_parts import Parts
 from benchmarks.detection._hahn_trials import Trial, Tried, try_rate, with_parts
@@ -44,7 +45,8 @@ def measure(folder: Path, progress: Progress) -> list[Row]:
         progress(0.9 * i / len(RATES), f"{rate} Hz")
         tried = try_rate(parts, settings, work, rate, progress, 0.9 * i / len(RATES), 0.9 / len(RATES))
         rows.extend(_rows(parts, tried, rate))
-    progress(0.9, "history")
+    rows.extend(feed_rows(parts, settings, work, lambda share, what: progress(0.9 + 0.08 * share, what)))
+    progress(0.98, "history")
     rows.extend(history_rows(folder / "cuts_features.csv.gz"))
     progress(1.0, "")
     return rows

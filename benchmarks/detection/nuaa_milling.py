@@ -11,7 +11,7 @@ import csv
 import math
 from pathlib import Path
 
-from benchmarks.detection import _left_out, _life, _nuaa_first, _sensor_health, _wear, _wear_curves, _wear_rows
+from benchmarks.detection import _left_out, _life, _nuaa_feed, _nuaa_first, _sensor_health, _wear, _wear_curves, _wear_rows
 from benchmarks.detection._wear import Step, Tool
 from benchmarks.detection.table import Progress, Row
 
@@ -29,7 +29,8 @@ def measure(folder: Path, progress: Progress) -> list[Row]:
     if not any(folder.glob("W*.npz")):
         return of_tables
     firsts = _nuaa_first.measure(folder, lambda share, what: progress(0.1 + 0.2 * share, what))
-    return [*of_tables, *firsts, *_sensor_health.measure(folder, lambda share, what: progress(0.3 + 0.7 * share, what))]
+    feeds = _nuaa_feed.feed_rows(folder, lambda share, what: progress(0.3 + 0.02 * share, what))
+    return [*of_tables, *firsts, *feeds, *_sensor_health.measure(folder, lambda share, what: progress(0.32 + 0.68 * share, what))]
 
 
 def _of_tables(folder: Path, progress: Progress) -> list[Row]:

@@ -20,6 +20,7 @@ from agent.paths import DataPaths
 from agent.settings import ChannelOptions, MachineSettings, SpindleOptions
 from drivers.model import Quality, Readings
 from drivers.options import BusOptions, SourceOptions
+from tests.agent.test_monitor_warming import warmed
 from tests.support.lathe import START, Faults, pieces, rows, settings
 
 PLAN = plan(DataPaths.find(None))
@@ -75,6 +76,16 @@ def test_the_same_is_told(fault: str, context: dict[str, bool], slower: float) -
     readings = dataclasses.replace(readings, time=START + slower * (readings.time - START))
     looked, each = both(settings(**context), readings)
     assert looked < each if slower == 1.0 else looked < 0.7 * each
+
+
+@pytest.mark.parametrize("at", [0, 12])
+@pytest.mark.parametrize("context", [{}, {"part": False, "cycle": False}], ids=["all", "no cycle"])
+def test_a_warm_up_ends_at_the_same_look(context: dict[str, bool], at: int) -> None:
+    """It ends with the first cut, while that grows: then no look at it may go untold."""
+    readings, _, _ = warmed(rows(16, seed=3), at)
+    readings = dataclasses.replace(readings, time=START + 3.0 * (readings.time - START))
+    looked, each = both(settings(**context), readings)
+    assert looked < 0.7 * each
 
 
 def test_two_spindles_an_axis_and_sources_of_their_own() -> None:

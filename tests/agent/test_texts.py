@@ -340,6 +340,7 @@ def test_a_coverage_says_why_and_what_helps(french: Texts) -> None:
     [
         (Operation(spindle="S1", program="4711", revision=1, tool="4", section="2"), "outil T4, programme 4711, passe 2"),
         (Operation(spindle="S1", program="", revision=0, tool="4", section=""), "outil T4"),
+        (Operation(spindle="S1", program="4711", revision=1, tool="4", section="~2"), "outil T4, programme 4711"),
         (Operation(spindle="S1", program="SUB/O1", revision=0, tool="", section="2"), "programme SUB/O1, passe 2"),
         (Operation(spindle="S1", program="", revision=0, tool="", section=""), "une opération sans nom"),
     ],

@@ -121,3 +121,21 @@ def test_the_part_of_a_block_that_lies_in_air_counts_and_long_without_any_is_sai
         busy.take(wave(float(i)))
     words = {word.scope: word for word in busy.words(700.0)}
     assert words["vibration/vibration"].reason == "condition_no_air"
+
+
+@pytest.mark.parametrize(("clipped", "whole"), [((), 3), ((1,), 1), ((2,), 2), ((0, 1, 2), 0)])
+def test_a_block_at_the_end_of_the_range_ends_a_record_and_is_in_none(clipped: tuple[int, ...], whole: int) -> None:
+    """Looks of the trend and of the bearings are made of what can be believed alone: of the `whole` blocks before the first clipped one."""
+    watch = VibrationWatch(SETTINGS, 2.5e-6)
+    listen(watch, frame(0.0, 3.0))
+    for i in range(3):
+        block = wave(0.3 + i * N / RATE)
+        if i in clipped:
+            block.samples[7, 0] = 32767
+        watch.take(block)
+        assert watch.views(block.start + 0.7)[0].validity == ("saturated" if i in clipped else "")
+        if i in clipped:
+            break
+    listen(watch, frame(3.0, 4.0), air=False)
+    watch.take(wave(3.2))
+    assert watch.saved()["vibration"].looks.looked == pytest.approx(0.3 + whole * N / RATE if whole else -math.inf)

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -98,9 +99,11 @@ def test_any_number_of_tools_is_measured_or_said_not_to_be(
     rows = measure(tmp_path, nothing)
     by_name = {row.name: row for row in rows}
     assert len(by_name) == len(rows), "names are unique"
+    assert msgspec.json.decode(msgspec.json.encode(rows), type=list[Row]) == rows, "it can be written"
     assert {row.through for row in rows if not row.name.endswith("_within")} == {"cuts"}
     assert {row.through for row in rows if row.name.endswith("_within")} <= {"detector"}
     assert all(row.value is None or math.isfinite(row.value) for row in rows)
+    assert all(msgspec.json.encode(row) for row in rows), "`--json` can write it"
     assert by_name["not_monitorable"].n
     scored = tools - (measure is vicomtech_turning.measure)  # its first tool is worn at the start
     if scored < 2:

@@ -13,7 +13,7 @@ const SHAPED = new Set(["MONITORING", "PROVISIONAL", "HOLD", "NOT_MONITORABLE", 
 // A column: its key under page.operations.column, and what stands in its cell. A figure that nobody knows is a dash.
 // `optional`: left out while no operation has the figure.
 const COLUMNS = [
-  { key: "operation", cell: ({ said, view }) => h("span", { class: "cell-two" }, h("b", {}, said.name), h("small", {}, view.program || view.section ? [view.program, view.section].filter(Boolean).join(" \u00b7 ") : view.spindle)) },
+  { key: "operation", cell: ({ said, view }) => h("span", { class: "cell-two" }, h("b", {}, said.name), h("small", {}, view.program || view.section ? [view.program, view.section.replace("~", "#")].filter(Boolean).join(" \u00b7 ") : view.spindle)) },
   { key: "word", cell: ({ said, view }, words) => h("span", { class: "cell-word" }, SHAPED.has(view.word) ? shape(view.word) : null, h("span", {}, said.word.toLocaleLowerCase(words.language))) },
   { key: "n", cell: ({ view }, words) => words.number(view.n) },
   { key: "smallest", cell: ({ view }, words) => within(view.smallest_change, view.rise_cuts, words) },

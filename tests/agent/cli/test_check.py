@@ -159,8 +159,9 @@ def watch_of(folder: Path, text: str, capsys: pytest.CaptureFixture[str]) -> dic
     [
         ("", "", set()),
         ("every = 0.05", "every = 0.5", {"breakage"}),
-        ("every = 0.05", "every = 5", {"breakage", "wear", "missing"}),
-        ('role = "spindle.load"', 'role = "other"', {"wear", "missing", "breakage", "overload", "condition"}),
+        ("every = 0.05", "every = 5", {"breakage", "wear", "missing", "first"}),
+        ('role = "spindle.load"', 'role = "other"', {"wear", "missing", "breakage", "overload", "condition", "first"}),
+        ('role = "section"', 'role = "other"', {"first"}),
         ('role = "tool"', 'role = "other"', {"tool"}),
         ('role = "part"', 'role = "other"', {"part"}),
     ],
@@ -180,6 +181,66 @@ def test_without_context_nothing_can_be_judged(tmp_path: Path, capsys: pytest.Ca
     text = text.replace('role = "section"', 'role = "other"')
     watch = watch_of(tmp_path, text, capsys)
     assert not any(watch[name] for name in ("wear", "missing", "breakage", "overload", "tool"))
+
+
+CUTTING = """
+[[cutting]]
+tool = 4
+section = 2
+kind = "turning"
+material = "P2"
+ap = 2.5
+f = 0.25
+vc = 200
+D = 60
+
+[[cutting]]
+tool = 1
+kind = "drilling"
+material = "N"
+D = 6
+f = 0.1
+vc = 150
+"""
+
+
+def with_cutting(text: str) -> str:
+    return text.replace("rated_power", "base_speed = 1500\nrated_power", 1) + CUTTING
+
+
+def test_cutting_data_are_told_as_loads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = in_a_shop(tmp_path, with_cutting(RIGHT))
+    assert main(["check", path, "--lang", "fr"]) == 0
+    out = plain(capsys.readouterr().out)
+    for said in (
+        "Outil 4, passe 2\n    4,24 à 4,24 kW à l'outil",
+        "compte comme absente, dès la première",
+        "sans `section`, elles valent pour la plus forte passe de l'outil",
+        "une arête usée prend jusqu'à +50 %, le modèle se trompe de 25 % au plus, rendement 80 %",
+    ):
+        assert said in out
+    assert main(["check", path, "--json"]) == 0
+    turning, drilling = json.loads(capsys.readouterr().out)["cutting"]
+    assert turning["ceiling"] == pytest.approx(1.875 * turning["load"], rel=1e-6)
+    assert (turning["why"], drilling["why"], drilling["floor"]) == ("", "no_floor", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why", "said"),
+    [
+        ('role = "section"', 'role = "other"', "no_section", "no channel `section` says when the pass is"),
+        ("ap = 2.5", "ap = 0.02", "coarse", "the load is read in steps of"),
+        ("base_speed = 1500", "", "no_base_speed", "Add `base_speed`"),
+    ],
+)
+def test_what_cutting_data_cannot_tell_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, why: str, said: str
+) -> None:
+    path = in_a_shop(tmp_path, with_cutting(RIGHT).replace(old, new))
+    assert main(["check", path, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["cutting"][0]["why"] == why
+    assert main(["check", path, "--lang", "en"]) == 0
+    assert said in plain(capsys.readouterr().out)
 
 
 def shell(*words: str) -> subprocess.CompletedProcess[str]:

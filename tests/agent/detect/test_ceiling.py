@@ -135,3 +135,13 @@ def test_the_nearest_data_are_taken() -> None:
     assert (load("7", "1"), load("7", "2"), load("8", "1"), load("8", "2")) == (1, 3, 2, 4)
     assert load("7", "1", "T4") == 1, "as some controls say it"
     assert load("7", "1", "5") is None
+
+
+def test_without_a_register_of_passes_the_heaviest_of_a_tool_gives_the_ceiling_of_all() -> None:
+    heavy = msgspec.structs.replace(T4, section=2, ap=4.0)
+    for data in ((T4, heavy), (heavy, T4)):
+        known = Ceilings(machine(*data, section=False))
+        both = [known.of(Operation(spindle="S1", program="", revision=1, tool="4", section=section)) for section in ("1", "2", "7")]
+        alone = expected(heavy, machine().channel, (SPINDLE,))
+        assert isinstance(alone, Expected)
+        assert all(one is not None and (one.ceiling, one.floor) == (alone.ceiling, 0.0) for one in both)

@@ -45,3 +45,41 @@ def test_what_is_held_for_another_reason_says_nothing_of_idle(held: str) -> None
     for _ in range(8):
         shift.cut()
     assert [shift.cut(held).word for _ in range(5)] == [Word.PROVISIONAL] * 5
+
+
+def test_a_cut_that_alone_cannot_be_watched_is_by_the_visit_of_its_tool(monkeypatch: pytest.MonkeyPatch) -> None:
+    shift = Shift()
+    for _ in range(coverage.SEEN):
+        shift.cut(held="warm_up")
+    (baseline,) = shift.watch.state.baselines.values()
+    assert shift.watch.outlook.cover(baseline, 1.0).word is Word.NOT_MONITORABLE
+    monkeypatch.setattr(shift.watch.overdue.work, "tells", lambda *_tool: True)
+    told = shift.watch.outlook.cover(baseline, 1.0)
+    assert (told.word, told.reason) == (Word.MONITORING, "by_visit")
+
+
+def test_the_word_that_is_kept_is_the_word_that_would_be_worked_out() -> None:
+    """Whatever it is made of may change between two cuts: cuts that are held, a part, a tool that is told to be missing."""
+    shift = Shift()
+
+    def same() -> Coverage:
+        (baseline,) = shift.watch.state.baselines.values()
+        fresh = coverage.of_operation(baseline, shift.options, 0.0)
+        kept = shift.watch.words.of(baseline, 0.0)
+        assert (kept.word, kept.reason, kept.n, kept.of) == (fresh.word, fresh.reason, fresh.n, fresh.of)
+        assert shift.watch.words.of(baseline, 1.0) is kept
+        return kept
+
+    words = set()
+    for held in (*[""] * 12, *["idle_unknown"] * 4, "", "lost", ""):
+        shift.cut(held)
+        words.add(same().word)
+    assert words == {Word.LEARNING, Word.PROVISIONAL, Word.NOT_MONITORABLE}
+    (baseline,) = shift.watch.state.baselines.values()
+    baseline.by_load = True
+    baseline.spoilt = baseline.good + 1
+    assert same().reason == "too_noisy"
+    baseline.spoilt = 0
+    assert same().word is Word.PROVISIONAL
+    baseline.came = [True, False, False, False, False, False]
+    assert same().reason == "irregular"

@@ -1,4 +1,4 @@
-"""A growing cut against the band, and one of which nothing is known."""
+"""A growing cut against the band, below it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.detect import first, looks
+from agent.detect import looks
 from agent.detect.baseline import Baseline, Prior
 from agent.detect.envelope import AROUND, GONE, LASTS, NOWHERE, Envelope, places
 from agent.model import Cut, Finding
@@ -69,7 +69,7 @@ def test_a_load_that_never_came_is_a_missing_tool() -> None:
     assert found[0].score < 0.02
 
 
-def test_a_load_that_stays_high_is_the_business_of_overload() -> None:
+def test_a_load_that_stays_high_is_the_business_of_others() -> None:
     assert look(at(45.0, 0.6, 9.0), learned()) == []
 
 
@@ -90,41 +90,6 @@ def test_a_closed_cut_is_forgotten() -> None:
         assert envelope.look(grown(0.1 * i, 1.0), baseline, NOISE) is None
     assert envelope.look(cut(50.0), baseline, NOISE) is None
     assert envelope.look(grown(0.9, 1.0), baseline, NOISE) is None
-
-
-NEW = Baseline(key="S1/1/r1/T4/1", spindle="S1", program="1", tool="4", section="1", since=0.0)
-FELL = {"fall_at": 2.0, "fall_before": LEVEL, "largest_fall": LEVEL - 0.5, "work": 2.0 * LEVEL + 0.5}
-
-
-def test_a_fall_that_lasts_is_told_in_the_first_cut_ever() -> None:
-    assert first.broken(grown(2.8, 0.5, **FELL), NEW, NOISE) is None
-    finding = first.broken(grown(3.1, 0.5, **FELL), NEW, NOISE)
-    assert finding is not None
-    assert finding.evidence["first"] is True
-    assert finding.evidence["below_s"] == pytest.approx(1.1)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [{"fall_before": 1.5}, {"largest_fall": 12.0}, {"fall_before": 10.0, "largest_fall": 9.9}, {"fall_at": 6.0, "work": 6.0 * LEVEL}],
-    ids=["noise", "half", "faded", "long cut"],
-)
-def test_what_is_not_told_in_the_first_cut(change: dict[str, float]) -> None:
-    fields = {**FELL, **change}
-    assert first.broken(grown(fields["fall_at"] + 1.2, 0.5, **fields), NEW, NOISE) is None
-
-
-def test_a_load_that_came_back_and_a_known_operation() -> None:
-    assert first.broken(grown(3.5, 20.0, **FELL), NEW, NOISE) is None
-    assert first.broken(grown(3.5, 5.0, **FELL), NEW, NOISE) is None, "a lighter stretch"
-    assert first.broken(grown(3.5, 0.5, **FELL), learned(), NOISE) is None
-    assert first.broken(msgspec.structs.replace(grown(3.5, 0.5, **FELL), held="mode"), NEW, NOISE) is None
-
-
-def test_a_second_cut_that_does_the_same_is_how_the_operation_is() -> None:
-    seen = msgspec.structs.replace(NEW, seen=1)
-    assert first.broken(grown(3.1, 0.5, **FELL), NEW, NOISE) is not None
-    assert first.broken(grown(3.1, 0.5, **FELL), seen, NOISE) is None
 
 
 @given(
@@ -184,9 +149,3 @@ def test_looks_that_were_not_told_end_a_low_stretch() -> None:
     assert envelope.look(grown(1.0, 1.0, work=17.0), baseline, NOISE) is None
     assert envelope.look(grown(1.1, 1.0, work=17.1), baseline, NOISE) is None
     assert envelope.look(grown(1.3, 1.0, work=17.3), baseline, NOISE) is not None
-
-
-def test_before_an_operation_is_known_looks_are_told_only_where_the_shop_asks_for_it() -> None:
-    unknown = learned(0)
-    assert looks.bounds(unknown, Prior(), 2.5e-6, MonitoringOptions(), NOWHERE)[:2] == looks.NONE[:2]
-    assert looks.bounds(unknown, Prior(), 2.5e-6, MonitoringOptions(first_cuts=True), NOWHERE)[1] == first.SHARE

@@ -45,7 +45,7 @@ def learned(n: int = 30, sd: float = 0.003, *, curve: bool = True) -> Baseline:
 @pytest.mark.parametrize(("duration", "work"), [(2.5, 50.0), (1.6, 50.0), (2.9, 54.0), (1.5, 47.0)])
 def test_the_same_work_in_another_time_is_another_feed(duration: float, work: float, curve: bool) -> None:
     known = learned(curve=curve)
-    assert feed.changed(made(duration, work, curve=curve), known, PRIOR, 5) == pytest.approx(SECONDS / duration, rel=0.01)
+    assert feed.changed(made(duration, work, curve=curve), known, PRIOR) == pytest.approx(SECONDS / duration, rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -63,37 +63,37 @@ def test_the_same_work_in_another_time_is_another_feed(duration: float, work: fl
     ids=["usual", "within the spread", "longer way", "broken off", "worn", "shorter way", "missing", "no work"],
 )
 def test_what_is_no_feed_is_judged(duration: float, work: float, peak: float | None) -> None:
-    assert feed.changed(made(duration, work, peak=peak), learned(), PRIOR, 5) == 1.0
+    assert feed.changed(made(duration, work, peak=peak), learned(), PRIOR) == 1.0
 
 
 def test_a_faint_end_makes_a_cut_longer_and_is_no_feed() -> None:
     longer = made(2.0, 50.0)
     features = msgspec.structs.replace(longer.features, duration=2.4, work=50.5)
     longer = msgspec.structs.replace(longer, features=features, curve=(*longer.curve, *(IDLE + 1.0,) * 8))
-    assert feed.changed(longer, learned(), PRIOR, 5) == 1.0
+    assert feed.changed(longer, learned(), PRIOR) == 1.0
 
 
 def test_lengths_that_differ_by_themselves_say_nothing() -> None:
-    assert feed.changed(made(2.5, 50.0), learned(sd=0.15), PRIOR, 5) == 1.0
+    assert feed.changed(made(2.5, 50.0), learned(sd=0.15), PRIOR) == 1.0
 
 
 def test_neither_growing_nor_unknown_nor_otherwise_held_cuts_are_touched() -> None:
-    assert feed.changed(made(2.5, 50.0, phase="grown"), learned(), PRIOR, 5) == 1.0
-    assert feed.changed(made(2.5, 50.0), learned(4), PRIOR, 5) == 1.0
-    assert feed.changed(made(2.5, 50.0, held="feed_override"), learned(), PRIOR, 5) == 1.0
+    assert feed.changed(made(2.5, 50.0, phase="grown"), learned(), PRIOR) == 1.0
+    assert feed.changed(made(2.5, 50.0), learned(9), PRIOR) == 1.0
+    assert feed.changed(made(2.5, 50.0, held="feed_override"), learned(), PRIOR) == 1.0
 
 
 def test_it_is_noted_while_it_lasts_and_gone_with_the_first_cut_as_usual() -> None:
     feeds, known = feed.Feeds(), learned()
     for n in (1, 2, 3):
-        one = feeds.see(msgspec.structs.replace(made(2.5, 50.0), operation=cut(1.0).operation), known, PRIOR, 5)
+        one = feeds.see(msgspec.structs.replace(made(2.5, 50.0), operation=cut(1.0).operation), known, PRIOR)
         assert one.held == feed.HELD
         assert feeds.now[known.key].n == n
         assert feeds.now[known.key].ratio == pytest.approx(0.8, rel=0.01)
     # Held for another reason: nobody knows, and it stands.
-    feeds.see(made(2.0, 50.0, held="feed_hold"), known, PRIOR, 5)
+    feeds.see(made(2.0, 50.0, held="feed_hold"), known, PRIOR)
     assert known.key in feeds.now
-    assert feeds.see(made(2.0, 50.0), known, PRIOR, 5).held == ""
+    assert feeds.see(made(2.0, 50.0), known, PRIOR).held == ""
     assert feeds.now == {}
 
 

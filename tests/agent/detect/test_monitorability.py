@@ -170,3 +170,37 @@ def test_a_coarse_register_is_not_a_slow_one_and_a_still_one_says_nothing() -> N
     assert update_period(times, loads) == pytest.approx(0.05)
     assert update_period(times, [5.0] * 200) == 0.0
     assert update_period([], []) == 0.0
+
+
+def test_a_cut_that_alone_does_not_show_a_missing_tool_is_promised_by_its_visit() -> None:
+    promise = monitorability.promise(learned(spread(0.5)), None)
+    assert promise is not None
+    assert not promise.missing
+    assert monitorability.by_visit(promise, told=False) == promise
+    told = monitorability.by_visit(promise, told=True)
+    assert told is not None
+    assert (told.missing, told.breakage, told.by_visit, told.reason) == (True, False, True, "")
+    assert monitorability.by_visit(None, told=True) is None
+    sure = monitorability.promise(learned(spread(0.02)), 0.1)
+    assert monitorability.by_visit(sure, told=True) == sure
+
+
+def test_what_the_load_alone_cuts_out_and_is_broken_more_often_than_good_is_no_operation() -> None:
+    baseline = learned(spread(0.02, n=10))
+    baseline.by_load, baseline.spoilt = True, 10
+    assert monitorability.why_not(baseline) == ""
+    baseline.spoilt = 11
+    assert monitorability.why_not(baseline) == "too_noisy"
+    baseline.by_load = False
+    assert monitorability.why_not(baseline) == ""
+
+
+def test_what_the_load_alone_cuts_out_and_is_seldom_an_example_is_irregular() -> None:
+    baseline = learned(spread(0.02, n=5))
+    baseline.by_load, baseline.seen = True, 15
+    assert monitorability.why_not(baseline) == ""
+    baseline.seen = 16
+    assert monitorability.why_not(baseline) == "irregular"
+    known = learned(spread(0.02, n=8))
+    known.by_load, known.seen = True, 100
+    assert monitorability.why_not(known) == ""

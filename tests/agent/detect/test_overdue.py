@@ -54,3 +54,14 @@ def test_what_a_tool_left_out_is_told_only_when_none_of_its_cuts_may_be_in_that_
         overdue.cutting(cut("closed"))
     overdue.on_tool("S1", frame(2.0, "9"))
     assert said == told
+
+
+def test_a_warm_up_awaits_no_cut_and_leaves_the_visits_to_their_length() -> None:
+    work = VisitWork(on=True, chance=lambda: 1e-6, tuned=lambda finding: finding)
+    overdue = Overdue(Sequence(3), lambda: KNOWN, lambda _keys, _time, _part: [], work)
+    called = []
+    work.doubt = lambda: called.append(True)  # type: ignore[method-assign]
+    overdue.doubt(warming=True)
+    assert not called
+    overdue.doubt()
+    assert called

@@ -40,10 +40,10 @@ def test_each_cut_is_a_piece_with_what_is_promised_of_it() -> None:
     # Of the first nothing comes before it that would show that the visit runs as ever.
     assert made[0].since == pytest.approx(START / (made[0].last - made[0].first))
     assert made[1].since == 0.0
-    assert made[1].until > 0.7
+    assert made[1].until > 0.65
 
 
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.3, 0.5, 0.7])
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.3, 0.5, 0.65])
 @pytest.mark.parametrize("seed", range(5))
 def test_a_promised_break_is_told(share: float, seed: int) -> None:
     of, found, made = taught()

@@ -29,6 +29,11 @@ STATES = {
     "device_lost": f"{LIVE} && document.querySelector('.badge').dataset.word === 'LOST'",
     "switched_off": "document.querySelector('.badge').dataset.word === 'OFF'",
     "held": "document.querySelector('.badge').dataset.word === 'HOLD'",
+    "feed_changed": f"{LIVE} && document.querySelector('.next:not([hidden]) .note[data-kind=feed_changed]')",
+    "asked": f"{LIVE} && document.querySelector('.next:not([hidden]) .note[data-kind=program_changed]')",
+    "answered": f"{LIVE} && document.querySelector('.next:not([hidden]) .note[data-kind=program_learned]')",
+    "asked_with_alert": f"{LIVE} && document.querySelector('.strip:not([hidden]) .note[data-kind=program_changed]')",
+    "warming": f"{LIVE} && document.querySelector('.next:not([hidden]) .note[data-kind=warm_up]')",
     "many": "document.querySelectorAll('.spindles button').length === 2",
     "hostile": "document.querySelector('h1').textContent.startsWith('<img')",
 }
@@ -203,6 +208,40 @@ def test_the_installer_sees_what_became_of_the_budget(server: PageServer, page: 
     assert "À faire" in page.text(".sentences")
     assert page.eval("document.querySelector('[data-tab=budget]').hasAttribute('data-warns')")
     assert page.problems() == []
+
+
+def test_a_feed_that_was_changed_is_said_on_the_page_and_on_its_tool(server: PageServer, page: Page) -> None:
+    show(server, page, "feed_changed")
+    assert "avance à 80 %" in page.text(".note").replace("\u202f", " ").replace("\u00a0", " ")
+    assert "avance modifiée" in page.text(".tool:nth-child(2)")
+    assert not page.eval("Boolean(document.querySelector('.note button'))")
+    server.show("monitoring")
+    page.wait("document.querySelector('.next .notes').hidden && document.querySelector('.next .row').checkVisibility()")
+    assert page.problems() == []
+
+
+@pytest.mark.parametrize(("state", "place"), [("asked", ".next"), ("asked_with_alert", ".strip")])
+@pytest.mark.parametrize(("choice", "answer"), [(3, "yes"), (2, "no")])
+def test_whether_a_program_was_changed_is_asked_and_answered(
+    server: PageServer, page: Page, state: str, place: str, choice: int, answer: str
+) -> None:
+    show(server, page, state)
+    ask_back(page, f"{place} .note button")
+    assert "modifié" in page.text("dialog")
+    assert complaints(page) == []
+    page.tap(f"dialog .pair button:nth-child({choice})")
+    command = server.command()
+    assert (command["command"], command["program"], command["answer"]) == ("program_changed", "4711", answer)
+    assert page.problems() == []
+
+
+def test_a_program_that_is_learned_anew_can_be_taken_back(server: PageServer, page: Page) -> None:
+    show(server, page, "answered")
+    assert "révision 2" in page.text(".note")
+    ask_back(page, ".next .note button")
+    page.tap("dialog .primary")
+    command = server.command()
+    assert (command["command"], command["program"]) == ("undo_program", "4711")
 
 
 def test_what_cannot_be_taken_back_is_asked_twice(server: PageServer, page: Page) -> None:

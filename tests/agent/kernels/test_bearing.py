@@ -13,7 +13,7 @@ from agent.kernels.decimate import Record
 from agent.passages import defect_lines
 from tests.naive.spectrum import bearing as naive
 
-FLAGS = {name: getattr(kernel, name) for name in ("SHORT", "NO_SPEED", "OUT_OF_RANGE", "STUCK", "NOT_FINITE")}
+FLAGS = {name: getattr(kernel, name) for name in ("SHORT", "NO_SPEED", "OUT_OF_RANGE", "STUCK", "NOT_FINITE", "CLIPPED")}
 ORDERS = np.array(defect_lines(9, 7.94, 39.04))
 RATE, N = 1280.0, 2700
 RNG = np.random.default_rng(31)
@@ -106,6 +106,31 @@ def test_an_outer_race_that_strikes_is_told_from_the_others_through_the_whole_ch
         record.take(part)
     (figures,), (validity,) = BearingLines(ORDERS).measure(record.envelope, record.rate, turn * 60)
     assert validity == 0
+    assert not record.clipped.any()
     assert figures[kernel.BPFO, kernel.FOUND] == pytest.approx(line, abs=0.1)
     assert figures[kernel.BPFO, kernel.PROMINENCE] > 100
     assert figures[[kernel.BPFI, kernel.BSF, kernel.FTF], kernel.PROMINENCE].max() < 20
+
+
+def test_a_record_of_clipped_samples_says_so_and_its_lines_are_lower() -> None:
+    """Two axes, the same strikes; the second one's range ends at a third of them."""
+    rate, turn = 26667.0, 29.3
+    line = ORDERS[kernel.BPFO] * turn
+    whole = np.zeros(int(2.3 * rate))
+    ring = np.exp(-np.arange(400) / 60) * np.sin(2 * np.pi * 3900.0 / rate * np.arange(400))
+    for strike in np.arange(0.0, 2.25, 1 / line):
+        whole[int(strike * rate) : int(strike * rate) + 400] += ring
+    noise = RNG.normal(size=len(whole)) * 0.05
+    counts = 20_000.0 * (whole + noise)
+    samples = np.column_stack([counts, np.clip(3.0 * counts, -32768.0, 32767.0)]).astype(np.int16)
+    record = Record(rate, 2, 2.0, (3500.0, 4300.0))
+    for part in np.array_split(samples, 15):
+        record.take(part, 1.0 / 2048.0)
+    assert record.clipped.tolist() == [False, True]
+    lines = BearingLines(ORDERS)
+    figures, validity = lines.measure(record.envelope, record.rate, turn * 60, record.clipped)
+    assert flags_of(int(validity[0])) == set()
+    assert flags_of(int(validity[1])) == {"CLIPPED"}
+    assert figures[1, kernel.BPFO, kernel.DEPTH1] < figures[0, kernel.BPFO, kernel.DEPTH1]
+    _, unknown = lines.measure(record.envelope, record.rate, turn * 60)
+    assert (unknown == 0).all()

@@ -128,6 +128,35 @@ def test_a_value_that_is_not_finite_goes_by(bad: float) -> None:
     assert not np.isfinite(early.low).all()
 
 
+@pytest.mark.parametrize(
+    ("kind", "worst", "limit", "told"),
+    [
+        ("int16", 32766, math.inf, False),
+        ("int16", 32767, math.inf, True),
+        ("int16", -32767, math.inf, True),
+        ("int16", -32768, math.inf, True),
+        ("int16", 2047, 2047.0, True),
+        ("int16", -2047, 2047.0, True),
+        ("int16", 2046, 2047.0, False),
+        ("float32", 1e9, math.inf, False),
+        ("float32", -16.0, 16.0, True),
+        ("float32", 15.9, 16.0, False),
+        ("float32", math.nan, 16.0, False),
+    ],
+)
+def test_a_clipped_sample_is_told_for_as_long_as_the_record_rests_on_it(kind: str, worst: float, limit: float, told: bool) -> None:
+    record = Record(RATE, 2, 0.1, BAND, limit=limit)
+    reach = record.low.shape[1] * record.factor + record.taps - 1
+    samples = np.zeros((100, 2), dtype=kind)
+    samples[40, 1] = worst
+    record.take(samples)
+    assert record.clipped.tolist() == [False, told]
+    record.take(np.zeros((reach - 60, 2), dtype=kind))
+    assert record.clipped.tolist() == [False, told], "59 samples and these behind it: the filters just reach it"
+    record.take(np.zeros((1, 2), dtype=kind))
+    assert record.clipped.tolist() == [False, False]
+
+
 def test_nothing_changes_nothing() -> None:
     record = taken(RNG.normal(size=(5000, 2)).astype(np.float32), [])
     before = record.low.copy()
