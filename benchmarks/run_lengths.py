@@ -1,6 +1,6 @@
 """False alarms of the drift charts against their budget, on simulated cuts: issue 5, Show 1.
 
-  python -m benchmarks.run_lengths                      all 48 cells: about 15 minutes of one core; a line each, in order
+  python -m benchmarks.run_lengths                      all 48 cells: about 8 minutes of one core; a line each, in order
   python -m benchmarks.run_lengths --length 2000        one run length; also --phi, --tails, --teach-in, --cells 12 --cells 13
   python -m benchmarks.run_lengths --others 20          as if 20 other operations had told the same autocorrelation before
   python -m benchmarks.run_lengths --proof              splitting against plain counting at T = 2,000
