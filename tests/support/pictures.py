@@ -85,6 +85,9 @@ def _operations(page: Page, folder: Path, name: str) -> None:
     page.tap("[data-tab=operations]")
     page.wait("document.querySelector('.operations tbody tr')")
     page.screenshot(folder / f"operations-fr-{name}.png", whole=name == "390")
+    page.tap("[data-tab=budget]")
+    page.wait("document.querySelector('.budget .sentences p')")
+    page.screenshot(folder / f"false-alarms-fr-{name}.png", whole=name == "390")
     page.tap("nav [data-place=machine]")
 
 
