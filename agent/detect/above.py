@@ -13,7 +13,7 @@ import numpy as np
 
 from agent.detect.baseline import Baseline
 from agent.detect.budget import prediction_factor
-from agent.detect.envelope import AROUND, BAND, CONTRAST, FEWEST, LASTS, LOOKS
+from agent.detect.envelope import AROUND, BAND, CONTRAST, FEWEST, LASTS, LOOKS, NOWHERE
 from agent.detect.finding import about
 from agent.model import Cut, Finding
 from drivers.model import Floats
@@ -36,13 +36,13 @@ class Side:
     Attributes
     ----------
     low: of the band that it was made of.
-    told: load above idle up to which no place is too high.
+    told: load above idle up to which no look at this place, or the next or the one before, is too high.
     """
 
     low: tuple[float, ...]
     usual: Floats
     edge: Floats
-    told: float
+    told: Floats
 
 
 class Above:
@@ -96,10 +96,10 @@ class Above:
             cut=cut.id,
         )
 
-    def highest(self, baseline: Baseline) -> float:
-        """Load above idle, unit of the load, up to which no place of the cut is judged as too high; inf where nothing is judged."""
+    def highest(self, baseline: Baseline) -> Floats:
+        """(places,) load above idle, unit of the load, up to which a look at this place is not too high; empty: nothing is judged."""
         side = self._side(baseline)
-        return math.inf if side is None else side.told
+        return NOWHERE if side is None else side.told
 
     def untold(self, cut: str) -> None:
         """Looks at this cut at which its load was not high."""
@@ -117,7 +117,8 @@ class Above:
         middle = 0.5 * (low + high)
         reach = math.ceil(max(AROUND, SHIFT * baseline.expected_duration) / baseline.grid)
         usual, edge = _near(middle, reach), _near(middle + 0.5 * (high - low) * factor / BAND, reach)
-        told = TOLD * float(np.min(np.maximum(edge - baseline.idle, (1.0 + MORE) * (usual - baseline.idle))))
+        # A moment is judged by the nearest point, and counted into the place before it.
+        told = -_near(-TOLD * np.maximum(edge - baseline.idle, (1.0 + MORE) * (usual - baseline.idle)), 1)
         if len(self._sides) >= MOST:
             self._sides.clear()
         made = self._sides[baseline.key] = Side(baseline.low, usual, edge, told)

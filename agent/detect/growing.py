@@ -53,8 +53,8 @@ class Growing:
 
     def bounds(self, baseline: Baseline, prior: Prior, p: float) -> looks.Bounds:
         """Which looks at an open cut of this operation need not be told."""
-        top = min(self._ceilings.top(baseline), self._above.highest(baseline))
-        return self._limits.of(baseline, prior, p, self._envelope.usual(baseline), top)
+        usual, highest = self._envelope.usual(baseline), self._above.highest(baseline)
+        return self._limits.of(baseline, prior, p, usual, highest, self._ceilings.top(baseline))
 
     def untold(self, cut: str) -> None:
         """Looks at this cut, at which there was nothing to judge."""

@@ -20,8 +20,8 @@ from drivers.model import Floats
 Bounds = tuple[float, float, float, float, float, Floats]
 """Load above idle (unit of the load) up to which there is no overload; largest fall as a share of the load before it below which nothing
 broke; share of the usual load above idle down to which nothing is missing, and how many times the noise that must be to say anything; s
-between two places; (places,) the usual load at each."""
-NOWHERE = np.zeros(0)
+between two places; (2, places) the usual load at each, and the load above idle up to which it is not too high there."""
+NOWHERE = np.zeros((2, 0))
 EVERY: Bounds = (-math.inf, 0.0, 0.0, 0.0, math.inf, NOWHERE)
 """Bounds by which each look is told."""
 NONE: Bounds = (math.inf, math.inf, 0.0, 0.0, math.inf, NOWHERE)
@@ -33,18 +33,26 @@ def bounds(
 ) -> Bounds:
     """Of one operation.
 
-    `prior`: of the peak. `p`: chance that one evaluation may be a false alarm. `usual`: as `Envelope.usual` has it. `ceiling`: load above
-    idle up to which neither cutting data nor the band find it too high.
+    `prior`: of the peak. `p`: chance that one evaluation may be a false alarm. `usual`: as `both` has it. `ceiling`: load above
+    idle that cutting data allow.
     """
     learned = overload.limit(baseline, prior, p) if baseline.good >= options.learn_cuts else math.inf
     top = min(learned, ceiling)
-    grid = baseline.grid if len(usual) else math.inf
+    grid = baseline.grid if usual.shape[1] else math.inf
     if options.first_cuts and first.asked(baseline):
         return EVERY
     share = math.inf
     if baseline.good >= breakage.FEWEST:
         share = max(breakage.SHARE, baseline.fall_share + breakage.BEYOND_USUAL)
     return top, share, envelope.GONE, envelope.CONTRAST, grid, usual
+
+
+def both(usual: Floats, highest: Floats) -> Floats:
+    """(2, places) of what `Envelope.usual` and `Above.highest` say of one band; where one says nothing it bounds nothing."""
+    out = np.empty((2, max(len(usual), len(highest))))
+    out[0], out[1] = -math.inf, math.inf
+    out[0, : len(usual)], out[1, : len(highest)] = usual, highest
+    return out
 
 
 class Limits:
@@ -57,12 +65,14 @@ class Limits:
 
     def __init__(self, options: MonitoringOptions) -> None:
         self._options = options
-        self._of: tuple[Baseline, Floats, tuple[int, int, Prior, float, float]] | None = None
+        self._of: tuple[Baseline, Floats, Floats, tuple[int, int, Prior, float, float]] | None = None
         self._bounds = EVERY
 
-    def of(self, baseline: Baseline, prior: Prior, p: float, usual: Floats, ceiling: float) -> Bounds:
+    def of(self, baseline: Baseline, prior: Prior, p: float, usual: Floats, highest: Floats, ceiling: float) -> Bounds:
         """Of the operation that is cut now; see `bounds`. Every cut that closes counts in `seen`."""
         now = (baseline.seen, baseline.good, prior, p, ceiling)
-        if self._of is None or self._of[0] is not baseline or self._of[1] is not usual or self._of[2] != now:
-            self._of, self._bounds = (baseline, usual, now), bounds(baseline, prior, p, self._options, usual, ceiling)
+        of = self._of
+        if of is None or of[0] is not baseline or of[1] is not usual or of[2] is not highest or of[3] != now:
+            self._of = baseline, usual, highest, now
+            self._bounds = bounds(baseline, prior, p, self._options, both(usual, highest), ceiling)
         return self._bounds

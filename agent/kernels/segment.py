@@ -198,7 +198,7 @@ def _learn_idle(state, table, b, low, near, free):  # type: ignore[no-untyped-de
         table[1, b] += 1.0
 
 
-@numba.njit("UniTuple(i8,2)(f8[::1],f8[::1],b1[::1],f8[::1],i8,i8,i8,f8,f8,f8[::1],f8[:,::1],b1[::1],f8[::1],f8[::1])", **jit.options())
+@numba.njit("UniTuple(i8,2)(f8[::1],f8[::1],b1[::1],f8[::1],i8,i8,i8,f8,f8,f8[::1],f8[:,::1],b1[::1],f8[::1],f8[:,::1])", **jit.options())
 def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period, state, table, air, looks, usual):  # type: ignore[no-untyped-def]
     """Walk rows from `start` until something happens.
 
@@ -213,7 +213,7 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
     state, table: as initialised by `new_state`, changed in place.
     air: (n,) is filled for the rows that are walked: the spindle turns steadily and its load is that of idling.
     looks: (7,) TOP to LOOKED. A look is counted, not told, while the load is neither above TOP nor low and has not fallen by SHARE.
-    usual: (places,) load of good cuts at each place of a cut from its opening, unit of the load; -inf, or no more places: not known.
+    usual: (2, places) unit of the load: load of good cuts at each place of a cut from its opening, -inf: not known; TOP above idle there.
 
     Returns
     -------
@@ -378,9 +378,9 @@ def advance(time, load, ok, speed, start, gate, has_speed, minimum_speed, period
                     state[NEXT_GROW] += GROW
                 fallen = state[BEFORE] > 0.0 and state[FALL] >= (1.0 - EQUAL) * looks[SHARE] * state[BEFORE]
                 place = int((t - state[T_OPEN]) / looks[GRID])
-                stands = usual[place] - state[IDLE] / (t - state[T_OPEN]) if place < len(usual) else -np.inf
+                stands = usual[0, place] - state[IDLE] / (t - state[T_OPEN]) if place < usual.shape[1] else -np.inf
                 low = stands >= looks[FAINT] * state[HERE] and state[LEVEL] < looks[GONE] * stands
-                if fallen or low or not state[LEVEL] <= looks[TOP]:
+                if fallen or low or not state[LEVEL] <= min(looks[TOP], usual[1, place] if place < usual.shape[1] else np.inf):
                     return i + 1, GROWN
                 looks[LOOKS] += 1.0
                 looks[LOOKED] = t

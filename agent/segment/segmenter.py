@@ -35,7 +35,7 @@ LONGEST = 1.0
 """s; ... as long as the period is not known."""
 AFTER_DARK = 0.5
 """s after the load was last not seen within which a cut opens with its beginning missing."""
-NOTHING_USUAL = np.zeros(0)
+NOTHING_USUAL = np.zeros((2, 0))
 SURE = 0.9
 """Share of the readings of a cut at whose speed idle must be known."""
 

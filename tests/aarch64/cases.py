@@ -183,7 +183,7 @@ def segment(k: Any, broken: bool) -> Told:
         air, looks = np.zeros(rows, np.bool_), k.every_look()
         if has_speed:
             looks[: k.GRID + 1] = 24.9, 0.5, 0.8, 5.0, 0.1
-        usual = np.where(np.arange(40) < 30, 40.0, -np.inf)
+        usual = np.stack([np.where(np.arange(40) < 30, 40.0, -np.inf), np.where(np.arange(40) > 20, 24.0, np.inf)])
         events, start = [], 0
         while start < rows:
             start, event = k.advance(at * 0.02, load, ok, speed, start, gate, has_speed, 30.0, 0.02, state, idle, air, looks, usual)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import numpy as np
 import pytest
 
 from agent.detect.above import Above
@@ -84,7 +85,8 @@ def test_a_rise_within_the_noise_and_a_band_of_few_curves_say_nothing() -> None:
 def test_every_look_that_is_too_high_is_told_by_the_segmenter() -> None:
     for baseline in (learned(), stepped()):
         growing = Growing(MonitoringOptions(), 2.5e-6, Ceilings(), lambda finding: finding)
-        top, *_ = growing.bounds(baseline, Prior(), 2.5e-6)
+        *_, places = growing.bounds(baseline, Prior(), 2.5e-6)
+        top = float(np.min(places[1]))
         lowest = min(f.threshold for moment in range(3, 18) for f in high({moment / 10 + k / 10: 99.0 for k in range(6)}, baseline))
         assert 0.8 * lowest < top < lowest
 
@@ -105,3 +107,19 @@ def test_a_band_that_has_changed_gives_a_new_limit() -> None:
     for i in range(25):
         baseline.learn(cut(100.0, 1000.0 + i, 30 + i, tuple(IDLE + 2.0 * LEVEL + 0.1 * ((i + k) % 3) for k in range(41))), NOISE)
     assert above.highest(baseline) == pytest.approx(2.0 * before, rel=0.05)
+
+
+def test_no_look_that_is_too_high_lies_within_the_bound_of_its_place() -> None:
+    """And each stretch of a stepped cut has a bound of its own."""
+    baseline = stepped()
+    highest = Above(2.5e-6).highest(baseline)
+    assert len(highest) == len(baseline.low)
+    assert highest[2] > 2.0 * highest[-2]
+    for moment in np.arange(0.0, 1.95, 0.013):
+        place = int(moment / baseline.grid)
+        for level in highest[place] * np.array([0.5, 0.99, 1.0]):
+            above = Above(2.5e-6)
+            for _ in range(20):
+                assert above.look(grown(float(moment), float(level)), baseline, NOISE) is None
+            assert above._high == {}
+    assert len(Above(2.5e-6).highest(learned(3))) == 0

@@ -127,7 +127,7 @@ def test_the_place_is_as_tight_as_its_moments_allow() -> None:
 def test_a_load_without_a_band_has_no_place() -> None:
     baseline = learned(9)
     assert len(Envelope(2.5e-6).usual(baseline)) == 0
-    top, share, *_ = bounds = looks.bounds(baseline, Prior(), 2.5e-6, MonitoringOptions(), NOWHERE)
+    top, share, *_ = bounds = looks.bounds(baseline, Prior(), 2.5e-6, MonitoringOptions(), looks.both(NOWHERE, NOWHERE))
     assert math.isfinite(top)
     assert share == 0.5
     assert bounds[4] == math.inf

@@ -17,7 +17,7 @@ from tests.support.lathe import Faults, rows
 NAMES = {kernel.OPENED: "opened", kernel.GROWN: "grown", kernel.CLOSED: "closed", kernel.RUN_UP_ENDED: "run_up"}
 
 
-NOWHERE = np.zeros(0)
+NOWHERE = np.zeros((2, 0))
 
 
 def walk(time, load, ok, speed, gates, *, has_speed=True, period=0.0):  # type: ignore[no-untyped-def]
@@ -129,7 +129,8 @@ def test_nothing_and_one_reading() -> None:
 @pytest.mark.parametrize(("gone", "faint"), [(0.0, 0.0), (0.5, 0.0), (0.5, 5.0), (0.9, 50.0)])
 def test_only_looks_beyond_the_bounds_are_told(gone: float, faint: float, top: float, share: float) -> None:
     time, load, ok, speed = (np.ascontiguousarray(column) for column in lathe_rows(broken={4: (1, 0.5, 9)})[:4])
-    usual = np.where(np.arange(40) % 7 == 3, -math.inf, 50.0 - 0.5 * np.arange(40))
+    usual = np.stack([np.where(np.arange(40) % 7 == 3, -math.inf, 50.0 - 0.5 * np.arange(40)), 36.0 + np.arange(40) % 9])
+    usual[1, 20:25] = math.inf
     grid = 0.03
 
     def told(*bounds: float) -> tuple[list[tuple[float, ...]], np.ndarray, np.ndarray]:
@@ -146,9 +147,10 @@ def test_only_looks_beyond_the_bounds_are_told(gone: float, faint: float, top: f
 
     def beyond(now: float, level: float, fall: float, before: float, opened: float, idle: float, noise: float) -> bool:
         place = int((now - opened) // grid)
-        stands = usual[place] - idle / (now - opened) if place < len(usual) else -math.inf
+        stands = usual[0, place] - idle / (now - opened) if place < 40 else -math.inf
+        high = level > top or (place < 40 and level > usual[1, place])
         low = stands >= faint * noise and level < gone * stands
-        return bool(level > top or low or (before > 0.0 and fall / before >= share))
+        return bool(high or low or (before > 0.0 and fall / before >= share))
 
     every, counted, before = told()
     assert counted[kernel.LOOKS] == 0.0
