@@ -119,7 +119,7 @@ def _wire() -> list[Case]:
     n = 10_000
     time = np.arange(n) * 0.1
     load = np.where(time % 20 < 12, 40.0, 8.0) + rng.normal(size=n) * 0.5
-    ok, speed, air, usual = np.ones(n, np.bool_), np.full(n, 3000.0), np.zeros(n, np.bool_), np.zeros(0)
+    ok, speed, air, usual = np.ones(n, np.bool_), np.full(n, 3000.0), np.zeros(n, np.bool_), np.zeros((2, 0))
 
     def walk() -> None:
         figures, table = segment.new_state()
